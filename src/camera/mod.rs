@@ -1,0 +1,240 @@
+//! The meeting place of hub, peers and media: which cameras exist, who shows what to whom.
+//!
+//! `registry::Registry` (one actor) knows every camera and owns a `session::CameraSession`
+//! (an actor per camera that is in use). Asks go only downward, news only upward.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::error::ErrorKind;
+
+pub mod session;
+
+/// Name of a camera towards Alexa. Made only by [`EndpointId::parse`] or from the registry.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct EndpointId(String);
+
+impl EndpointId {
+    /// Takes a text of 1 to 256 characters out of `A-Z a-z 0-9 _ - = # ; : ? @ &`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "_-=#;:?@&".contains(c);
+        (!text.is_empty() && text.len() <= 256 && text.chars().all(fits)).then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Name of one call, given by Alexa.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// Takes a text of 1 to 128 printable ASCII characters.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        (!text.is_empty() && text.len() <= 128 && text.bytes().all(|b| b.is_ascii_graphic()))
+            .then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// For whom a directive speaks: the user that a call belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Caller {
+    /// A linked user of the hub, by the hub's user id.
+    User(String),
+    /// The holder of the door token where there is no hub.
+    Door,
+}
+
+/// A camera as the outside may know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CameraSummary {
+    /// Name towards Alexa.
+    pub endpoint_id: EndpointId,
+    /// The name people use.
+    pub name: String,
+    /// Has a bell: shown as a doorbell.
+    pub doorbell: bool,
+    /// Maker, or empty.
+    pub manufacturer: String,
+    /// Model, or empty.
+    pub model: String,
+    /// Software version, or empty.
+    pub version: String,
+    /// The talk path is known to work in both directions at once.
+    pub full_duplex: bool,
+    /// Has a motion sensor.
+    pub motion: Option<bool>,
+    /// False if known to be down; `reason` says why.
+    pub reachable: bool,
+    /// Why it is not reachable or what was wrong last, for people.
+    pub reason: Option<String>,
+    /// False if the user keeps it away from Alexa.
+    pub alexa: bool,
+    /// Calls that are going on.
+    pub calls: usize,
+}
+
+/// Ask of the Registry: every camera. Answered from memory.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Vec<CameraSummary>")]
+pub struct Discover;
+
+/// Ask of the Registry: the camera behind an endpoint, its session actor started if needed.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<Located, CameraError>")]
+pub struct Locate {
+    /// Which.
+    pub endpoint: EndpointId,
+}
+
+/// Answer to [`Locate`].
+#[derive(Debug, Clone)]
+pub struct Located {
+    /// The camera as it is known.
+    pub summary: CameraSummary,
+    /// The actor that owns its calls.
+    pub session: actix::Addr<session::CameraSession>,
+}
+
+/// Ask of a CameraSession: answer an offer. The reply is the answer's SDP.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<String, CameraError>")]
+pub struct Offer {
+    /// The call.
+    pub session: SessionId,
+    /// Whose call it is.
+    pub caller: Caller,
+    /// The offer as it came, up to 32 KiB.
+    pub sdp: String,
+    /// When it came; the call's record counts from here.
+    pub arrived: Instant,
+    /// When the answer must be there.
+    pub deadline: Instant,
+}
+
+/// Ask of a CameraSession: Alexa says that the call is connected.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<(), CameraError>")]
+pub struct Connected {
+    /// The call.
+    pub session: SessionId,
+    /// Who says so.
+    pub caller: Caller,
+}
+
+/// Ask of a CameraSession: end the call. Succeeds for a call that is unknown or has ended.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<(), CameraError>")]
+pub struct Disconnect {
+    /// The call.
+    pub session: SessionId,
+    /// Who says so; `None` ends it on behalf of the house (the page's End button).
+    pub caller: Option<Caller>,
+}
+
+/// Ask of a CameraSession: how it stands.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "CameraStatus")]
+pub struct Status;
+
+/// Answer to [`Status`].
+#[derive(Debug, Clone, Serialize)]
+pub struct CameraStatus {
+    /// The feed is open (a worker runs).
+    pub live: bool,
+    /// What the picture is, when known.
+    pub video: Option<crate::media::VideoFacts>,
+    /// What the sound is, when known.
+    pub sound: Option<crate::media::SoundFacts>,
+    /// Last level at the speaker, dBFS.
+    pub speaker_dbfs: Option<f32>,
+    /// What is wrong, for people.
+    pub trouble: Option<String>,
+    /// Records of the calls that are going on.
+    pub calls: Vec<crate::state::CallRecord>,
+}
+
+/// What can go wrong between an offer and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CameraError {
+    /// No camera has this endpoint id.
+    #[error("no camera is known as {0}")]
+    Unknown(String),
+    /// The camera is known to be down.
+    #[error("{camera} cannot be reached: {reason}")]
+    Unreachable {
+        /// The camera's name.
+        camera: String,
+        /// Why, for people.
+        reason: String,
+    },
+    /// The user keeps the camera away from Alexa.
+    #[error("{0} is not shared with Alexa; it can be shared on the Cameras page")]
+    Disabled(String),
+    /// All places are taken.
+    #[error("{camera}: {limit} calls are going on, no more fit")]
+    Full {
+        /// The camera's name, or "all cameras".
+        camera: String,
+        /// The limit that was met.
+        limit: usize,
+    },
+    /// The offer cannot be used.
+    #[error("{0}")]
+    Offer(String),
+    /// The call is not known at this camera.
+    #[error("no call {0} at this camera")]
+    NoCall(String),
+    /// The call belongs to somebody else.
+    #[error("the call belongs to another user")]
+    Foreign,
+    /// The call was ended before its answer was ready.
+    #[error("the call was ended before it was answered")]
+    Ended,
+    /// The answer was not ready in time.
+    #[error("{0} did not answer in time")]
+    Late(String),
+    /// A mistake of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl CameraError {
+    /// The kind that the edges see.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unknown(_) | Self::Foreign => ErrorKind::NotFound,
+            Self::Unreachable { .. } => ErrorKind::Unreachable,
+            Self::Disabled(_) => ErrorKind::Disabled,
+            Self::Full { .. } => ErrorKind::Busy,
+            Self::Offer(_) | Self::NoCall(_) | Self::Ended => ErrorKind::InvalidValue,
+            Self::Late(_) => ErrorKind::Timeout,
+            Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+/// Time that the house gives itself for any directive.
+pub const REPLY_BUDGET: Duration = Duration::from_millis(4_500);

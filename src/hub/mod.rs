@@ -1,0 +1,138 @@
+//! The hub's wire: what it says (pure) and the link to it (one actor).
+//!
+//! `tokio_tungstenite` is used in `bridge` only. Nothing here knows of Alexa, peers or media:
+//! the `bridge::HubBridge` keeps the hub's state merged and filtered to cameras, bells and
+//! motion, and whoever was given to it as `Recipient<HubChanged>` is woken and pulls a [`HubSnapshot`].
+
+use serde::Serialize;
+
+use crate::error::ErrorKind;
+
+/// Where the link to the hub stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state", content = "reason")]
+pub enum Link {
+    /// No hub is configured.
+    None,
+    /// Not connected; the text is the last reason, for people, without secrets.
+    Down(String),
+    /// The hub refused the token; tries are minutes apart.
+    Refused(String),
+    /// Connected, the hub is still starting: nothing that is missing is gone.
+    Starting,
+    /// Connected and complete.
+    Running,
+}
+
+/// One camera entity of the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HubCameraEntity {
+    /// Registry id: stays when the entity is renamed.
+    pub registry_id: String,
+    /// `camera.front_door`.
+    pub entity_id: String,
+    /// False when the hub says `unavailable`.
+    pub available: bool,
+    /// True if it can stream (supported_features bit 2), false for stills only.
+    pub streams: bool,
+}
+
+/// An entity that rings or sees motion, and its entity id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HubSensor {
+    /// `event.front_door`, `binary_sensor.front_door_motion`.
+    pub entity_id: String,
+    /// False when the hub says `unavailable`.
+    pub available: bool,
+    /// Motion: `true` while it is seen. Bells: always false.
+    pub on: bool,
+}
+
+/// One device with at least one camera entity, or a camera entity without device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HubCamera {
+    /// `hub#` and the registry id of the device, or of the entity when it has no device.
+    pub endpoint_id: String,
+    /// The name people use, as the hub composes it.
+    pub name: String,
+    /// Maker, or empty.
+    pub manufacturer: String,
+    /// Model, or empty.
+    pub model: String,
+    /// Software version, or empty.
+    pub version: String,
+    /// Its camera entities, best first.
+    pub entities: Vec<HubCameraEntity>,
+    /// The bell tied to it.
+    pub bell: Option<HubSensor>,
+    /// The motion sensor tied to it.
+    pub motion: Option<HubSensor>,
+}
+
+/// All that the hub knows of cameras, at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HubSnapshot {
+    /// The link. While it is not `Running`, `cameras` is the last known list.
+    pub link: Link,
+    /// Version of the hub, or empty.
+    pub version: String,
+    /// Its cameras, in order of endpoint id.
+    pub cameras: Vec<HubCamera>,
+}
+
+/// A user of the hub.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+pub struct HubUser {
+    /// The hub's id of the user.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// May change settings.
+    pub is_admin: bool,
+}
+
+/// A press at the door. Comes through a bounded queue, never through a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Press {
+    /// `hub#…` of the camera that the bell is tied to.
+    pub endpoint_id: String,
+    /// When, by the hub's clock, RFC 3339 in UTC, whole seconds.
+    pub at: String,
+}
+
+/// What can go wrong at the hub.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HubError {
+    /// No hub is configured.
+    #[error("no hub is configured")]
+    None,
+    /// The link is down or the hub did not answer in time.
+    #[error("hub not reached: {0}")]
+    Down(String),
+    /// The hub refused a token.
+    #[error("the hub refused the token")]
+    Refused,
+    /// The hub answered with an error.
+    #[error("hub: {code}: {message}")]
+    Command {
+        /// The hub's code.
+        code: String,
+        /// The hub's text, without secrets.
+        message: String,
+    },
+    /// The hub sent something that makes no sense.
+    #[error("the hub sent {0}")]
+    Protocol(String),
+}
+
+impl HubError {
+    /// The kind that the edges see.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::None | Self::Down(_) | Self::Protocol(_) => ErrorKind::BridgeDown,
+            Self::Refused => ErrorKind::Unauthorized,
+            Self::Command { .. } => ErrorKind::Unreachable,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Everything that touches a camera's samples: the worker, its protocol, its supervision.
+//!
+//! One worker process (`doorstep-media`) per live camera holds FFmpeg and does all decoding and
+//! encoding; `feed::Feed` owns it from this side, replaces it when it dies or falls silent,
+//! and turns its output into one steady timeline. `ffmpeg_next` is used in `worker` only.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ErrorKind;
+
+/// Where a camera's picture comes from. Addresses may hold a password.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// An address that FFmpeg opens: `rtsp://`, `rtsps://`, `http(s)://`.
+    Address(SecretString),
+    /// The worker's own pattern with clock and tone, and a speaker whose level can be read.
+    Test,
+}
+
+/// What a feed is to show.
+#[derive(Debug, Clone)]
+pub struct FeedSpec {
+    /// The camera's name as people say it; for the slate and the log.
+    pub camera: String,
+    /// Where its picture comes from.
+    pub source: Source,
+}
+
+/// One access unit of the camera's H.264, on the feed's own timeline.
+#[derive(Debug, Clone)]
+pub struct AccessUnit {
+    /// Annex B; an IDR has its SPS and PPS in front.
+    pub data: Bytes,
+    /// 90 kHz ticks since the feed began; never goes back.
+    pub timestamp: u64,
+    /// True for an IDR.
+    pub key: bool,
+    /// True if the worker made it because the camera shows nothing.
+    pub slate: bool,
+}
+
+/// One Opus packet of 20 ms, 48 kHz, on the feed's own timeline.
+#[derive(Debug, Clone)]
+pub struct SoundPacket {
+    /// The Opus packet.
+    pub opus: Bytes,
+    /// 48 kHz ticks since the feed began; never goes back.
+    pub timestamp: u64,
+}
+
+/// What flows out of a feed.
+#[derive(Debug, Clone)]
+pub enum Sample {
+    /// A picture.
+    Picture(Arc<AccessUnit>),
+    /// A piece of sound.
+    Sound(SoundPacket),
+}
+
+/// What the camera's picture is, as the worker found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VideoFacts {
+    /// FFmpeg's codec name: `h264`, `hevc`, `mjpeg`.
+    pub codec: String,
+    /// Pixels; 0 while unknown.
+    pub width: u32,
+    /// Pixels; 0 while unknown.
+    pub height: u32,
+    /// True if it is passed on as it is, false if it is encoded anew.
+    pub copied: bool,
+    /// Why it is copied or encoded anew, for people.
+    pub why: String,
+}
+
+/// What the camera's sound is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundFacts {
+    /// FFmpeg's codec name: `aac`, `pcm_mulaw`, `opus`; `none` for made silence.
+    pub codec: String,
+    /// Hz.
+    pub rate: u32,
+}
+
+/// What a feed tells its camera. Control only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FeedEvent {
+    /// The source is open.
+    Opened {
+        /// Its picture.
+        video: VideoFacts,
+        /// Its sound.
+        sound: SoundFacts,
+    },
+    /// The first picture of the camera itself (no slate) since the source was opened.
+    FirstPicture,
+    /// The camera shows nothing: not reached, refused, stalled, unusable. Tries go on.
+    Failed {
+        /// For people, without secrets: what failed and what to do next.
+        reason: String,
+        /// The kind of failure.
+        unauthorized: bool,
+    },
+    /// The worker died or fell silent and is being replaced.
+    WorkerLost(String),
+    /// Level of what was sent to the camera's speaker in the last 100 ms, in dBFS (-100 = silence).
+    SpeakerLevel(f32),
+}
+
+/// What can go wrong with a feed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MediaError {
+    /// The worker program cannot be started.
+    #[error("the media worker cannot be started: {0}")]
+    Worker(String),
+    /// The worker said something that makes no sense.
+    #[error("the media worker sent {0}")]
+    Protocol(String),
+    /// The source's address is not one that may be opened.
+    #[error("source cannot be used: {0}")]
+    Source(String),
+}
+
+impl MediaError {
+    /// The kind that the edges see.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Worker(_) | Self::Protocol(_) => ErrorKind::Internal,
+            Self::Source(_) => ErrorKind::InvalidValue,
+        }
+    }
+}

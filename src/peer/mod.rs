@@ -1,0 +1,205 @@
+//! One WebRTC peer per call: the offer's gate, the answer's finish, the shared UDP port.
+//!
+//! Knows nothing of Alexa, the hub or cameras. The `webrtc` and `rtc` crates are used here only.
+//!
+//! ```text
+//! offer text --Offer::parse (gate)--> Offer --Peers::answer--> (Peer, answer text finished)
+//!                                                  |
+//!                        MediaPort: one UDP socket per bound address for all peers
+//! ```
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use crate::error::ErrorKind;
+
+/// One video picture, cut into RTP payloads once per camera and shared by all its viewers.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// RTP payloads in wire order, each at most [`MAX_PAYLOAD`] bytes; the last one carries the marker bit.
+    pub payloads: Arc<[Bytes]>,
+    /// Timestamp of the camera's timeline, 90 kHz ticks, not wrapped.
+    pub timestamp: u64,
+    /// An IDR picture with its parameter sets in front: a viewer may start here.
+    pub key: bool,
+}
+
+impl Picture {
+    /// Bytes of all payloads together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.payloads.iter().map(Bytes::len).sum()
+    }
+
+    /// True for a picture without any payload.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.payloads.is_empty()
+    }
+}
+
+/// Largest RTP payload that is sent, in bytes.
+pub const MAX_PAYLOAD: usize = 1188;
+
+/// One Opus packet of 20 ms that arrived from the far end.
+#[derive(Debug, Clone)]
+pub struct TalkPacket {
+    /// The Opus packet as it came.
+    pub opus: Bytes,
+    /// RTP sequence number, to see gaps.
+    pub sequence: u16,
+    /// RTP timestamp, 48 kHz ticks, wraps.
+    pub timestamp: u32,
+}
+
+/// What a peer tells its call. Control only; sound goes through [`Answered::talk`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// ICE found a working path. `remote` and `local` name it (local: the shared port's address).
+    IceConnected {
+        /// Address of the far end as we see it.
+        remote: Option<std::net::SocketAddr>,
+        /// `host`, `srflx`, `prflx` or `relay`: the far end's candidate type.
+        remote_kind: String,
+    },
+    /// DTLS is up: media may flow.
+    Connected,
+    /// ICE lost consent; it may come back.
+    Disconnected,
+    /// The peer ended for good: closed by the far end, ICE failed, DTLS failed (a wrong fingerprint
+    /// among others). The text is a plain reason.
+    Ended(String),
+    /// The far end asks for a key frame.
+    KeyFrameWanted(KeyFrameRequest),
+    /// The far end estimates what it can receive, in kbit/s.
+    Remb(u32),
+}
+
+/// Which RTCP message asked for a key frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFrameRequest {
+    /// Picture loss indication (RFC 4585 6.3.1).
+    Pli,
+    /// Full intra request (RFC 5104 4.3.1).
+    Fir,
+}
+
+/// Counters of one peer since its start; reading them costs nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PeerCounters {
+    /// Video and audio RTP packets sent, without retransmissions.
+    pub packets_sent: u64,
+    /// Bytes of RTP payload sent.
+    pub bytes_sent: u64,
+    /// Packets sent again after a NACK.
+    pub retransmitted: u64,
+    /// NACK messages received.
+    pub nack: u64,
+    /// PLI messages received.
+    pub pli: u64,
+    /// FIR messages received.
+    pub fir: u64,
+    /// Last REMB in kbit/s, 0 if none came.
+    pub remb_kbps: u32,
+    /// Opus packets received.
+    pub talk_packets: u64,
+    /// Talk packets dropped because the reader was slow.
+    pub talk_dropped: u64,
+}
+
+/// How the answer is to be made.
+#[derive(Debug, Clone)]
+pub struct AnswerOptions {
+    /// Audio is answered `sendrecv` (the camera can talk) or `sendonly`.
+    pub talk: bool,
+    /// For the log: camera and call.
+    pub label: String,
+}
+
+/// A peer with its finished answer.
+pub struct Answered {
+    /// The answer, complete, CRLF line ends.
+    pub sdp: String,
+    /// The peer; `close` it or it lives on.
+    pub peer: Arc<dyn Peer>,
+    /// Control events, in order. Bounded; the sender drops `KeyFrameWanted` and `Remb` when it is full,
+    /// but never the others. Ends after `Ended`.
+    pub events: mpsc::Receiver<PeerEvent>,
+    /// Sound from the far end. Bounded; oldest dropped is not possible, so newest is dropped and counted.
+    pub talk: mpsc::Receiver<TalkPacket>,
+}
+
+/// One end of one call.
+///
+/// All methods are to be called on the media runtime (see [`Peers`]).
+#[async_trait]
+pub trait Peer: Send + Sync {
+    /// Sends one picture; waits while the transport's queue is full. Before the peer is connected
+    /// nothing is sent. `timestamp` is the RTP timestamp for this viewer (90 kHz, wrapped).
+    ///
+    /// # Errors
+    /// When the peer has ended; the caller stops sending.
+    async fn send_picture(&self, picture: &Picture, timestamp: u32) -> Result<(), PeerError>;
+
+    /// Sends one Opus packet of 20 ms. `timestamp`: 48 kHz, wrapped.
+    ///
+    /// # Errors
+    /// When the peer has ended.
+    async fn send_sound(&self, opus: &Bytes, timestamp: u32) -> Result<(), PeerError>;
+
+    /// True if the answer has a video section that sends.
+    fn has_video(&self) -> bool;
+
+    /// True if the answer has an audio section that sends.
+    fn has_audio(&self) -> bool;
+
+    /// Counters up to now.
+    fn counters(&self) -> PeerCounters;
+
+    /// Ends the peer within 2 s and frees its place at the port. Idempotent.
+    async fn close(&self);
+}
+
+/// What can go wrong with an offer, an answer or a peer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// The offer cannot be used; the text names the first reason.
+    #[error("offer cannot be used: {0}")]
+    Offer(String),
+    /// The WebRTC stack refused.
+    #[error("WebRTC: {0}")]
+    Stack(String),
+    /// No socket to send from.
+    #[error("no usable network address to listen on: {0}")]
+    Port(String),
+    /// The peer has ended.
+    #[error("peer has ended")]
+    Ended,
+}
+
+impl PeerError {
+    /// The kind that the edges see.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Offer(_) => ErrorKind::InvalidValue,
+            Self::Port(_) | Self::Stack(_) | Self::Ended => ErrorKind::Internal,
+        }
+    }
+}
+
+/// Which addresses are used and offered.
+#[derive(Debug, Clone, Default)]
+pub struct PortConfig {
+    /// UDP port for all calls; 0 = any free port.
+    pub udp_port: u16,
+    /// IPv4 addresses to bind; empty: all but loopback, link-local and container bridges.
+    pub bind: Vec<std::net::Ipv4Addr>,
+    /// Addresses to offer in place of our own (1:1 NAT, published port).
+    pub advertise: Vec<std::net::Ipv4Addr>,
+    /// Offers and answers loopback candidates (demo and tests).
+    pub allow_loopback: bool,
+}

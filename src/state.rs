@@ -1,0 +1,96 @@
+//! What must survive a restart: links, grants and the endpoints last reported (`state.json`, mode
+//! 0600, saved atomically), and the record of calls (`calls.jsonl`, capped).
+
+use serde::{Deserialize, Serialize};
+
+/// What is kept of one call.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CallRecord {
+    /// Our own id of the call.
+    pub id: String,
+    /// Camera's name at the time.
+    pub camera: String,
+    /// Camera's endpoint id.
+    pub endpoint_id: String,
+    /// Alexa's id of the call.
+    pub session_id: String,
+    /// RFC 3339, UTC, ms.
+    pub started: String,
+    /// RFC 3339, UTC, ms; absent while it goes on.
+    pub ended: Option<String>,
+    /// How it ended, for people; absent while it goes on.
+    pub end_reason: Option<String>,
+    /// What was shown: copied or encoded and why, codec, size; absent before the first picture.
+    pub video: Option<VideoRecord>,
+    /// What went wrong during the call, for people.
+    pub trouble: Vec<String>,
+    /// ms since the offer came.
+    pub stages: Stages,
+    /// What flowed.
+    pub counters: Counters,
+}
+
+/// See [`CallRecord::video`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct VideoRecord {
+    /// `copy` or `transcode`.
+    pub mode: String,
+    /// Why.
+    pub why: String,
+    /// The camera's codec.
+    pub codec: String,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+}
+
+/// See [`CallRecord::stages`]; each absent until it happened.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stages {
+    /// The answer left.
+    pub answer_sent: Option<u64>,
+    /// ICE found a path.
+    pub ice_connected: Option<u64>,
+    /// DTLS is up.
+    pub dtls_connected: Option<u64>,
+    /// The first picture left.
+    pub first_video_sent: Option<u64>,
+    /// The first sound from the far end.
+    pub first_talk_received: Option<u64>,
+}
+
+/// See [`CallRecord::counters`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counters {
+    /// RTP packets sent, without those sent again.
+    pub packets_sent: u64,
+    /// RTP packets sent again.
+    pub retransmitted: u64,
+    /// NACK messages.
+    pub nack: u64,
+    /// PLI messages.
+    pub pli: u64,
+    /// FIR messages.
+    pub fir: u64,
+    /// Last REMB, kbit/s; 0 if none came.
+    pub remb_kbps: u32,
+    /// Opus packets from the far end.
+    pub talk_packets: u64,
+    /// Pictures not sent because this viewer was slow.
+    pub pictures_dropped: u64,
+}
+
+/// A hub user who may speak at the door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLink {
+    /// The hub's user id.
+    pub user_id: String,
+    /// Display name.
+    pub name: String,
+    /// RFC 3339, UTC.
+    pub linked_at: String,
+}
