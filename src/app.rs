@@ -1,1 +1,364 @@
-//! Stub.
+//! The only wiring: what is built, in which order, and in which order it stops.
+//!
+//! 1. files: what survived the last run
+//! 2. the media runtime, one thread of its own, with the one UDP port
+//! 3. the actors: [`Keeper`], which owns [`Registry`] and [`HubBridge`]
+//! 4. the door and the pages
+//!
+//! It stops the other way round: no new requests, calls ended, actors gone, records on disk.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use actix_web::dev::ServerHandle;
+use secrecy::SecretString;
+use tokio::sync::{mpsc, watch};
+use tracing::{error, info, warn};
+
+use crate::camera::call::EndReason;
+use crate::camera::registry::{Registry, Sessions};
+use crate::camera::session::{CameraSession, Leave, Places, Resources};
+use crate::config::Config;
+use crate::http::{DemoInfo, House};
+use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
+use crate::hub::{HubError, Press};
+use crate::media::MediaError;
+use crate::media::feed::WorkerProgram;
+use crate::peer::connection::Peers;
+use crate::peer::{PeerError, PortConfig};
+use crate::runtime::MediaRuntime;
+use crate::seat::{Seat, ask};
+use crate::state::State;
+
+/// How often the keeper looks whether its actors live.
+const WATCH: Duration = Duration::from_millis(200);
+/// This many dead actors within [`BROKEN_WITHIN`] are more than building anew can mend.
+const BROKEN: usize = 5;
+const BROKEN_WITHIN: Duration = Duration::from_secs(600);
+/// Presses that wait for whoever reports them.
+const PRESSES: usize = 256;
+/// Time that calls get to end when the house stops.
+const LEAVE: Duration = Duration::from_secs(1);
+
+/// Why the house could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A listener's address cannot be used.
+    #[error("cannot listen on {address} ({setting}): {reason}; is another program using it?")]
+    Listen {
+        /// Key path of the setting.
+        setting: &'static str,
+        /// Its value.
+        address: String,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// The UDP port cannot be used.
+    #[error("cannot open the UDP port {port} for calls (webrtc.udp_port, webrtc.bind): {reason}")]
+    Port {
+        /// Its number.
+        port: u16,
+        /// Why.
+        reason: PeerError,
+    },
+    /// The worker program is not there.
+    #[error(transparent)]
+    Worker(#[from] MediaError),
+    /// A thread could not be started.
+    #[error("cannot start the media thread: {0}")]
+    Thread(std::io::Error),
+    /// Certificate or key of the door cannot be used.
+    #[error("door.tls_cert and door.tls_key cannot be used: {0}")]
+    Tls(String),
+}
+
+/// The running house.
+pub struct App {
+    ui: SocketAddr,
+    door: Option<SocketAddr>,
+    house: House,
+    peers: Peers,
+    servers: Vec<ServerHandle>,
+    keeper: Addr<Keeper>,
+    sessions: Sessions,
+    broken: watch::Receiver<bool>,
+    media: MediaRuntime,
+}
+
+impl App {
+    /// Builds everything and listens. To be called inside an actix system; `data` is the folder for
+    /// what survives, `notes` are problems of the settings that the page is to show.
+    ///
+    /// # Errors
+    /// When a socket, a thread or the worker program cannot be had; nothing is left running then.
+    pub async fn start(
+        config: Config,
+        data: &Path,
+        demo: Option<DemoInfo>,
+        notes: Vec<String>,
+    ) -> Result<Self, AppError> {
+        let config = Arc::new(config);
+        let worker = WorkerProgram::find()?;
+        let (ui_socket, ui) = listen("ui.listen", &config.ui.listen)?;
+        let door_socket = match config.door.listen.as_str() {
+            "" => None,
+            address => Some(listen("door.listen", address)?),
+        };
+        let door_tls = crate::http::tls::server_config(&config.door).map_err(AppError::Tls)?;
+
+        let (state, mut problems) = State::open(data);
+        problems.extend(notes);
+        let door_token = config.door.token.clone().unwrap_or_else(|| state.door_token());
+
+        let media = MediaRuntime::start().map_err(AppError::Thread)?;
+        let peers = open_port(&media, &config).await?;
+
+        let sessions = Sessions::default();
+        let registry = Seat::default();
+        let bridge = BridgeConfig::of(&config.hub).map(|_| Seat::default());
+        let resources = Resources {
+            media: media.handle(),
+            peers: peers.clone(),
+            worker,
+            limits: config.limits.clone(),
+            state: state.clone(),
+            places: Places::default(),
+        };
+        let (broken_tx, broken) = watch::channel(false);
+        let keeper = Keeper {
+            config: config.clone(),
+            registry: registry.clone(),
+            bridge: bridge.clone(),
+            sessions: sessions.clone(),
+            resources,
+            presses: None,
+            deaths: Vec::new(),
+            broken: broken_tx,
+        }
+        .start();
+
+        let counters = peers.clone();
+        let counters = Arc::new(move || serde_json::to_value(counters.port_counters()).unwrap_or_default());
+        let door = door_socket.as_ref().map(|(_, address)| *address);
+        let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
+            .with_addresses(ui, door)
+            .with_problems(problems);
+
+        let mut servers = Vec::new();
+        let failed = |setting, address: &SocketAddr| {
+            let address = address.to_string();
+            move |reason| AppError::Listen { setting, address, reason }
+        };
+        if let Some((socket, address)) = door_socket {
+            let server = crate::http::serve(socket, &house, crate::http::door::configure, door_tls)
+                .map_err(failed("door.listen", &address))?;
+            servers.push(server.handle());
+            actix::spawn(server);
+        }
+        let server = crate::http::serve(ui_socket, &house, crate::http::ui::configure, None)
+            .map_err(failed("ui.listen", &ui))?;
+        servers.push(server.handle());
+        actix::spawn(server);
+        info!(%ui, ?door, calls = ?peers.addresses(), "listening");
+        Ok(Self { ui, door, house, peers, servers, keeper, sessions, broken, media })
+    }
+
+    /// Address of the pages.
+    #[must_use]
+    pub fn ui_addr(&self) -> SocketAddr {
+        self.ui
+    }
+
+    /// Address of the door, if it is open.
+    #[must_use]
+    pub fn door_addr(&self) -> Option<SocketAddr> {
+        self.door
+    }
+
+    /// Whoever holds it may speak at the door.
+    #[must_use]
+    pub fn door_token(&self) -> &SecretString {
+        &self.house.door_token
+    }
+
+    /// What the handlers share.
+    #[must_use]
+    pub fn house(&self) -> &House {
+        &self.house
+    }
+
+    /// The peers' shared port.
+    #[must_use]
+    pub fn peers(&self) -> &Peers {
+        &self.peers
+    }
+
+    /// Comes back when so many actors died that only a new process can help.
+    pub async fn broken(&self) {
+        let mut broken = self.broken.clone();
+        if broken.wait_for(|broken| *broken).await.is_err() {
+            // The keeper itself is gone.
+        }
+    }
+
+    /// Ends calls, saves, frees every socket, thread and child. Takes at most 3 s.
+    pub async fn stop(self) {
+        for server in &self.servers {
+            server.stop(false).await;
+        }
+        // From here on nobody builds an actor anew.
+        let stopped = ask(&self.keeper, Stop, LEAVE).await;
+        if let Err(error) = stopped {
+            warn!(%error, "the keeper was gone already");
+        }
+        let sessions: Vec<Addr<CameraSession>> = {
+            let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+            sessions.values().cloned().collect()
+        };
+        for session in sessions {
+            // A session that does not leave in time is torn down with the media runtime.
+            let _late = ask(&session, Leave(EndReason::HouseStops), LEAVE).await;
+        }
+        let state = self.house.state.clone();
+        self.media.stop().await;
+        if actix_web::web::block(move || state.flush()).await.is_err() {
+            error!("the last records could not be saved");
+        }
+        info!("stopped");
+    }
+}
+
+fn listen(setting: &'static str, address: &str) -> Result<(TcpListener, SocketAddr), AppError> {
+    let failed = |reason| AppError::Listen { setting, address: address.to_owned(), reason };
+    let socket = TcpListener::bind(address).map_err(failed)?;
+    let bound = socket.local_addr().map_err(failed)?;
+    Ok((socket, bound))
+}
+
+async fn open_port(media: &MediaRuntime, config: &Config) -> Result<Peers, AppError> {
+    let port = PortConfig {
+        udp_port: config.webrtc.udp_port,
+        bind: config.webrtc.bind.clone(),
+        advertise: config.webrtc.advertise.clone(),
+        allow_loopback: config.webrtc.allow_loopback,
+    };
+    let number = port.udp_port;
+    let failed = |reason| AppError::Port { port: number, reason };
+    match media.handle().spawn(async move { Peers::open(&port) }).await {
+        Ok(peers) => peers.map_err(failed),
+        Err(error) => Err(failed(PeerError::Stack(error.to_string()))),
+    }
+}
+
+/// Owns the long-lived actors: fills their seats, and fills them anew when one dies. actix does not
+/// restart an actor that panicked.
+struct Keeper {
+    config: Arc<Config>,
+    registry: Seat<Registry>,
+    /// `None` without a hub.
+    bridge: Option<Seat<HubBridge>>,
+    /// Handed from one Registry to the next.
+    sessions: Sessions,
+    resources: Resources,
+    /// Read by the events to Alexa; nobody does yet, so they are only logged.
+    presses: Option<mpsc::Sender<Press>>,
+    /// When actors died, newest last.
+    deaths: Vec<Instant>,
+    broken: watch::Sender<bool>,
+}
+
+/// Ask: stop building anew, and stop the bridge.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Stop;
+
+impl Keeper {
+    fn build_registry(&self) {
+        let registry = Registry::new(
+            self.config.clone(),
+            self.bridge.clone(),
+            self.registry.clone(),
+            self.sessions.clone(),
+            self.resources.clone(),
+        );
+        self.registry.fill(registry.start());
+    }
+
+    fn build_bridge(&self, ctx: &mut Context<Self>) -> Result<(), HubError> {
+        if let (Some(seat), Some(config), Some(presses)) =
+            (&self.bridge, BridgeConfig::of(&self.config.hub), self.presses.clone())
+        {
+            let wake = ctx.address().recipient();
+            seat.fill(HubBridge::new(config, wake, presses).start());
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        let dead = |connected: Option<bool>| connected == Some(false);
+        if dead(self.registry.addr().map(|addr| addr.connected())) {
+            self.bury("Registry");
+            self.build_registry();
+        }
+        if dead(self.bridge.as_ref().and_then(Seat::addr).map(|addr| addr.connected())) {
+            self.bury("HubBridge");
+            if let Err(error) = self.build_bridge(ctx) {
+                error!(%error, "the link to the hub could not be built anew");
+            }
+        }
+    }
+
+    fn bury(&mut self, role: &str) {
+        error!(role, "an actor died and is built anew");
+        self.deaths.retain(|at| at.elapsed() < BROKEN_WITHIN);
+        self.deaths.push(Instant::now());
+        if self.deaths.len() >= BROKEN {
+            error!("too many dead actors; the process ends so that it can be started anew");
+            self.broken.send_replace(true);
+        }
+    }
+}
+
+impl Actor for Keeper {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let (presses, mut pressed) = mpsc::channel::<Press>(PRESSES);
+        self.presses = Some(presses);
+        actix::spawn(async move {
+            while let Some(press) = pressed.recv().await {
+                info!(camera = press.endpoint_id, at = press.at, "the bell was pressed");
+            }
+        });
+        self.build_registry();
+        if let Err(error) = self.build_bridge(ctx) {
+            error!(%error, "the link to the hub could not be built");
+        }
+        ctx.run_interval(WATCH, Self::watch);
+    }
+}
+
+/// The bridge outlives a Registry, so it wakes the keeper, who knows the one that sits there.
+impl Handler<HubChanged> for Keeper {
+    type Result = ();
+
+    fn handle(&mut self, changed: HubChanged, _: &mut Self::Context) {
+        if let Some(registry) = self.registry.addr()
+            && registry.try_send(changed).is_err()
+        {
+            warn!("the Registry is busy; it hears of the hub's next change");
+        }
+    }
+}
+
+impl Handler<Stop> for Keeper {
+    type Result = ();
+
+    fn handle(&mut self, _: Stop, ctx: &mut Self::Context) {
+        use actix::ActorContext;
+        ctx.stop();
+    }
+}

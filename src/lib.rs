@@ -16,7 +16,7 @@
 //! | [`hub`] | the hub's wire and the link to it |
 //! | [`peer`] | WebRTC: offer, answer, connection, the one UDP port |
 //! | [`media`] | the worker process, its protocol, its supervision |
-//! | [`state`], [`config`], [`telemetry`], [`error`], [`seat`] | what all may use |
+//! | [`state`], [`config`], [`telemetry`], [`error`], [`seat`], [`runtime`] | what all may use |
 //! | [`sim`] | the demo: a hub simulator and a page that plays the Echo |
 
 pub mod alexa;
@@ -29,6 +29,7 @@ pub mod hub;
 pub mod media;
 pub mod peer;
 pub mod router;
+pub mod runtime;
 pub mod seat;
 pub mod sim;
 pub mod state;

@@ -9,7 +9,14 @@ use serde::Serialize;
 
 use crate::error::ErrorKind;
 
+pub mod call;
+pub mod catalogue;
+pub mod fanout;
+pub mod live;
+pub mod ongoing;
+pub mod registry;
 pub mod session;
+pub mod viewer;
 
 /// Name of a camera towards Alexa. Made only by [`EndpointId::parse`] or from the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

@@ -1,8 +1,538 @@
-//! One camera that is in use: an actor.
+//! One camera that is in use: an actor that owns its calls, its feed and its speaker.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use actix::fut::ready;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    StreamHandler, WrapFuture,
+};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tracing::{debug, info, warn};
+
+use super::call::{Call, CallState, EndReason};
+use super::catalogue::KnownCamera;
+use super::live::Live;
+use super::ongoing::{Ongoing, Reply};
+use super::registry::{CameraNews, CameraStopped, Registry};
+use super::{Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, SessionId, Status};
+use crate::config::Limits;
+use crate::media::FeedEvent;
+use crate::media::feed::WorkerProgram;
+use crate::peer::connection::Peers;
+use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
+use crate::seat::Seat;
+use crate::state::State;
+
+/// How often the times of calls and feed are looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// An idle feed stays open this long, so that a call that comes back has its picture at once.
+const LINGER: Duration = Duration::from_secs(30);
+/// A camera whose opening failed less than this ago is known to be down.
+const KNOWN_DOWN: Duration = Duration::from_secs(30);
+/// Notices of peers, viewers and feed that wait for this actor.
+const NOTICES: usize = 256;
+
+/// What all sessions share. Cloning shares it.
+#[derive(Clone)]
+pub struct Resources {
+    /// Where peers, feeds and packets live.
+    pub media: Handle,
+    /// Makes peers.
+    pub peers: Peers,
+    /// Makes feeds.
+    pub worker: WorkerProgram,
+    /// Limits of the settings.
+    pub limits: Limits,
+    /// Keeps the records of calls.
+    pub state: Arc<State>,
+    /// Calls that go on at all cameras.
+    pub places: Places,
+}
+
+/// The places for calls in the whole house.
+#[derive(Clone, Default)]
+pub struct Places(Arc<AtomicUsize>);
+
+/// One taken place; dropping it frees it.
+pub struct Place(Places);
+
+impl Places {
+    /// Takes a place if fewer than `limit` are taken.
+    #[must_use]
+    pub fn take(&self, limit: usize) -> Option<Place> {
+        let free = |taken: usize| (taken < limit).then_some(taken + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
+        Some(Place(self.clone()))
+    }
+
+    /// Places taken.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Owns a camera's calls, feed and speaker. At most one per camera, owned by the Registry.
-pub struct CameraSession {}
+pub struct CameraSession {
+    /// The camera as the Registry knows it.
+    camera: KnownCamera,
+    resources: Resources,
+    /// Where this actor's news and its end are told.
+    registry: Seat<Registry>,
+    /// The calls that go on; one that is over leaves at once.
+    calls: HashMap<SessionId, Ongoing>,
+    /// The open feed, if any.
+    live: Option<Live>,
+    /// Ended with this actor; given to the tasks of peers and feed.
+    notices: mpsc::Sender<Notice>,
+    /// Taken when the actor starts.
+    inbox: Option<mpsc::Receiver<Notice>>,
+    /// Names peers and feeds, so that news of one that is gone is told apart.
+    serial: u64,
+    /// The camera's last trouble and when it was seen; `None` while it shows a picture.
+    trouble: Option<(Instant, String)>,
+    /// Somebody asked it to leave.
+    leaving: bool,
+}
 
-impl actix::Actor for CameraSession {
-    type Context = actix::Context<Self>;
+/// News of a task on the media runtime.
+#[derive(Debug)]
+pub enum Notice {
+    /// Of the peer with this serial.
+    Peer(u64, PeerEvent),
+    /// The first picture went to the peer with this serial.
+    FirstPicture(u64),
+    /// The first sound came from the peer with this serial.
+    FirstTalk(u64),
+    /// Of the feed with this serial.
+    Feed(u64, FeedEvent),
+}
+
+/// Note of the Registry: the camera has changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Update(pub KnownCamera);
+
+/// Ask: end all calls and leave; the camera is gone or the house stops.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Leave(pub EndReason);
+
+impl CameraSession {
+    /// A session of the given camera, with no call yet.
+    #[must_use]
+    pub fn new(camera: KnownCamera, resources: Resources, registry: Seat<Registry>) -> Self {
+        let (notices, inbox) = mpsc::channel(NOTICES);
+        Self {
+            camera,
+            resources,
+            registry,
+            calls: HashMap::new(),
+            live: None,
+            notices,
+            inbox: Some(inbox),
+            serial: 0,
+            trouble: None,
+            leaving: false,
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.camera.summary.name
+    }
+
+    fn next_serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// Whether the offer may be answered, apart from its own content.
+    fn admit(&mut self) -> Result<Place, CameraError> {
+        let camera = self.name().to_owned();
+        if !self.camera.summary.alexa {
+            return Err(CameraError::Disabled(camera));
+        }
+        if !self.camera.summary.reachable {
+            let reason = self.camera.summary.reason.clone().unwrap_or_default();
+            return Err(CameraError::Unreachable { camera, reason });
+        }
+        if let Some((since, reason)) = &self.trouble
+            && since.elapsed() < KNOWN_DOWN
+        {
+            return Err(CameraError::Unreachable { camera, reason: reason.clone() });
+        }
+        self.elapse();
+        let limits = &self.resources.limits;
+        if self.calls.len() >= limits.calls_per_camera {
+            return Err(CameraError::Full { camera, limit: limits.calls_per_camera });
+        }
+        let full = CameraError::Full { camera: "all cameras".into(), limit: limits.calls };
+        self.resources.places.take(limits.calls).ok_or(full)
+    }
+
+    /// Begins to answer an offer that is new here. The reply comes through the call's own channel.
+    fn begin(&mut self, offer: Offer, ctx: &mut Context<Self>) -> Result<Reply, CameraError> {
+        let place = self.admit()?;
+        let parsed = crate::peer::offer::Offer::parse(&offer.sdp, self.resources.peers.allows_loopback())
+            .map_err(|error| CameraError::Offer(error.to_string()))?;
+        let serial = self.next_serial();
+        let longest = Duration::from_secs(self.resources.limits.call_minutes.saturating_mul(60));
+        let call = Call::new(offer.arrived, longest);
+        let options = AnswerOptions {
+            talk: self.camera.summary.full_duplex,
+            label: format!("{} {}", self.camera.summary.endpoint_id, offer.session.as_str()),
+        };
+        let bandwidth_kbps = parsed.bandwidth_kbps();
+        let peers = self.resources.peers.clone();
+        let answer = self.resources.media.spawn(async move { peers.answer(&parsed, options).await });
+        let session = offer.session.clone();
+        let ongoing =
+            Ongoing::new(serial, call, offer, bandwidth_kbps, place, &self.camera.summary, &self.resources);
+        let reply = ongoing.reply();
+        info!(camera = %self.camera.summary.endpoint_id, call = ongoing.id(), "offer came");
+        self.calls.insert(session.clone(), ongoing);
+        self.open_feed();
+        let answered = answer.into_actor(self).map(move |answered, act, _ctx| {
+            let answered = answered.unwrap_or_else(|error| Err(PeerError::Stack(error.to_string())));
+            act.answered(&session, serial, answered);
+        });
+        ctx.spawn(answered);
+        self.tell_registry();
+        Ok(reply)
+    }
+
+    fn answered(&mut self, session: &SessionId, serial: u64, answered: Result<Answered, PeerError>) {
+        let ongoing = self.calls.get_mut(session).filter(|ongoing| ongoing.serial == serial);
+        match (ongoing, answered) {
+            (Some(ongoing), Ok(answered)) => {
+                let Some(live) = &self.live else { return self.end(session, EndReason::Internal) };
+                ongoing.answered(answered, live, self.notices.clone());
+            }
+            (Some(ongoing), Err(error)) => {
+                ongoing.refuse(match error {
+                    PeerError::Offer(_) => CameraError::Offer(error.to_string()),
+                    _ => CameraError::Internal(error.to_string()),
+                });
+                self.end(session, EndReason::NotAnswered(error.to_string()));
+            }
+            // Hung up or replaced while the answer was being made.
+            (None, Ok(answered)) => {
+                self.resources.media.spawn(async move { answered.peer.close().await });
+            }
+            (None, Err(error)) => debug!(%error, "no answer for a call that has ended"),
+        }
+    }
+
+    fn open_feed(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.used();
+            return;
+        }
+        let Some(source) = self.camera.source.clone() else { return };
+        let serial = self.next_serial();
+        self.live = Some(Live::open(serial, self.name(), source, &self.resources, self.notices.clone()));
+    }
+
+    fn end(&mut self, session: &SessionId, reason: EndReason) {
+        if let Some(mut ongoing) = self.calls.remove(session) {
+            info!(camera = %self.camera.summary.endpoint_id, call = ongoing.id(), %reason, "call ended");
+            ongoing.call.end(reason);
+        }
+        if self.calls.is_empty()
+            && let Some(live) = &mut self.live
+        {
+            live.idle();
+        }
+        self.tell_registry();
+    }
+
+    /// Ends what has run out of time.
+    fn elapse(&mut self) {
+        let now = Instant::now();
+        let mut over = Vec::new();
+        for (session, ongoing) in &mut self.calls {
+            ongoing.call.elapse(now);
+            if let CallState::Ended(reason) = ongoing.call.state() {
+                over.push((session.clone(), reason.clone()));
+            }
+        }
+        for (session, reason) in over {
+            self.end(&session, reason);
+        }
+        if !self.camera.warm && self.live.as_ref().is_some_and(|live| live.idle_for(LINGER)) {
+            self.live = None;
+            self.trouble = None;
+        }
+    }
+
+    fn by_serial(&mut self, serial: u64) -> Option<(SessionId, &mut Ongoing)> {
+        self.calls
+            .iter_mut()
+            .find(|(_, ongoing)| ongoing.serial == serial)
+            .map(|(session, ongoing)| (session.clone(), ongoing))
+    }
+
+    fn peer_event(&mut self, serial: u64, event: PeerEvent) {
+        let Some((session, ongoing)) = self.by_serial(serial) else { return };
+        match event {
+            PeerEvent::IceConnected { remote, remote_kind } => {
+                ongoing.record.stages.ice_connected.get_or_insert(ongoing.since_offer());
+                debug!(call = ongoing.id(), ?remote, remote_kind, "path found");
+            }
+            PeerEvent::Connected => {
+                let now = Instant::now();
+                ongoing.record.stages.dtls_connected.get_or_insert(ongoing.since_offer());
+                ongoing.call.connected(now);
+                if let Some((_, trouble)) = &self.trouble
+                    && let Some(ongoing) = self.calls.get_mut(&session)
+                {
+                    ongoing.call.darkened(now, trouble);
+                }
+            }
+            PeerEvent::Disconnected => ongoing.call.disconnected(Instant::now()),
+            PeerEvent::Ended(how) => self.end(&session, EndReason::Closed(how)),
+            PeerEvent::KeyFrameWanted(_) => {
+                if let Some(live) = &mut self.live
+                    && live.key_frame_wanted()
+                    && let Some(ongoing) = self.calls.get_mut(&session)
+                {
+                    ongoing.replay();
+                }
+            }
+            // Counted by the peer; a copied picture has no other bitrate to offer.
+            PeerEvent::Remb(_) => {}
+        }
+    }
+
+    fn feed_event(&mut self, serial: u64, event: FeedEvent) {
+        let Some(live) = self.live.as_mut().filter(|live| live.serial == serial) else { return };
+        let now = Instant::now();
+        match event {
+            FeedEvent::Opened { video, sound } => {
+                for ongoing in self.calls.values_mut() {
+                    ongoing.shows(&video);
+                }
+                live.opened(video, sound);
+            }
+            FeedEvent::FirstPicture => {
+                self.trouble = None;
+                self.calls.values_mut().for_each(|ongoing| ongoing.call.lit());
+                live.lit();
+                self.tell_registry();
+            }
+            FeedEvent::Failed { reason, .. } => {
+                warn!(camera = %self.camera.summary.endpoint_id, reason, "camera shows nothing");
+                self.dark(now, reason);
+            }
+            FeedEvent::WorkerLost(reason) => {
+                warn!(camera = %self.camera.summary.endpoint_id, reason, "media worker lost; it is replaced");
+                // The camera itself is not known to be down: the next worker may show it at once.
+                for ongoing in self.calls.values_mut() {
+                    ongoing.call.darkened(now, &reason);
+                    ongoing.troubled(&reason);
+                }
+            }
+            FeedEvent::SpeakerLevel(dbfs) => live.speaker_dbfs = Some(dbfs),
+        }
+    }
+
+    fn dark(&mut self, now: Instant, reason: String) {
+        for ongoing in self.calls.values_mut() {
+            ongoing.call.darkened(now, &reason);
+            ongoing.troubled(&reason);
+        }
+        self.trouble = Some((now, reason));
+        self.tell_registry();
+    }
+
+    fn tell_registry(&self) {
+        let news = CameraNews {
+            endpoint: self.camera.summary.endpoint_id.clone(),
+            trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
+            calls: self.calls.len(),
+        };
+        if let Some(registry) = self.registry.addr()
+            && registry.try_send(news).is_err()
+        {
+            debug!("the Registry is away; it will ask again");
+        }
+    }
+
+    fn owned(&self, session: &SessionId, caller: &Caller) -> Result<(), CameraError> {
+        match self.calls.get(session) {
+            Some(ongoing) if ongoing.caller != *caller => Err(CameraError::Foreign),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Actor for CameraSession {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(inbox) = self.inbox.take() {
+            let next = |mut inbox: mpsc::Receiver<Notice>| async move {
+                inbox.recv().await.map(|notice| (notice, inbox))
+            };
+            ctx.add_stream(futures_util::stream::unfold(inbox, next));
+        }
+        ctx.run_interval(TICK, |act, _ctx| act.elapse());
+        if self.camera.warm {
+            self.open_feed();
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        let endpoint = self.camera.summary.endpoint_id.clone();
+        if let Some(registry) = self.registry.addr() {
+            // A note upward that must not be lost: one per life of a session.
+            registry.do_send(CameraStopped { endpoint, died: !self.leaving });
+        }
+    }
+}
+
+impl Handler<Offer> for CameraSession {
+    type Result = ResponseActFuture<Self, Result<String, CameraError>>;
+
+    fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) -> Self::Result {
+        let (session, deadline) = (offer.session.clone(), offer.deadline);
+        let known = self.calls.get(&session);
+        let reply = match known {
+            Some(ongoing) if ongoing.caller != offer.caller => Err(CameraError::Foreign),
+            Some(ongoing) if ongoing.is_retry(&offer) => Ok(ongoing.reply()),
+            _ => {
+                self.end_if_known(&session, EndReason::Replaced);
+                self.begin(offer, ctx)
+            }
+        };
+        let camera = self.name().to_owned();
+        match reply {
+            Err(error) => Box::pin(ready(Err(error))),
+            Ok(reply) => {
+                let wait = async move { tokio::time::timeout_at(deadline.into(), wait_for(reply)).await };
+                Box::pin(wait.into_actor(self).map(move |reply, act, _ctx| match reply {
+                    Ok(reply) => reply,
+                    Err(_elapsed) => {
+                        act.end_if_known(&session, EndReason::NotAnswered("not ready in time".into()));
+                        Err(CameraError::Late(camera))
+                    }
+                }))
+            }
+        }
+    }
+}
+
+/// Waits until the call's answer is there, or the call ends.
+async fn wait_for(
+    mut reply: watch::Receiver<Option<Result<String, CameraError>>>,
+) -> Result<String, CameraError> {
+    match reply.wait_for(Option::is_some).await {
+        Ok(reply) => reply.clone().unwrap_or(Err(CameraError::Ended)),
+        // The call was dropped: it ended before its answer.
+        Err(_closed) => Err(CameraError::Ended),
+    }
+}
+
+impl CameraSession {
+    fn end_if_known(&mut self, session: &SessionId, reason: EndReason) {
+        if self.calls.contains_key(session) {
+            self.end(session, reason);
+        }
+    }
+}
+
+impl Handler<Connected> for CameraSession {
+    type Result = Result<(), CameraError>;
+
+    fn handle(&mut self, connected: Connected, _: &mut Self::Context) -> Self::Result {
+        self.owned(&connected.session, &connected.caller)?;
+        // Media starts when DTLS is up; Alexa's word adds nothing to that.
+        match self.calls.contains_key(&connected.session) {
+            true => Ok(()),
+            false => Err(CameraError::NoCall(connected.session.as_str().to_owned())),
+        }
+    }
+}
+
+impl Handler<Disconnect> for CameraSession {
+    type Result = Result<(), CameraError>;
+
+    fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) -> Self::Result {
+        match &disconnect.caller {
+            Some(caller) => {
+                self.owned(&disconnect.session, caller)?;
+                self.end_if_known(&disconnect.session, EndReason::HungUp);
+            }
+            None => self.end_if_known(&disconnect.session, EndReason::EndedHere),
+        }
+        Ok(())
+    }
+}
+
+impl Handler<Status> for CameraSession {
+    type Result = actix::MessageResult<Status>;
+
+    fn handle(&mut self, _: Status, _: &mut Self::Context) -> Self::Result {
+        let live = self.live.as_ref();
+        actix::MessageResult(CameraStatus {
+            live: live.is_some(),
+            video: live.and_then(|live| live.video.clone()),
+            sound: live.and_then(|live| live.sound.clone()),
+            speaker_dbfs: live.and_then(|live| live.speaker_dbfs),
+            trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
+            calls: self.calls.values().map(Ongoing::current_record).collect(),
+        })
+    }
+}
+
+impl Handler<Update> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, update: Update, _: &mut Self::Context) {
+        self.camera = update.0;
+    }
+}
+
+impl Handler<Leave> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
+        let sessions: Vec<SessionId> = self.calls.keys().cloned().collect();
+        for session in sessions {
+            self.end(&session, leave.0.clone());
+        }
+        self.leaving = true;
+        self.live = None;
+        ctx.stop();
+    }
+}
+
+impl StreamHandler<Notice> for CameraSession {
+    fn handle(&mut self, notice: Notice, _: &mut Self::Context) {
+        match notice {
+            Notice::Peer(serial, event) => self.peer_event(serial, event),
+            Notice::FirstPicture(serial) => {
+                if let Some((_, ongoing)) = self.by_serial(serial) {
+                    ongoing.record.stages.first_video_sent.get_or_insert(ongoing.since_offer());
+                }
+            }
+            Notice::FirstTalk(serial) => {
+                if let Some((_, ongoing)) = self.by_serial(serial) {
+                    ongoing.record.stages.first_talk_received.get_or_insert(ongoing.since_offer());
+                }
+            }
+            Notice::Feed(serial, event) => self.feed_event(serial, event),
+        }
+    }
 }

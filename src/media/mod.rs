@@ -17,8 +17,9 @@ use crate::error::ErrorKind;
 pub enum Source {
     /// An address that FFmpeg opens: `rtsp://`, `rtsps://`, `http(s)://`.
     Address(SecretString),
-    /// The worker's own pattern with clock and tone, and a speaker whose level can be read.
-    Test,
+    /// The worker's own pattern with clock and tone, and a speaker whose level can be read; the
+    /// text is what follows `test:` in its address, such as `?gop=10`.
+    Test(String),
 }
 
 /// What a feed is to show.

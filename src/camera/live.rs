@@ -1,0 +1,163 @@
+//! A camera's open feed with its fan-out, and what is known of both.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::fanout::Fanout;
+use super::session::{Notice, Resources};
+use crate::media::feed::Feed;
+use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
+use crate::peer::TalkPacket;
+
+/// Key pictures are asked of an encoder at most this often.
+const KEY_FRAMES: Duration = Duration::from_millis(500);
+/// A speaker whose talker has been silent for this long is free for another.
+const FLOOR: Duration = Duration::from_secs(2);
+
+/// An open feed. Dropping it ends the worker and the fan-out.
+pub struct Live {
+    /// Names the feed in notices.
+    pub serial: u64,
+    /// The picture, once the source is open.
+    pub video: Option<VideoFacts>,
+    /// The sound, once the source is open.
+    pub sound: Option<SoundFacts>,
+    /// Last level at the speaker.
+    pub speaker_dbfs: Option<f32>,
+    /// Shared with the tasks that bring talk; ends with the last of them.
+    feed: Arc<Feed>,
+    fanout: Fanout,
+    floor: Floor,
+    /// Since when there has been no call.
+    idle_since: Option<Instant>,
+    /// The camera itself shows a picture.
+    lit: bool,
+    key_frame_asked: Option<Instant>,
+    /// Forwards the feed's events; aborted with this.
+    events: JoinHandle<()>,
+}
+
+impl Live {
+    /// Opens the feed: the worker starts, and its samples flow into the fan-out.
+    #[must_use]
+    pub fn open(
+        serial: u64,
+        camera: &str,
+        source: Source,
+        resources: &Resources,
+        notices: mpsc::Sender<Notice>,
+    ) -> Self {
+        let spec = FeedSpec { camera: camera.to_owned(), source };
+        let runtime = resources.media.enter();
+        let (feed, samples, mut events) = Feed::open(spec, resources.worker.clone());
+        drop(runtime);
+        let fanout = Fanout::default();
+        resources.media.spawn(fanout.clone().run(samples));
+        let forward = async move {
+            while let Some(event) = events.recv().await {
+                if notices.send(Notice::Feed(serial, event)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        Self {
+            serial,
+            video: None,
+            sound: None,
+            speaker_dbfs: None,
+            feed: Arc::new(feed),
+            fanout,
+            floor: Floor::default(),
+            idle_since: Some(Instant::now()),
+            lit: false,
+            key_frame_asked: None,
+            events: resources.media.spawn(forward),
+        }
+    }
+
+    /// Where viewers join.
+    #[must_use]
+    pub fn fanout(&self) -> Fanout {
+        self.fanout.clone()
+    }
+
+    /// The speaker, for one call's talk.
+    #[must_use]
+    pub fn speaker(&self, call: u64) -> Speaker {
+        Speaker { call, feed: self.feed.clone(), floor: self.floor.clone() }
+    }
+
+    /// A call uses it.
+    pub fn used(&mut self) {
+        self.idle_since = None;
+    }
+
+    /// The last call left.
+    pub fn idle(&mut self) {
+        self.idle_since.get_or_insert_with(Instant::now);
+    }
+
+    /// True if no call has used it for `time`.
+    #[must_use]
+    pub fn idle_for(&self, time: Duration) -> bool {
+        self.idle_since.is_some_and(|since| since.elapsed() >= time)
+    }
+
+    /// The source is open.
+    pub fn opened(&mut self, video: VideoFacts, sound: SoundFacts) {
+        (self.video, self.sound) = (Some(video), Some(sound));
+    }
+
+    /// The camera itself shows a picture.
+    pub fn lit(&mut self) {
+        self.lit = true;
+    }
+
+    /// True once the camera itself has shown a picture.
+    #[must_use]
+    pub fn is_lit(&self) -> bool {
+        self.lit
+    }
+
+    /// A far end needs a key picture. True if the camera cannot make one, so that the ring has to
+    /// be sent again; false if one has been asked of the encoder.
+    pub fn key_frame_wanted(&mut self) -> bool {
+        let copied = self.video.as_ref().is_some_and(|video| video.copied);
+        if !copied && self.key_frame_asked.is_none_or(|at| at.elapsed() >= KEY_FRAMES) {
+            self.key_frame_asked = Some(Instant::now());
+            self.feed.request_key_frame();
+        }
+        copied
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.events.abort();
+    }
+}
+
+/// Who talks: a call's serial and when it was last heard.
+type Floor = Arc<Mutex<Option<(u64, Instant)>>>;
+
+/// A call's way to the camera's speaker. Of several calls one talks at a time.
+pub struct Speaker {
+    call: u64,
+    feed: Arc<Feed>,
+    floor: Floor,
+}
+
+impl Speaker {
+    /// Hands one packet on, if nobody else talks.
+    pub fn talk(&self, packet: TalkPacket) {
+        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
+        if floor.is_some_and(|(call, heard)| call != self.call && heard.elapsed() < FLOOR) {
+            return;
+        }
+        *floor = Some((self.call, Instant::now()));
+        self.feed.talk(packet.opus, packet.sequence, packet.timestamp);
+    }
+}

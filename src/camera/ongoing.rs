@@ -1,0 +1,271 @@
+//! A call that goes on: its state, its peer, its tasks, its record.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::call::{Call, CallState, EndReason};
+use super::live::{Live, Speaker};
+use super::session::{Notice, Place, Resources};
+use super::viewer::Viewer;
+use super::{Caller, CameraError, CameraSummary, Offer};
+use crate::media::VideoFacts;
+use crate::peer::{Answered, Peer, PeerEvent, TalkPacket};
+use crate::state::{CallRecord, VideoRecord};
+
+/// Where a call's answer arrives; closed if the call ends before.
+pub type Reply = watch::Receiver<Option<Result<String, CameraError>>>;
+
+/// The ring is sent again to one viewer at most this often.
+const REPLAY: Duration = Duration::from_secs(2);
+/// Different troubles that one record keeps.
+const TROUBLES: usize = 8;
+
+/// A call that goes on. Dropping it, for whatever reason, closes its peer, ends its tasks, frees
+/// its place and keeps its record.
+pub struct Ongoing {
+    /// Names its peer in notices.
+    pub serial: u64,
+    /// Where it stands.
+    pub call: Call,
+    /// Whose it is.
+    pub caller: Caller,
+    /// What will be kept of it.
+    pub record: CallRecord,
+    arrived: Instant,
+    /// The offer's text, to know a retry.
+    offer: String,
+    bandwidth_kbps: Option<u32>,
+    answer: watch::Sender<Option<Result<String, CameraError>>>,
+    peer: Option<Arc<dyn Peer>>,
+    /// Events, talk and pictures of the peer; aborted with this.
+    tasks: Vec<JoinHandle<()>>,
+    replay: Arc<Notify>,
+    replayed: Instant,
+    dropped: Arc<AtomicU64>,
+    resources: Resources,
+    _place: Place,
+}
+
+impl Ongoing {
+    /// A call whose answer is being made.
+    #[must_use]
+    pub fn new(
+        serial: u64,
+        call: Call,
+        offer: Offer,
+        bandwidth_kbps: Option<u32>,
+        place: Place,
+        camera: &CameraSummary,
+        resources: &Resources,
+    ) -> Self {
+        let record = CallRecord {
+            id: uuid::Uuid::new_v4().to_string(),
+            camera: camera.name.clone(),
+            endpoint_id: camera.endpoint_id.to_string(),
+            session_id: offer.session.as_str().to_owned(),
+            started: stamp(),
+            ..CallRecord::default()
+        };
+        Self {
+            serial,
+            call,
+            caller: offer.caller,
+            offer: offer.sdp,
+            record,
+            arrived: offer.arrived,
+            bandwidth_kbps,
+            answer: watch::Sender::new(None),
+            peer: None,
+            tasks: Vec::new(),
+            replay: Arc::default(),
+            replayed: Instant::now(),
+            dropped: Arc::default(),
+            resources: resources.clone(),
+            _place: place,
+        }
+    }
+
+    /// Our own id of the call.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.record.id
+    }
+
+    /// Where its answer arrives.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        self.answer.subscribe()
+    }
+
+    /// True for the very offer that this call began with.
+    #[must_use]
+    pub fn is_retry(&self, offer: &Offer) -> bool {
+        self.offer == offer.sdp
+    }
+
+    /// Time since the offer came, ms.
+    #[must_use]
+    pub fn since_offer(&self) -> u64 {
+        u64::try_from(self.arrived.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// No answer can be made.
+    pub fn refuse(&mut self, error: CameraError) {
+        self.answer.send_replace(Some(Err(error)));
+    }
+
+    /// The peer is made: its answer leaves, its tasks begin.
+    pub fn answered(&mut self, answered: Answered, live: &Live, notices: mpsc::Sender<Notice>) {
+        let Answered { sdp, peer, events, talk } = answered;
+        self.record.stages.answer_sent.get_or_insert(self.since_offer());
+        self.call.answered();
+        if live.is_lit() {
+            self.call.lit();
+        }
+        if let Some(video) = &live.video {
+            self.shows(video);
+        }
+        let (first_picture, pictured) = oneshot::channel();
+        let viewer = Viewer {
+            peer: peer.clone(),
+            fanout: live.fanout(),
+            bandwidth_kbps: self.bandwidth_kbps,
+            replay: self.replay.clone(),
+            first_picture: Some(first_picture),
+            dropped: self.dropped.clone(),
+        };
+        let (connected, connection) = oneshot::channel();
+        let media = &self.resources.media;
+        let serial = self.serial;
+        self.tasks.push(media.spawn(forward_events(events, serial, notices.clone(), connected)));
+        self.tasks.push(media.spawn(forward_talk(talk, serial, live.speaker(serial), notices.clone())));
+        self.tasks.push(media.spawn(async move {
+            if connection.await.is_ok() {
+                viewer.run().await;
+            }
+        }));
+        self.tasks.push(media.spawn(async move {
+            if pictured.await.is_ok() {
+                // The session may have gone: then nobody keeps the time.
+                let _gone = notices.send(Notice::FirstPicture(serial)).await;
+            }
+        }));
+        self.peer = Some(peer);
+        self.answer.send_replace(Some(Ok(sdp)));
+    }
+
+    /// Its viewer gets the ring again, for a far end that lost the picture of a camera that cannot
+    /// make a key picture.
+    pub fn replay(&mut self) {
+        if self.replayed.elapsed() >= REPLAY {
+            self.replayed = Instant::now();
+            self.replay.notify_one();
+        }
+    }
+
+    /// What it shows.
+    pub fn shows(&mut self, video: &VideoFacts) {
+        self.record.video = Some(VideoRecord {
+            mode: if video.copied { "copy" } else { "transcode" }.to_owned(),
+            why: video.why.clone(),
+            codec: video.codec.clone(),
+            width: video.width,
+            height: video.height,
+        });
+    }
+
+    /// What went wrong; each thing is kept once.
+    pub fn troubled(&mut self, reason: &str) {
+        let troubles = &mut self.record.trouble;
+        if troubles.len() < TROUBLES && !troubles.iter().any(|known| known == reason) {
+            troubles.push(reason.to_owned());
+        }
+    }
+
+    /// The record as it stands now.
+    #[must_use]
+    pub fn current_record(&self) -> CallRecord {
+        let mut record = self.record.clone();
+        if let Some(peer) = &self.peer {
+            let counted = peer.counters();
+            let counters = &mut record.counters;
+            counters.packets_sent = counted.packets_sent;
+            counters.retransmitted = counted.retransmitted;
+            (counters.nack, counters.pli, counters.fir) = (counted.nack, counted.pli, counted.fir);
+            counters.remb_kbps = counted.remb_kbps;
+            counters.talk_packets = counted.talk_packets;
+        }
+        record.counters.pictures_dropped = self.dropped.load(Ordering::Relaxed);
+        record
+    }
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        let mut record = self.current_record();
+        record.ended = Some(stamp());
+        record.end_reason = Some(match self.call.state() {
+            CallState::Ended(reason) => reason.to_string(),
+            // Dropped in mid-call: its session died.
+            _ => EndReason::Internal.to_string(),
+        });
+        self.resources.state.record_call(record);
+        if let Some(peer) = self.peer.take() {
+            self.resources.media.spawn(async move { peer.close().await });
+        }
+    }
+}
+
+async fn forward_events(
+    mut events: mpsc::Receiver<PeerEvent>,
+    serial: u64,
+    notices: mpsc::Sender<Notice>,
+    connected: oneshot::Sender<()>,
+) {
+    let mut connected = Some(connected);
+    while let Some(event) = events.recv().await {
+        if event == PeerEvent::Connected
+            && let Some(connected) = connected.take()
+        {
+            // The viewer's task may have been aborted.
+            let _gone = connected.send(());
+        }
+        if notices.send(Notice::Peer(serial, event)).await.is_err() {
+            return;
+        }
+    }
+    // A peer whose events end without a word has ended all the same.
+    let _gone =
+        notices.send(Notice::Peer(serial, PeerEvent::Ended("the connection was closed".into()))).await;
+}
+
+async fn forward_talk(
+    mut talk: mpsc::Receiver<TalkPacket>,
+    serial: u64,
+    speaker: Speaker,
+    notices: mpsc::Sender<Notice>,
+) {
+    let mut first = true;
+    while let Some(packet) = talk.recv().await {
+        if std::mem::take(&mut first) && notices.send(Notice::FirstTalk(serial)).await.is_err() {
+            return;
+        }
+        speaker.talk(packet);
+    }
+}
+
+/// Now, RFC 3339 in UTC with ms.
+fn stamp() -> String {
+    let now = OffsetDateTime::now_utc();
+    let now = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
+    now.format(&Rfc3339).unwrap_or_default()
+}

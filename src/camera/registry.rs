@@ -1,0 +1,268 @@
+//! Which cameras exist and who owns their calls: one actor.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use tracing::{info, warn};
+
+use super::call::EndReason;
+use super::catalogue::{Catalogue, catalogue};
+use super::session::{CameraSession, Leave, Resources, Update};
+use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
+use crate::config::Config;
+use crate::hub::HubSnapshot;
+use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
+use crate::seat::Seat;
+
+/// The hub's snapshot comes out of its bridge's memory.
+const SNAPSHOT: Duration = Duration::from_secs(2);
+/// This many deaths within [`UNHEALTHY`] keep a camera closed for as long.
+const DEATHS: usize = 3;
+const UNHEALTHY: Duration = Duration::from_secs(60);
+
+/// The sessions that live, by camera. Outlives a Registry, so that one that was built anew finds
+/// the calls that go on.
+pub type Sessions = Arc<Mutex<HashMap<EndpointId, Addr<CameraSession>>>>;
+
+/// Knows every camera and owns its session. One, owned by the app.
+pub struct Registry {
+    /// Settings, as loaded.
+    config: Arc<Config>,
+    /// Asked for the hub's cameras; `None` without a hub.
+    bridge: Option<Seat<HubBridge>>,
+    /// This actor's own place; sessions tell their end there.
+    seat: Seat<Registry>,
+    /// Shared with the Registry before and after this one.
+    sessions: Sessions,
+    /// Handed to each session.
+    resources: Resources,
+    /// Last pulled from the bridge.
+    hub: Option<HubSnapshot>,
+    /// Settings and hub laid together.
+    catalogue: Catalogue,
+    /// What a session found wrong with its camera, until it finds it right.
+    troubles: HashMap<EndpointId, Trouble>,
+    /// When sessions died, newest last.
+    deaths: HashMap<EndpointId, Vec<Instant>>,
+    /// Calls that go on, as sessions tell it.
+    calls: HashMap<EndpointId, usize>,
+}
+
+struct Trouble {
+    text: String,
+    since: Instant,
+}
+
+/// Note of a CameraSession that died or left.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CameraStopped {
+    /// Which camera.
+    pub endpoint: EndpointId,
+    /// True if nobody had asked it to leave.
+    pub died: bool,
+}
+
+/// Note of a CameraSession: how its camera is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CameraNews {
+    /// Which camera.
+    pub endpoint: EndpointId,
+    /// What is wrong, for people; `None` if all is well.
+    pub trouble: Option<String>,
+    /// Calls that go on.
+    pub calls: usize,
+}
+
+/// Ask: every camera, with its session if it has one.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<(CameraSummary, Option<Addr<CameraSession>>)>")]
+pub struct ListCameras;
+
+impl Registry {
+    /// A Registry that takes over the given sessions.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        bridge: Option<Seat<HubBridge>>,
+        seat: Seat<Registry>,
+        sessions: Sessions,
+        resources: Resources,
+    ) -> Self {
+        let catalogue = catalogue(&config, None);
+        Self {
+            config,
+            bridge,
+            seat,
+            sessions,
+            resources,
+            hub: None,
+            catalogue,
+            troubles: HashMap::new(),
+            deaths: HashMap::new(),
+            calls: HashMap::new(),
+        }
+    }
+
+    fn pull(&mut self, ctx: &mut Context<Self>) {
+        let Some(bridge) = self.bridge.clone() else { return };
+        let ask = async move { bridge.ask(Snapshot, SNAPSHOT).await };
+        ctx.spawn(ask.into_actor(self).map(|snapshot, act, _ctx| match snapshot {
+            Ok(snapshot) => act.take(snapshot),
+            Err(error) => warn!(%error, "the hub's cameras could not be read; the last known ones stay"),
+        }));
+    }
+
+    fn take(&mut self, snapshot: HubSnapshot) {
+        let fresh = catalogue(&self.config, Some(&snapshot));
+        if fresh.len() != self.catalogue.len() {
+            info!(cameras = fresh.len(), "cameras known");
+        }
+        let sessions = self.sessions();
+        for (id, session) in &sessions {
+            match (self.catalogue.get(id), fresh.get(id)) {
+                (Some(before), Some(now)) if before.same_as(now) => {}
+                (_, Some(now)) => session.do_send(Update(now.clone())),
+                (_, None) => session.do_send(Leave(EndReason::CameraGone)),
+            }
+        }
+        self.hub = Some(snapshot);
+        self.catalogue = fresh;
+        self.warm_up();
+    }
+
+    /// Cameras that are kept warm have a session from the start.
+    fn warm_up(&mut self) {
+        let warm: Vec<EndpointId> =
+            self.catalogue.iter().filter(|(_, camera)| camera.warm).map(|(id, _)| id.clone()).collect();
+        for id in warm {
+            // A camera that cannot be had now is tried again at its first call.
+            if let Err(error) = self.session(&id) {
+                warn!(%error, "camera could not be warmed up");
+            }
+        }
+    }
+
+    fn sessions(&self) -> HashMap<EndpointId, Addr<CameraSession>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn session(&mut self, id: &EndpointId) -> Result<Addr<CameraSession>, CameraError> {
+        let camera = self.catalogue.get(id).ok_or_else(|| CameraError::Unknown(id.to_string()))?;
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = sessions.get(id).filter(|session| session.connected()) {
+            return Ok(session.clone());
+        }
+        let recent = |at: &&Instant| at.elapsed() < UNHEALTHY;
+        if self.deaths.get(id).is_some_and(|deaths| deaths.iter().filter(recent).count() >= DEATHS) {
+            return Err(CameraError::Unreachable {
+                camera: camera.summary.name.clone(),
+                reason:
+                    "its part of Doorstep failed three times within a minute; it is tried again in a minute"
+                        .into(),
+            });
+        }
+        let session = CameraSession::new(camera.clone(), self.resources.clone(), self.seat.clone()).start();
+        sessions.insert(id.clone(), session.clone());
+        Ok(session)
+    }
+
+    fn summary(&self, id: &EndpointId) -> Option<CameraSummary> {
+        let mut summary = self.catalogue.get(id)?.summary.clone();
+        summary.calls = self.calls.get(id).copied().unwrap_or(0);
+        if summary.reachable
+            && let Some(trouble) = self.troubles.get(id)
+        {
+            // Old trouble of a camera that nobody has looked at since says little about now.
+            summary.reachable = trouble.since.elapsed() >= UNHEALTHY && summary.calls == 0;
+            summary.reason = Some(trouble.text.clone());
+        }
+        Some(summary)
+    }
+}
+
+impl Actor for Registry {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(256);
+        self.pull(ctx);
+        self.warm_up();
+    }
+}
+
+impl Handler<HubChanged> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: HubChanged, ctx: &mut Self::Context) {
+        self.pull(ctx);
+    }
+}
+
+impl Handler<Discover> for Registry {
+    type Result = Vec<CameraSummary>;
+
+    fn handle(&mut self, _: Discover, _: &mut Self::Context) -> Self::Result {
+        self.catalogue.keys().filter_map(|id| self.summary(id)).collect()
+    }
+}
+
+impl Handler<ListCameras> for Registry {
+    type Result = Vec<(CameraSummary, Option<Addr<CameraSession>>)>;
+
+    fn handle(&mut self, _: ListCameras, _: &mut Self::Context) -> Self::Result {
+        let sessions = self.sessions();
+        let known = self.catalogue.keys().filter_map(|id| self.summary(id));
+        known.map(|summary| (summary.clone(), sessions.get(&summary.endpoint_id).cloned())).collect()
+    }
+}
+
+impl Handler<Locate> for Registry {
+    type Result = Result<Located, CameraError>;
+
+    fn handle(&mut self, locate: Locate, _: &mut Self::Context) -> Self::Result {
+        let unknown = || CameraError::Unknown(locate.endpoint.to_string());
+        let summary = self.summary(&locate.endpoint).ok_or_else(unknown)?;
+        Ok(Located { session: self.session(&locate.endpoint)?, summary })
+    }
+}
+
+impl Handler<CameraStopped> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, stopped: CameraStopped, _: &mut Self::Context) {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        // A new session may sit there already.
+        if sessions.get(&stopped.endpoint).is_some_and(|session| !session.connected()) {
+            sessions.remove(&stopped.endpoint);
+        }
+        self.calls.remove(&stopped.endpoint);
+        if stopped.died {
+            warn!(camera = %stopped.endpoint, "the camera's session died; the next call builds a new one");
+            let deaths = self.deaths.entry(stopped.endpoint).or_default();
+            deaths.retain(|at| at.elapsed() < UNHEALTHY);
+            deaths.push(Instant::now());
+        } else {
+            self.troubles.remove(&stopped.endpoint);
+        }
+    }
+}
+
+impl Handler<CameraNews> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, news: CameraNews, _: &mut Self::Context) {
+        self.calls.insert(news.endpoint.clone(), news.calls);
+        match news.trouble {
+            Some(text) => {
+                self.troubles.insert(news.endpoint, Trouble { text, since: Instant::now() });
+            }
+            None => {
+                self.troubles.remove(&news.endpoint);
+            }
+        }
+    }
+}
