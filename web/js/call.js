@@ -1,0 +1,125 @@
+// The far end of a call, as an Echo would be: makes the offer, shows the picture, sends the microphone.
+import { directive } from "./api.js";
+
+const GATHERING_MS = 2000;
+
+function sessionId() {
+  // crypto.randomUUID exists in secure contexts only.
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
+// The offer has to be complete: Alexa sends no candidates afterwards.
+function gathered(peer) {
+  return new Promise((resolve) => {
+    const done = () => peer.iceGatheringState === "complete" && resolve();
+    peer.addEventListener("icegatheringstatechange", done);
+    setTimeout(resolve, GATHERING_MS);
+    done();
+  });
+}
+
+async function microphone(camera) {
+  if (!camera.full_duplex) return { why: "no_talk" };
+  if (!window.isSecureContext || !navigator.mediaDevices) return { why: "insecure" };
+  try {
+    const wanted = { audio: { echoCancellation: true, noiseSuppression: true } };
+    return { stream: await navigator.mediaDevices.getUserMedia(wanted) };
+  } catch {
+    return { why: "no_microphone" };
+  }
+}
+
+export class Call {
+  // `tell(change)` is given what changed of: stage, view_only, stream, answer_ms, error, ended.
+  constructor(camera, tell) {
+    this.camera = camera;
+    this.tell = tell;
+    this.session = sessionId();
+    this.over = false;
+  }
+
+  async start() {
+    try {
+      this.tell({ stage: "asking_microphone" });
+      const { stream, why } = await microphone(this.camera);
+      this.microphone = stream;
+      this.tell({ stage: "making_offer", view_only: why ?? null, microphone: stream ?? null });
+      if (this.over) return this.release();
+      const peer = (this.peer = new RTCPeerConnection());
+      const track = stream?.getAudioTracks()[0];
+      peer.addTransceiver(track ?? "audio", { direction: track ? "sendrecv" : "recvonly", streams: stream ? [stream] : [] });
+      peer.addTransceiver("video", { direction: "recvonly" });
+      const shown = new MediaStream();
+      peer.ontrack = ({ track }) => {
+        shown.addTrack(track);
+        this.tell({ stream: shown });
+      };
+      peer.onconnectionstatechange = () => this.connection(peer.connectionState);
+      await peer.setLocalDescription(await peer.createOffer());
+      await gathered(peer);
+      if (this.over) return;
+      this.tell({ stage: "waiting_answer" });
+      const asked = performance.now();
+      const offer = { format: "SDP", value: peer.localDescription.sdp };
+      const { answer } = await directive("InitiateSessionWithOffer", this.camera.endpoint_id, { sessionId: this.session, offer });
+      if (this.over) return;
+      this.tell({ stage: "connecting", answer_ms: Math.round(performance.now() - asked) });
+      await peer.setRemoteDescription({ type: "answer", sdp: answer.value });
+    } catch (error) {
+      if (!this.over) this.finish({ error });
+    }
+  }
+
+  connection(state) {
+    if (this.over) return;
+    if (state === "connected") {
+      this.tell({ stage: "waiting_picture" });
+      // Its reply changes nothing: media flows already.
+      directive("SessionConnected", this.camera.endpoint_id, { sessionId: this.session }).catch(() => {});
+    } else if (state === "disconnected") {
+      this.tell({ stage: "interrupted" });
+    } else if (state === "failed" || state === "closed") {
+      this.finish({ error: null, lost: true });
+    }
+  }
+
+  mute(muted) {
+    this.microphone?.getAudioTracks().forEach((track) => (track.enabled = !muted));
+  }
+
+  hangUp() {
+    if (this.over) return;
+    directive("SessionDisconnected", this.camera.endpoint_id, { sessionId: this.session }, true).catch(() => {});
+    this.finish({});
+  }
+
+  finish(how) {
+    this.over = true;
+    this.release();
+    this.tell({ stage: null, ended: true, stream: null, ...how });
+  }
+
+  release() {
+    this.peer?.close();
+    this.microphone?.getTracks().forEach((track) => track.stop());
+  }
+
+  async figures() {
+    const figures = {};
+    if (!this.peer || this.over) return figures;
+    for (const row of (await this.peer.getStats()).values()) {
+      if (row.type === "inbound-rtp" && row.kind === "video") {
+        figures.picture = { width: row.frameWidth, height: row.frameHeight, frames: row.framesDecoded, fps: row.framesPerSecond };
+      } else if (row.type === "inbound-rtp" && row.kind === "audio") {
+        figures.level = row.audioLevel;
+      } else if (row.type === "media-source" && row.kind === "audio") {
+        figures.microphone = row.audioLevel;
+      }
+    }
+    return figures;
+  }
+}
