@@ -8,6 +8,10 @@
 //!                        MediaPort: one UDP socket per bound address for all peers
 //! ```
 
+pub mod answer;
+pub mod offer;
+pub mod packetizer;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
