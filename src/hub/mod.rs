@@ -8,6 +8,17 @@ use serde::Serialize;
 
 use crate::error::ErrorKind;
 
+pub mod bridge;
+pub mod entity;
+pub mod listing;
+pub mod model;
+pub mod press;
+pub mod protocol;
+pub mod registries;
+pub mod retry;
+pub mod states;
+pub mod trust;
+
 /// Where the link to the hub stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state", content = "reason")]
