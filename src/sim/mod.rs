@@ -1,1 +1,28 @@
-//! Stub.
+//! The demo and its hub: a simulator that speaks the hub's wire over a real WebSocket.
+//!
+//! The simulator answers from a model of its own and shares no type and no parser with
+//! [`crate::hub`] or [`crate::alexa`], so that a misunderstanding cannot pass on both sides. It knows
+//! nothing of the house; only the demo does.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`hub`] | the handle: start, faults on demand, stop |
+//! | `world` | what the simulated home is: areas, devices, entities, their states and changes |
+//! | `office` | who is connected, with which token, and what waits to be sent to them |
+//! | `commands` | what each command of the WebSocket does |
+//! | `link` | one client's connection: HTTP head, auth phase, frames |
+//! | `rest` | the few plain HTTP answers |
+
+pub mod camera;
+mod commands;
+pub mod hub;
+mod link;
+mod office;
+mod registry;
+mod rest;
+mod stamp;
+mod state;
+mod world;
+
+#[cfg(test)]
+mod hub_tests;

@@ -1,0 +1,334 @@
+//! Who is connected to the simulated hub, with which token, and what waits to be sent to them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::stamp::Stamp;
+use super::state::State;
+use super::world::{Change, World};
+
+/// A person of the simulated home.
+#[derive(Debug, Clone)]
+pub struct SimUser {
+    /// The hub's id of the user.
+    pub id: String,
+    /// Display name.
+    pub name: String,
+    /// May change settings.
+    pub admin: bool,
+}
+
+/// Messages that may wait for one client before the hub drops it.
+const MOST_WAITING: usize = 4096;
+/// Messages that may wait for one client for [`LONG_WAIT`].
+const MANY_WAITING: usize = 1024;
+const LONG_WAIT: Duration = Duration::from_secs(10);
+
+/// How a client's connection is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// With a close frame of code 1000, which is what the hub sends whatever the reason.
+    Close,
+    /// Without a word, as when a cable is cut.
+    Cut,
+}
+
+/// Which entities a subscriber wants.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    pub(super) ids: Option<BTreeSet<String>>,
+    pub(super) include: Option<Rule>,
+    pub(super) exclude: Option<Rule>,
+}
+
+/// One half of a filter.
+#[derive(Debug, Default)]
+pub(super) struct Rule {
+    pub(super) domains: Vec<String>,
+    pub(super) entities: Vec<String>,
+    pub(super) globs: Vec<String>,
+}
+
+impl Rule {
+    fn matches(&self, entity_id: &str) -> bool {
+        let domain = entity_id.split('.').next().unwrap_or_default();
+        self.domains.iter().any(|wanted| wanted == domain)
+            || self.entities.iter().any(|wanted| wanted == entity_id)
+            || self.globs.iter().any(|glob| fits(glob, entity_id))
+    }
+}
+
+impl Filter {
+    pub(super) fn wants(&self, entity_id: &str) -> bool {
+        self.ids.as_ref().is_none_or(|ids| ids.contains(entity_id))
+            && self.include.as_ref().is_none_or(|rule| rule.matches(entity_id))
+            && !self.exclude.as_ref().is_some_and(|rule| rule.matches(entity_id))
+    }
+}
+
+fn fits(glob: &str, text: &str) -> bool {
+    match glob.split_once('*') {
+        None => glob == text,
+        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| fits(tail, &rest[at..]))
+        }),
+    }
+}
+
+/// What a client asked to hear.
+#[derive(Debug)]
+pub(super) enum Subscription {
+    /// Events of one type, or all of them.
+    Events(Option<String>),
+    /// States, in the short form.
+    Entities(Filter),
+}
+
+/// The hub's side of one client's connection.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) user: SimUser,
+    token: String,
+    pub(super) last_id: u64,
+    pub(super) coalesce: bool,
+    pub(super) subscriptions: BTreeMap<u64, Subscription>,
+    waiting: VecDeque<String>,
+    many_since: Option<Instant>,
+    end: Option<End>,
+    /// There is something to send or to end.
+    pub(super) wake: Arc<Notify>,
+    /// The connection ends even in the middle of a send.
+    pub(super) kill: Arc<Notify>,
+}
+
+impl Desk {
+    /// Puts one message, as text, into the queue to this client.
+    pub(super) fn push(&mut self, text: String) {
+        self.waiting.push_back(text);
+        if self.waiting.len() <= MANY_WAITING {
+            self.many_since = None;
+        } else {
+            let since = *self.many_since.get_or_insert_with(Instant::now);
+            if self.waiting.len() > MOST_WAITING || since.elapsed() > LONG_WAIT {
+                self.end(End::Close);
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Ends the connection; the first reason counts.
+    pub(super) fn end(&mut self, how: End) {
+        self.end.get_or_insert(how);
+        self.kill.notify_one();
+        self.wake.notify_one();
+    }
+}
+
+/// What a client is to be sent now.
+pub(super) enum Outgoing {
+    Frames(Vec<String>),
+    Ended(End),
+}
+
+#[derive(Debug)]
+struct Grant {
+    user: String,
+    /// Seconds since 1970.
+    expires: u64,
+}
+
+/// The hub's desk for all clients, with the home behind it.
+#[derive(Debug)]
+pub(super) struct Office {
+    pub(super) world: World,
+    users: Vec<SimUser>,
+    grants: HashMap<String, Grant>,
+    desks: BTreeMap<u64, Desk>,
+    opened: u64,
+    ban_after: Option<u32>,
+    pub(super) refusing: bool,
+    pub(super) silent: bool,
+    pub(super) failed_logins: u32,
+    pub(super) connects: Vec<Instant>,
+    pub(super) commands: HashMap<String, u64>,
+}
+
+impl Office {
+    pub(super) fn new(world: World, users: Vec<SimUser>, ban_after: Option<u32>) -> Self {
+        Self {
+            world,
+            users,
+            grants: HashMap::new(),
+            desks: BTreeMap::new(),
+            opened: 0,
+            ban_after,
+            refusing: false,
+            silent: false,
+            failed_logins: 0,
+            connects: Vec::new(),
+            commands: HashMap::new(),
+        }
+    }
+
+    /// Makes a token of the hub's own form (a JWT that says nothing of the user) for a known user.
+    pub(super) fn issue(&mut self, user: &str, lifetime: Duration) -> Option<String> {
+        let user = self.users.iter().find(|known| known.id == user || known.name == user)?.id.clone();
+        let issued = unix_seconds();
+        let expires = issued + lifetime.as_secs();
+        let issuer = format!("{:032x}", rand::random::<u128>());
+        let claims = json!({"iss": issuer, "iat": issued, "exp": expires}).to_string();
+        let token = format!(
+            "{}.{}.{}",
+            URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#),
+            URL_SAFE_NO_PAD.encode(claims),
+            URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()),
+        );
+        self.grants.insert(token.clone(), Grant { user, expires });
+        Some(token)
+    }
+
+    /// Whose token it is; a token that is nobody's counts as a failed login.
+    pub(super) fn user_of(&mut self, token: &str) -> Option<SimUser> {
+        let grant = self.grants.get(token).filter(|grant| !self.refusing && grant.expires > unix_seconds());
+        let user = grant.and_then(|grant| self.users.iter().find(|user| user.id == grant.user).cloned());
+        if user.is_none() {
+            self.failed_logins += 1;
+        }
+        user
+    }
+
+    /// True once the address of the clients is banned, which all of them share here.
+    pub(super) fn banned(&self) -> bool {
+        self.ban_after.is_some_and(|most| self.failed_logins >= most)
+    }
+
+    /// Takes a token back and closes what was opened with it. False for a token that nobody has.
+    pub(super) fn revoke(&mut self, token: &str) -> bool {
+        for desk in self.desks.values_mut().filter(|desk| desk.token == token) {
+            desk.end(End::Close);
+        }
+        self.grants.remove(token).is_some()
+    }
+
+    /// Gives a client that said who it is a desk.
+    pub(super) fn open(&mut self, user: SimUser, token: String) -> (u64, Arc<Notify>, Arc<Notify>) {
+        self.opened += 1;
+        let desk = Desk {
+            user,
+            token,
+            last_id: 0,
+            coalesce: false,
+            subscriptions: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            many_since: None,
+            end: None,
+            wake: Arc::default(),
+            kill: Arc::default(),
+        };
+        let (wake, kill) = (desk.wake.clone(), desk.kill.clone());
+        self.desks.insert(self.opened, desk);
+        (self.opened, wake, kill)
+    }
+
+    pub(super) fn leave(&mut self, client: u64) {
+        self.desks.remove(&client);
+    }
+
+    pub(super) fn desk(&mut self, client: u64) -> Option<&mut Desk> {
+        self.desks.get_mut(&client)
+    }
+
+    pub(super) fn clients(&self) -> usize {
+        self.desks.len()
+    }
+
+    pub(super) fn end_all(&mut self, how: End) {
+        for desk in self.desks.values_mut() {
+            desk.end(how);
+        }
+    }
+
+    pub(super) fn wake_all(&mut self) {
+        for desk in self.desks.values_mut() {
+            desk.wake.notify_one();
+        }
+    }
+
+    /// What a client is to be sent now: with coalescing all that waits in one frame.
+    pub(super) fn take(&mut self, client: u64) -> Outgoing {
+        let Some(desk) = self.desks.get_mut(&client) else { return Outgoing::Ended(End::Cut) };
+        if let Some(end) = desk.end {
+            return Outgoing::Ended(end);
+        }
+        if self.silent {
+            return Outgoing::Frames(Vec::new());
+        }
+        let messages: Vec<String> = desk.waiting.drain(..).collect();
+        if desk.coalesce && messages.len() > 1 {
+            return Outgoing::Frames(vec![format!("[{}]", messages.join(","))]);
+        }
+        Outgoing::Frames(messages)
+    }
+
+    /// Tells every client what it asked to hear.
+    pub(super) fn publish(&mut self, changes: impl IntoIterator<Item = Change>) {
+        for change in changes {
+            let context = self.world.context(None);
+            for desk in self.desks.values_mut() {
+                let texts: Vec<String> = desk
+                    .subscriptions
+                    .iter()
+                    .filter_map(|(id, wanted)| Some(event(*id, &heard(wanted, &change, &context.full())?)))
+                    .collect();
+                for text in texts {
+                    desk.push(text);
+                }
+            }
+        }
+    }
+}
+
+/// What a subscriber hears of a change, if it wants it.
+fn heard(wanted: &Subscription, change: &Change, context: &Value) -> Option<Value> {
+    let envelope = |kind: &str, data: Value| {
+        json!({
+            "event_type": kind, "data": data, "origin": "LOCAL",
+            "time_fired": Stamp::now().micros(), "context": context,
+        })
+    };
+    match (wanted, change) {
+        (Subscription::Events(kind), Change::State { entity_id, old, new }) => {
+            kind.as_ref().is_none_or(|kind| kind == "state_changed").then(|| {
+                let full = |state: &Option<Box<State>>| state.as_deref().map(|state| state.full(entity_id));
+                let data = json!({"entity_id": entity_id, "old_state": full(old), "new_state": full(new)});
+                envelope("state_changed", data)
+            })
+        }
+        (Subscription::Events(kind), Change::Event { event_type, data }) => {
+            kind.as_ref().is_none_or(|kind| kind == event_type).then(|| envelope(event_type, data.clone()))
+        }
+        (Subscription::Entities(filter), Change::State { entity_id, old, new }) => {
+            filter.wants(entity_id).then(|| match (old, new) {
+                (Some(old), Some(new)) => json!({"c": {entity_id: old.difference(new)}}),
+                (None, Some(new)) => json!({"a": {entity_id: new.compressed()}}),
+                _ => json!({"r": [entity_id]}),
+            })
+        }
+        (Subscription::Entities(_), Change::Event { .. }) => None,
+    }
+}
+
+/// An event as text; its id comes last, as from the hub.
+fn event(id: u64, event: &Value) -> String {
+    format!(r#"{{"type":"event","event":{event},"id":{id}}}"#)
+}
+
+fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
