@@ -1,0 +1,56 @@
+# Doorstep. `make` alone lists the targets.
+#
+# One profile for everything: what is run is what is tested. That is `release`.
+
+CARGO ?= cargo
+UI ?= 127.0.0.1:8099
+DOOR ?= 127.0.0.1:8098
+# Seconds for each fuzz target.
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test build run test lint doc deny figures fuzz clean
+
+help: ## List the targets
+	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
+	@echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the missing Debian packages (as root or with sudo)
+	@sh packaging/setup/install.sh build
+
+setup-test: ## The same, with what the tests need: a browser, GStreamer, aiortc
+	@sh packaging/setup/install.sh test
+
+build: setup ## Build both programs
+	@echo '==> Building (the first time takes some minutes)' >&2
+	$(CARGO) build --release --locked
+
+run: build ## Start the demo: a hub, two cameras, and a page that plays the Echo
+	@echo '==> Starting the demo; Ctrl-C ends it' >&2
+	@exec ./target/release/doorstep demo --ui $(UI) --door $(DOOR)
+
+test: setup-test ## Run every test
+	@sh packaging/setup/test.sh
+
+lint: setup ## Format and clippy; warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --release --locked --all-targets -- -D warnings
+
+doc: setup ## Build the code's documentation; warnings are errors
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --locked --no-deps --document-private-items
+
+deny: ## Check licences, advisories and sources of all crates (needs cargo-deny)
+	$(CARGO) deny check
+
+figures: setup-test ## Measure what the README claims (takes long, wants an idle machine)
+	$(CARGO) test --release --locked --test it -- --ignored --nocapture --test-threads=1 figures
+
+fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-fuzz)
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }
+	for target in $$($(CARGO) fuzz list); do \
+	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+clean: ## Remove everything that was built or installed here
+	rm -rf target fuzz/target .venv
