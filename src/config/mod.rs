@@ -1,11 +1,20 @@
 //! Typed settings. Layers: defaults < file < the hub's `/data/options.json` (log level only) <
 //! environment. Unknown keys are errors; validation reports all problems at once, with key paths.
+//!
+//! [`place::Place`] finds the files, [`load`] reads them, [`validate`] judges them, [`save`]
+//! changes single keys and keeps the user's comments.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+
+mod draft;
+pub mod load;
+pub mod place;
+pub mod save;
+pub mod validate;
 
 /// All settings. Every key is optional; see the README for what each means.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -28,6 +37,28 @@ pub struct Config {
     /// Cameras: own ones, and settings for those the hub knows.
     #[serde(rename = "camera")]
     pub cameras: Vec<Camera>,
+    /// The hub's supervisor started us: its defaults hold, and only its ingress is served.
+    #[serde(skip)]
+    pub supervised: bool,
+}
+
+impl Config {
+    /// All that must never be shown: tokens, and the passwords inside camera addresses.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let tokens = [&self.hub.token, &self.door.token, &self.ui.token, &self.alexa.client_secret]
+            .into_iter()
+            .flatten();
+        let turn = self.webrtc.turn.iter().map(|turn| &turn.password);
+        let mut all: Vec<SecretString> = tokens.chain(turn).cloned().collect();
+        for source in self.cameras.iter().filter_map(|camera| camera.source.as_ref()) {
+            let Ok(address) = url::Url::parse(source.expose_secret()) else { continue };
+            if let Some(password) = address.password() {
+                all.push(password.to_owned().into());
+            }
+        }
+        all
+    }
 }
 
 /// `[log]`

@@ -1,0 +1,169 @@
+//! Reads the layers. Every key is tried by itself, so that one mistake hides no other, and a
+//! settings file that cannot be used is replaced by the last good one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use super::draft::Draft;
+use super::place::Place;
+use super::{Config, save};
+
+/// Largest settings file or secret file, bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// One thing that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Where: `camera[1].source`; empty when the whole file is meant.
+    pub key: String,
+    /// What, for people, without secrets.
+    pub text: String,
+}
+
+impl Problem {
+    /// A problem of one key.
+    pub fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { key: key.into(), text: text.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.key.is_empty() { f.write_str(&self.text) } else { write!(f, "{}: {}", self.key, self.text) }
+    }
+}
+
+/// Where the value of a key comes from, when it is no default.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The settings file.
+    File,
+    /// The hub's options page.
+    Options,
+    /// The environment variable of that name.
+    Environment(String),
+}
+
+/// What was read.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings to use.
+    pub config: Config,
+    /// All that is wrong with the settings file; empty = all is well.
+    pub problems: Vec<Problem>,
+    /// Key paths that are no defaults, and where they come from.
+    pub origins: BTreeMap<String, Origin>,
+    /// The settings file.
+    pub path: PathBuf,
+    /// The settings file as text when all of it is well, to be kept by [`Loaded::keep`].
+    good: Option<SecretString>,
+}
+
+impl Loaded {
+    /// Keeps a good settings file as the last good copy. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When the copy cannot be written.
+    pub fn keep(&self, place: &Place) -> std::io::Result<()> {
+        match self.good.as_ref().map(ExposeSecret::expose_secret) {
+            Some(text) if std::fs::read_to_string(place.good()).ok().as_deref() != Some(text) => {
+                std::fs::create_dir_all(&place.data)?;
+                save::replace(&place.good(), text.as_bytes())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads all layers; `env` looks up an environment variable. Always gives settings that can be
+/// used: the file's, or if that has mistakes the last good copy's, or what is usable of the file.
+pub fn load(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
+    let around = Around::look(place, env);
+    let mut problems = around.problems.clone();
+    let text = match read(&place.config) {
+        Ok(text) => Some(text),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !place.named => None,
+        Err(e) => {
+            problems.push(Problem::new("", format!("{} cannot be read: {e}", place.config.display())));
+            None
+        }
+    };
+    let unreadable = text.is_none() && place.config.exists();
+    let mut draft = Draft::read(text.as_deref().unwrap_or_default(), &around);
+    problems.append(&mut draft.problems);
+    let damaged = draft.damaged || unreadable;
+    let good = text.filter(|_| !damaged).map(SecretString::from);
+    if damaged {
+        let fallback =
+            read(&place.good()).ok().map(|text| Draft::read(&text, &around)).filter(|d| !d.damaged);
+        let instead = match fallback {
+            Some(copy) => {
+                draft = copy;
+                let more: Vec<Problem> = draft.problems.drain(..).filter(|p| !problems.contains(p)).collect();
+                problems.extend(more);
+                "the last good copy of the settings is used until this is mended"
+            }
+            None => "the rest of the settings is used until this is mended",
+        };
+        problems.insert(0, Problem::new("", instead));
+    }
+    let (config, origins) = draft.finish();
+    Loaded { config, problems, origins, path: place.config.clone(), good }
+}
+
+/// All mistakes in the text of a settings file; what depends on its surroundings is no mistake.
+#[must_use]
+pub fn mistakes_in(text: &str) -> Vec<Problem> {
+    let draft = Draft::read(text, &Around::default());
+    draft.problems.iter().filter(|problem| draft.is_mistake(problem)).cloned().collect()
+}
+
+/// The layers around the file.
+#[derive(Default)]
+pub(super) struct Around {
+    pub(super) level: Option<(String, Origin)>,
+    pub(super) hub_token: Option<(SecretString, Origin)>,
+    pub(super) supervisor: Option<SecretString>,
+    problems: Vec<Problem>,
+}
+
+impl Around {
+    fn look(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| env(name).filter(|value| !value.is_empty());
+        let token = |name: &str| set(name).map(|t| (SecretString::from(t), Origin::Environment(name.into())));
+        let mut around = Self {
+            hub_token: token("DOORSTEP_HUB_TOKEN"),
+            supervisor: set("SUPERVISOR_TOKEN").map(Into::into),
+            ..Self::default()
+        };
+        if let Ok(text) = read(&place.options()) {
+            match serde_json::from_str::<serde_json::Value>(&text) {
+                Ok(options) => {
+                    let level = options.get("log_level").and_then(|level| level.as_str());
+                    around.level = level.map(|level| (level.to_owned(), Origin::Options));
+                }
+                Err(_) => around.problems.push(Problem::new("", "the hub's options are no JSON")),
+            }
+        }
+        around
+    }
+}
+
+/// Reads a small text file.
+pub(super) fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let read = std::fs::File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    if read as u64 > MAX_FILE {
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;
