@@ -1,5 +1,4 @@
-//! What must survive a restart: links, grants and the endpoints last reported (`state.json`, mode
-//! 0600, saved atomically), and the record of calls (`calls.jsonl`, capped).
+//! What is kept of one call.
 
 use serde::{Deserialize, Serialize};
 
@@ -82,15 +81,4 @@ pub struct Counters {
     pub talk_packets: u64,
     /// Pictures not sent because this viewer was slow.
     pub pictures_dropped: u64,
-}
-
-/// A hub user who may speak at the door.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserLink {
-    /// The hub's user id.
-    pub user_id: String,
-    /// Display name.
-    pub name: String,
-    /// RFC 3339, UTC.
-    pub linked_at: String,
 }

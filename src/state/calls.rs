@@ -1,0 +1,112 @@
+//! `calls.jsonl`: one record a line, rewritten when it has grown to twice what is kept.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{CALLS_KEPT, CallRecord};
+use crate::config::save::replace;
+
+const FILE: &str = "calls.jsonl";
+
+/// Bytes that are read from the end of the file.
+const MAX: u64 = 8 << 20;
+
+/// The file, on the writer's thread.
+pub(super) struct CallLog {
+    path: PathBuf,
+    file: Option<File>,
+    lines: usize,
+    /// The last line has no end: it was cut off.
+    torn: bool,
+}
+
+/// Puts a record in the place of one with the same id, or at the end.
+pub(super) fn put(calls: &mut VecDeque<CallRecord>, record: CallRecord) {
+    match calls.iter_mut().rev().find(|call| call.id == record.id) {
+        Some(call) => *call = record,
+        None => {
+            if calls.len() >= CALLS_KEPT {
+                calls.pop_front();
+            }
+            calls.push_back(record);
+        }
+    }
+}
+
+impl CallLog {
+    /// Reads what there is; damaged lines are left out.
+    pub(super) fn open(folder: &Path, problems: &mut Vec<String>) -> (Self, VecDeque<CallRecord>) {
+        let mut log = Self { path: folder.join(FILE), file: None, lines: 0, torn: false };
+        let mut calls = VecDeque::new();
+        let bytes = match log.tail() {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => {
+                problems.push(format!("{} cannot be read: {e}", log.path.display()));
+                Vec::new()
+            }
+        };
+        let mut damaged = 0;
+        for line in bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
+            log.lines += 1;
+            match serde_json::from_slice::<CallRecord>(line) {
+                Ok(record) if !record.id.is_empty() => put(&mut calls, record),
+                _ => damaged += 1,
+            }
+        }
+        log.torn = bytes.last().is_some_and(|b| *b != b'\n');
+        if damaged > 0 {
+            problems.push(format!("{damaged} damaged lines of {} were left out", log.path.display()));
+        }
+        (log, calls)
+    }
+
+    fn tail(&self) -> io::Result<Vec<u8>> {
+        let mut file = File::open(&self.path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(MAX)))?;
+        let mut bytes = Vec::new();
+        file.take(MAX).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(super) fn append(&mut self, record: &CallRecord) -> io::Result<()> {
+        let mut line = if self.torn { b"\n".to_vec() } else { Vec::new() };
+        serde_json::to_writer(&mut line, record)?;
+        line.push(b'\n');
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                let open = OpenOptions::new().create(true).append(true).mode(0o600).open(&self.path)?;
+                self.file.insert(open)
+            }
+        };
+        // Half a line may be there when this fails.
+        self.torn = true;
+        file.write_all(&line)?;
+        file.sync_data()?;
+        self.torn = false;
+        self.lines += 1;
+        Ok(())
+    }
+
+    pub(super) fn is_long(&self) -> bool {
+        self.lines > 2 * CALLS_KEPT
+    }
+
+    pub(super) fn rewrite(&mut self, calls: &VecDeque<CallRecord>) -> io::Result<()> {
+        let mut text = Vec::new();
+        for call in calls {
+            serde_json::to_writer(&mut text, call)?;
+            text.push(b'\n');
+        }
+        self.file = None;
+        replace(&self.path, &text)?;
+        self.lines = calls.len();
+        self.torn = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,322 @@
+//! What must survive a restart: links, grants and the endpoints last reported (`state.json`, mode
+//! 0600, saved atomically), and the record of calls (`calls.jsonl`, capped).
+//!
+//! Everything is answered from memory. One thread writes, so that nobody waits for the disk.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rand::Rng;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+mod calls;
+mod kept;
+mod record;
+
+use calls::CallLog;
+use kept::Kept;
+pub use record::{CallRecord, Counters, Stages, VideoRecord};
+
+/// How long linking stays open after an admin opened it.
+pub const LINKING: Duration = Duration::from_secs(600);
+
+/// Records of calls that are kept.
+pub const CALLS_KEPT: usize = 500;
+
+/// Pieces of work that wait for the writer; more records of calls than that are dropped.
+const QUEUE: usize = 256;
+
+/// Longest wait of [`State::flush`].
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// A hub user who may speak at the door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserLink {
+    /// The hub's user id.
+    pub user_id: String,
+    /// Display name.
+    pub name: String,
+    /// RFC 3339, UTC.
+    pub linked_at: String,
+}
+
+/// What must survive a restart.
+pub struct State {
+    shared: Arc<Shared>,
+    work: Option<SyncSender<Work>>,
+    writer: Option<std::thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    kept: Mutex<Kept>,
+    /// `kept` is newer than the disk.
+    dirty: AtomicBool,
+    /// Oldest first, at most [`CALLS_KEPT`].
+    calls: Mutex<VecDeque<CallRecord>>,
+    calls_dropped: AtomicU64,
+    linking_until: Mutex<Option<Instant>>,
+    problems: Mutex<Vec<String>>,
+    unsaved: Mutex<Option<String>>,
+}
+
+enum Work {
+    Save,
+    Call(Box<CallRecord>),
+    Flush(SyncSender<()>),
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Now, RFC 3339 in UTC.
+#[must_use]
+pub fn now() -> String {
+    let now = OffsetDateTime::now_utc();
+    let whole_ms = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
+    whole_ms.format(&Rfc3339).unwrap_or_default()
+}
+
+impl State {
+    /// Opens the data folder, makes it if needed, and starts the writer. Always succeeds: what is
+    /// damaged is put aside and the last good copy taken; a folder that cannot be written to leaves
+    /// everything in memory. The texts say what was wrong, for people. Blocks on the disk.
+    #[must_use]
+    pub fn open(folder: &Path) -> (Arc<Self>, Vec<String>) {
+        let mut problems = Vec::new();
+        if let Err(e) = make_private(folder) {
+            problems.push(format!("the data folder {} cannot be made: {e}", folder.display()));
+        }
+        let before = problems.len();
+        let mut kept = Kept::read(folder, &mut problems).unwrap_or_default();
+        let fresh = kept.door_token.is_empty() || problems.len() > before;
+        if kept.door_token.is_empty() {
+            let mut bytes = [0u8; 32];
+            rand::rng().fill_bytes(&mut bytes);
+            kept.door_token = URL_SAFE_NO_PAD.encode(bytes);
+        }
+        let (log, calls) = CallLog::open(folder, &mut problems);
+        let shared = Arc::new(Shared {
+            folder: folder.to_owned(),
+            kept: Mutex::new(kept),
+            dirty: AtomicBool::new(fresh),
+            calls: Mutex::new(calls),
+            calls_dropped: AtomicU64::new(0),
+            linking_until: Mutex::new(None),
+            problems: Mutex::new(problems.clone()),
+            unsaved: Mutex::new(None),
+        });
+        let (work, queue) = sync_channel(QUEUE);
+        let for_writer = shared.clone();
+        let writer = std::thread::Builder::new()
+            .name("state".into())
+            .spawn(move || write(&for_writer, log, &queue))
+            .inspect_err(|e| lock(&shared.problems).push(format!("nothing can be saved: {e}")))
+            .ok();
+        let state = Self { shared, work: Some(work), writer };
+        if fresh {
+            state.save();
+        }
+        (Arc::new(state), problems)
+    }
+
+    /// Who may speak at the door.
+    #[must_use]
+    pub fn links(&self) -> Vec<UserLink> {
+        lock(&self.shared.kept).links.clone()
+    }
+
+    /// Links a user of the hub, if linking is open or the user is linked already. True if the user
+    /// is linked now.
+    pub fn link(&self, user_id: &str, name: &str) -> bool {
+        let open = self.linking_left().is_some();
+        let mut kept = lock(&self.shared.kept);
+        if let Some(link) = kept.links.iter_mut().find(|link| link.user_id == user_id) {
+            if link.name == name {
+                return true;
+            }
+            name.clone_into(&mut link.name);
+        } else if open || !kept.was_linked {
+            kept.links.push(UserLink { user_id: user_id.into(), name: name.into(), linked_at: now() });
+            kept.was_linked = true;
+        } else {
+            return false;
+        }
+        drop(kept);
+        self.save();
+        true
+    }
+
+    /// Takes a link away. False if there was none.
+    pub fn revoke(&self, user_id: &str) -> bool {
+        let mut kept = lock(&self.shared.kept);
+        let before = kept.links.len();
+        kept.links.retain(|link| link.user_id != user_id);
+        let gone = kept.links.len() < before;
+        drop(kept);
+        if gone {
+            self.save();
+        }
+        gone
+    }
+
+    /// True if the next user of the hub who speaks at the door is linked: none ever was, or an admin
+    /// opened linking. Not when the last link was revoked: the user would be back at once.
+    #[must_use]
+    pub fn linking_open(&self) -> bool {
+        !lock(&self.shared.kept).was_linked || self.linking_left().is_some()
+    }
+
+    /// Opens linking for [`LINKING`].
+    pub fn open_linking(&self) {
+        *lock(&self.shared.linking_until) = Instant::now().checked_add(LINKING);
+    }
+
+    /// How long linking stays open because an admin opened it.
+    #[must_use]
+    pub fn linking_left(&self) -> Option<Duration> {
+        let until = *lock(&self.shared.linking_until);
+        until.and_then(|until| until.checked_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+
+    /// The door token that was made at the first start; the settings may name another.
+    #[must_use]
+    pub fn door_token(&self) -> SecretString {
+        lock(&self.shared.kept).door_token.clone().into()
+    }
+
+    /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.
+    pub fn record_call(&self, record: CallRecord) {
+        let mut calls = lock(&self.shared.calls);
+        calls::put(&mut calls, record.clone());
+        drop(calls);
+        if !self.give(Work::Call(Box::new(record))) {
+            self.shared.calls_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The last calls, newest first, at most `limit`.
+    #[must_use]
+    pub fn calls(&self, limit: usize) -> Vec<CallRecord> {
+        lock(&self.shared.calls).iter().rev().take(limit).cloned().collect()
+    }
+
+    /// The call of that id.
+    #[must_use]
+    pub fn call(&self, id: &str) -> Option<CallRecord> {
+        lock(&self.shared.calls).iter().rev().find(|call| call.id == id).cloned()
+    }
+
+    /// Records of calls that are in memory only, because the disk was too slow.
+    #[must_use]
+    pub fn calls_dropped(&self) -> u64 {
+        self.shared.calls_dropped.load(Ordering::Relaxed)
+    }
+
+    /// What people should know is wrong: of the settings, the data folder, the disk.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let mut all = lock(&self.shared.problems).clone();
+        all.extend(lock(&self.shared.unsaved).clone());
+        all
+    }
+
+    /// Adds to what people should know.
+    pub fn note(&self, problems: impl IntoIterator<Item = String>) {
+        lock(&self.shared.problems).extend(problems);
+    }
+
+    /// Waits until all is on the disk, at most 2 s. Blocks: not for an actor's thread while it works.
+    /// False if the time ran out or the disk refused.
+    pub fn flush(&self) -> bool {
+        let (done, waiting) = sync_channel(1);
+        let end = Instant::now() + FLUSH;
+        while !self.give(Work::Flush(done.clone())) {
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let in_time = waiting.recv_timeout(end.saturating_duration_since(Instant::now())).is_ok();
+        in_time && lock(&self.shared.unsaved).is_none()
+    }
+
+    fn save(&self) {
+        self.shared.dirty.store(true, Ordering::Release);
+        // When the queue is full the writer is awake and sees the mark after its next piece of work.
+        if !self.give(Work::Save) {
+            tracing::debug!("the disk is slow");
+        }
+    }
+
+    fn give(&self, work: Work) -> bool {
+        self.work.as_ref().is_some_and(|queue| queue.try_send(work).is_ok())
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.work = None;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of the state had died");
+        }
+    }
+}
+
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn write(shared: &Shared, mut log: CallLog, queue: &Receiver<Work>) {
+    while let Ok(work) = queue.recv() {
+        let mut result = Ok(());
+        let mut waiting = None;
+        match work {
+            Work::Save => {}
+            Work::Call(record) => {
+                result = log.append(&record);
+                if result.is_ok() && log.is_long() {
+                    let calls = lock(&shared.calls).clone();
+                    result = log.rewrite(&calls);
+                }
+            }
+            Work::Flush(done) => waiting = Some(done),
+        }
+        if result.is_ok() && shared.dirty.swap(false, Ordering::AcqRel) {
+            let text = lock(&shared.kept).to_text();
+            result = Kept::write(&shared.folder, &text);
+            if result.is_err() {
+                shared.dirty.store(true, Ordering::Release);
+            }
+        }
+        if let Err(e) = &result {
+            let text = format!("not saved in {}: {e}", shared.folder.display());
+            if lock(&shared.unsaved).replace(text.clone()).as_ref() != Some(&text) {
+                tracing::warn!(reason = %e, "state is not saved");
+            }
+        } else if !shared.dirty.load(Ordering::Acquire) && waiting.is_none() {
+            *lock(&shared.unsaved) = None;
+        }
+        if let Some(waiting) = waiting
+            && waiting.try_send(()).is_err()
+        {
+            tracing::debug!("nobody waits for the disk any more");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use std::os::unix::fs::PermissionsExt;
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+fn call(id: &str) -> CallRecord {
+    CallRecord { id: id.into(), camera: "Front <door>".into(), ..CallRecord::default() }
+}
+
+#[test]
+fn what_was_saved_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("deep/data");
+    let (state, problems) = State::open(&data);
+    assert!(problems.is_empty(), "{problems:?}");
+    let token = state.door_token();
+    assert_eq!(token.expose_secret().len(), 43);
+    assert!(state.linking_open() && state.link("u1", "Ann"));
+    state.record_call(call("c1"));
+    state.record_call(CallRecord { end_reason: Some("hung up".into()), ..call("c1") });
+    state.record_call(call("c2"));
+    assert!(state.flush());
+    drop(state);
+    let mode = std::fs::metadata(data.join("state.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let (state, problems) = State::open(&data);
+    assert!(problems.is_empty(), "{problems:?}");
+    assert_eq!(state.door_token().expose_secret(), token.expose_secret());
+    assert_eq!(state.links()[0].name, "Ann");
+    let ids: Vec<String> = state.calls(9).into_iter().map(|call| call.id).collect();
+    assert_eq!(ids, ["c2", "c1"]);
+    assert_eq!(state.call("c1").unwrap().end_reason.as_deref(), Some("hung up"));
+    assert!(state.call("c3").is_none());
+}
+
+#[test]
+fn only_an_admin_opens_linking_after_the_first_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    assert!(state.link("u1", "Ann"));
+    assert!(!state.linking_open() && !state.link("u2", "Bob"));
+    assert!(state.link("u1", "Ann Marie"), "who is linked stays linked");
+    assert_eq!(state.links()[0].name, "Ann Marie");
+    state.open_linking();
+    assert!(state.link("u2", "Bob"));
+    *lock(&state.shared.linking_until) = None;
+    assert!(state.revoke("u1") && state.revoke("u2") && !state.revoke("u2"));
+    assert!(!state.linking_open() && !state.link("u1", "Ann"), "a revoked user must not be back at once");
+}
+
+#[test]
+fn a_damaged_state_gives_way_to_the_copy_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = {
+        let (state, _) = State::open(folder.path());
+        state.link("u1", "Ann");
+        assert!(state.flush());
+        state.revoke("u1");
+        assert!(state.flush());
+        state.door_token().expose_secret().to_owned()
+    };
+    std::fs::write(folder.path().join("state.json"), &br#"{"door_token": "canary"#[..]).unwrap();
+    let (state, problems) = State::open(folder.path());
+    assert_eq!(state.door_token().expose_secret(), token);
+    assert!(!problems.is_empty() && !format!("{problems:?}").contains("canary"), "{problems:?}");
+    assert!(state.links().is_empty(), "a revoked link must not come back");
+    assert!(folder.path().join("state.json.damaged").exists());
+    drop(state);
+    std::fs::remove_file(folder.path().join("state.json")).unwrap();
+    assert_eq!(State::open(folder.path()).0.door_token().expose_secret(), token);
+    for name in ["state.json", "state.json.good"] {
+        std::fs::write(folder.path().join(name), "").unwrap();
+    }
+    let (state, problems) = State::open(folder.path());
+    assert!(!problems.is_empty());
+    assert!(!state.linking_open(), "damage must not open the door");
+    assert_ne!(state.door_token().expose_secret(), token);
+}
+
+#[test]
+fn what_a_newer_version_wrote_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    let newer = r#"{"format": 7, "door_token": "t", "grant": {"a": [1]}}"#;
+    std::fs::write(&path, newer).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (state, problems) = State::open(folder.path());
+    assert!(problems.len() == 1 && problems[0].contains("read by others"), "{problems:?}");
+    state.link("u", "n");
+    assert!(state.flush());
+    let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!((&text["format"], &text["grant"]["a"][0]), (&7.into(), &1.into()));
+}
+
+#[test]
+fn damaged_and_torn_lines_are_left_out_and_the_log_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("calls.jsonl");
+    let mut text = serde_json::to_vec(&call("c1")).unwrap();
+    text.extend(b"\n{}\n\xff\xfe\n[[[[\n{\"id\": 5}\n");
+    text.extend(&serde_json::to_vec(&call("torn")).unwrap()[..30]);
+    std::fs::write(&path, text).unwrap();
+    let (state, problems) = State::open(folder.path());
+    assert_eq!((state.calls(9).len(), problems.len()), (1, 1), "{problems:?}");
+    state.record_call(call("c2"));
+    assert!(state.flush());
+    drop(state);
+    let (state, _) = State::open(folder.path());
+    let ids: Vec<String> = state.calls(9).into_iter().map(|call| call.id).collect();
+    assert_eq!(ids, ["c2", "c1"]);
+}
+
+#[test]
+fn the_record_of_calls_is_capped_in_memory_and_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    for n in 0..(3 * CALLS_KEPT) {
+        state.record_call(call(&format!("c{n}")));
+        if n % 100 == 0 {
+            assert!(state.flush());
+        }
+    }
+    assert!(state.flush());
+    assert_eq!((state.calls(9_999).len(), state.calls_dropped()), (CALLS_KEPT, 0));
+    assert_eq!(state.calls(1)[0].id, format!("c{}", 3 * CALLS_KEPT - 1));
+    let lines = std::fs::read_to_string(folder.path().join("calls.jsonl")).unwrap().lines().count();
+    assert!((CALLS_KEPT..=2 * CALLS_KEPT).contains(&lines), "{lines}");
+}
+
+#[test]
+fn without_a_folder_to_write_to_everything_works_in_memory_and_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocked = folder.path().join("file");
+    std::fs::write(&blocked, "").unwrap();
+    let (state, problems) = State::open(&blocked.join("data"));
+    assert!(!problems.is_empty());
+    assert!(state.link("u1", "Ann"));
+    state.record_call(call("c1"));
+    assert!(!state.flush());
+    assert_eq!((state.links().len(), state.calls(1).len()), (1, 1));
+    assert!(state.problems().iter().any(|p| p.starts_with("not saved in")), "{:?}", state.problems());
+}
+
+#[test]
+fn times_are_rfc_3339_in_utc_with_ms() {
+    let now = now();
+    assert!(now.ends_with('Z') && now.len() <= 24, "{now}");
+    assert!(OffsetDateTime::parse(&now, &Rfc3339).is_ok());
+}
