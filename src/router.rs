@@ -1,1 +1,328 @@
-//! Stub.
+//! Directive in, event out, inside the time budget.
+//!
+//! Every path ends in an event before [`REPLY_BUDGET`] is spent: whoever is asked gets a deadline,
+//! and one more stands around the whole.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::alexa::message::{Directive, Request};
+use crate::alexa::{discovery, failure, health, rtc};
+use crate::camera::registry::Registry;
+use crate::camera::session::CameraSession;
+use crate::camera::{
+    Caller, CameraError, CameraSummary, Connected, Disconnect, Discover, EndpointId, Locate, Offer,
+    REPLY_BUDGET, SessionId,
+};
+use crate::error::ErrorKind;
+use crate::hub::Link;
+use crate::hub::bridge::{HubBridge, Snapshot};
+use crate::seat::{self, AskError, Seat};
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// Kept back from the budget for the way home; a camera must have answered by then.
+const RESERVE: Duration = Duration::from_millis(500);
+/// Kept back from the budget when all else was late: time to say so.
+const LAST_CALL: Duration = Duration::from_millis(200);
+/// Longest wait for the Registry, which answers from memory; long enough for it to be rebuilt.
+const REGISTRY_PATIENCE: Duration = Duration::from_millis(1_500);
+/// Pause before the Registry's seat is looked at again.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Longest wait for the bridge to say how it stands, which it does from memory.
+const BRIDGE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Directive in, event out. Clones share everything.
+#[derive(Clone)]
+pub struct Router(Arc<dyn Cameras>);
+
+/// Why there is no good event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RouteError {
+    /// The camera says no.
+    #[error(transparent)]
+    Camera(#[from] CameraError),
+    /// The camera's actor died over it or took too long.
+    #[error("the camera: {0}")]
+    Session(AskError),
+    /// The Registry died over it or took too long: a fault of ours, whatever the camera does.
+    #[error("the list of cameras: {0}")]
+    Registry(AskError),
+    /// The camera may exist, but the hub that knows it is not connected.
+    #[error("the hub is not connected, and this camera is known from it only")]
+    HubDown,
+    /// A value that cannot be one of ours.
+    #[error("{0}")]
+    Value(&'static str),
+}
+
+impl RouteError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Camera(e) => e.kind(),
+            Self::Session(e) => e.kind(),
+            Self::Registry(_) => ErrorKind::Internal,
+            Self::HubDown => ErrorKind::BridgeDown,
+            Self::Value(_) => ErrorKind::InvalidValue,
+        }
+    }
+}
+
+/// The cameras as the router sees them; in the house these are the Registry and the bridge.
+#[async_trait]
+pub(crate) trait Cameras: Send + Sync {
+    async fn all(&self) -> Result<Vec<CameraSummary>, RouteError>;
+    async fn find(&self, endpoint: &EndpointId) -> Result<(CameraSummary, Box<dyn Calls>), RouteError>;
+    /// False if a camera that is not known may yet come from the hub.
+    async fn complete(&self) -> bool;
+}
+
+/// The calls of one camera; in the house this is its CameraSession.
+#[async_trait]
+pub(crate) trait Calls: Send + Sync {
+    async fn offer(&self, offer: Offer, within: Duration) -> Result<String, RouteError>;
+    async fn connected(&self, message: Connected, within: Duration) -> Result<(), RouteError>;
+    async fn disconnect(&self, message: Disconnect, within: Duration) -> Result<(), RouteError>;
+}
+
+impl Router {
+    /// Routes to whoever sits in these seats at the time.
+    #[must_use]
+    pub fn new(registry: Seat<Registry>, bridge: Option<Seat<HubBridge>>) -> Self {
+        Self(Arc::new(Seated { registry, bridge }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn over(cameras: Arc<dyn Cameras>) -> Self {
+        Self(cameras)
+    }
+
+    /// Answers a directive that came at `arrived`. Always an event, always in time.
+    pub async fn handle(&self, directive: &Directive, caller: Caller, arrived: Instant) -> Value {
+        let envelope = &directive.envelope;
+        let request = match &directive.request {
+            Ok(request) => request,
+            Err(fault) => return refuse(directive, fault.kind(), &fault.to_string()),
+        };
+        let last = remaining(arrived, LAST_CALL);
+        let outcome = tokio::time::timeout(last, self.fulfil(directive, request, caller, arrived)).await;
+        let event = match outcome {
+            Ok(Ok(event)) => event,
+            Ok(Err(error)) => {
+                tracing::info!(name = %envelope.name, endpoint = ?envelope.endpoint_id, %error, "directive failed");
+                refuse(directive, error.kind(), &error.to_string())
+            }
+            Err(_late) => {
+                tracing::warn!(name = %envelope.name, endpoint = ?envelope.endpoint_id, "no answer in time");
+                refuse(directive, ErrorKind::Timeout, "no answer in time")
+            }
+        };
+        tracing::debug!(
+            name = %envelope.name,
+            endpoint = ?envelope.endpoint_id,
+            ms = u64::try_from(arrived.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "directive answered"
+        );
+        event
+    }
+
+    /// True if the actors behind the router answer.
+    pub async fn alive(&self) -> bool {
+        self.0.all().await.is_ok()
+    }
+
+    async fn fulfil(
+        &self,
+        directive: &Directive,
+        request: &Request,
+        caller: Caller,
+        arrived: Instant,
+    ) -> Result<Value, RouteError> {
+        let envelope = &directive.envelope;
+        match request {
+            Request::Discover => {
+                let cameras: Vec<_> = self.0.all().await?.iter().filter(|c| c.alexa).map(describe).collect();
+                if cameras.len() > discovery::MAX_ENDPOINTS {
+                    tracing::warn!(cameras = cameras.len(), "Alexa is told of the first 300 cameras only");
+                }
+                Ok(discovery::discover_response(envelope, &cameras))
+            }
+            Request::AcceptGrant => Ok(failure::grant_failed(
+                envelope,
+                "events to Alexa (doorbell presses, motion) are not supported yet; calls work without them",
+            )),
+            Request::ReportState => {
+                let camera = self.look_up(directive).await?;
+                shared(&camera)?;
+                Ok(health::state_report(envelope, camera.reachable, OffsetDateTime::now_utc()))
+            }
+            Request::Offer { session_id, sdp } => {
+                let session = session(session_id)?;
+                let (camera, calls) = self.locate(directive).await?;
+                shared(&camera)?;
+                let offer = Offer {
+                    session,
+                    caller,
+                    sdp: sdp.clone(),
+                    arrived,
+                    deadline: arrived + (REPLY_BUDGET - RESERVE),
+                };
+                // A little longer than the camera's own deadline: it knows better what was late.
+                let answer = calls.offer(offer, remaining(arrived, (RESERVE + LAST_CALL) / 2)).await?;
+                Ok(rtc::answer_generated(envelope, &answer))
+            }
+            Request::Connected { session_id } => {
+                let session = session(session_id)?;
+                let (camera, calls) = self.locate(directive).await?;
+                shared(&camera)?;
+                calls.connected(Connected { session, caller }, remaining(arrived, RESERVE)).await?;
+                Ok(rtc::session_connected(envelope, session_id))
+            }
+            Request::Disconnected { session_id } => {
+                let session = session(session_id)?;
+                // Also at a camera that was taken away from Alexa during the call.
+                let (_, calls) = self.locate(directive).await?;
+                let message = Disconnect { session, caller: Some(caller) };
+                calls.disconnect(message, remaining(arrived, RESERVE)).await?;
+                Ok(rtc::session_disconnected(envelope, session_id))
+            }
+        }
+    }
+
+    /// The camera as it is known, without starting anything for it.
+    async fn look_up(&self, directive: &Directive) -> Result<CameraSummary, RouteError> {
+        let endpoint = endpoint(directive)?;
+        match self.0.all().await?.into_iter().find(|camera| camera.endpoint_id == endpoint) {
+            Some(camera) => Ok(camera),
+            None => Err(self.unknown(&endpoint).await),
+        }
+    }
+
+    async fn locate(&self, directive: &Directive) -> Result<(CameraSummary, Box<dyn Calls>), RouteError> {
+        let endpoint = endpoint(directive)?;
+        match self.0.find(&endpoint).await {
+            Err(RouteError::Camera(CameraError::Unknown(_))) => Err(self.unknown(&endpoint).await),
+            found => found,
+        }
+    }
+
+    /// After a start the hub's cameras are unknown until it is connected; to call them gone would
+    /// make people look for a camera that is there.
+    async fn unknown(&self, endpoint: &EndpointId) -> RouteError {
+        if endpoint.as_str().starts_with("hub#") && !self.0.complete().await {
+            return RouteError::HubDown;
+        }
+        CameraError::Unknown(endpoint.to_string()).into()
+    }
+}
+
+/// The event for a directive that is not fulfilled.
+#[must_use]
+pub fn refuse(directive: &Directive, kind: ErrorKind, message: &str) -> Value {
+    let envelope = &directive.envelope;
+    if envelope.is_discover() {
+        tracing::info!(?kind, message, "a discovery is answered with an empty list");
+        return discovery::discover_response(envelope, &[]);
+    }
+    failure::error_response(envelope, kind, message)
+}
+
+fn remaining(arrived: Instant, reserve: Duration) -> Duration {
+    (arrived + (REPLY_BUDGET - reserve)).saturating_duration_since(Instant::now())
+}
+
+fn endpoint(directive: &Directive) -> Result<EndpointId, RouteError> {
+    let id = directive.envelope.endpoint_id.as_deref().unwrap_or_default();
+    EndpointId::parse(id).ok_or_else(|| CameraError::Unknown(id.to_owned()).into())
+}
+
+fn session(id: &str) -> Result<SessionId, RouteError> {
+    SessionId::parse(id).ok_or(RouteError::Value("payload.sessionId is not 1 to 128 printable characters"))
+}
+
+fn shared(camera: &CameraSummary) -> Result<(), CameraError> {
+    if camera.alexa { Ok(()) } else { Err(CameraError::Disabled(camera.name.clone())) }
+}
+
+fn describe(camera: &CameraSummary) -> discovery::Description {
+    discovery::Description {
+        endpoint_id: camera.endpoint_id.to_string(),
+        name: camera.name.clone(),
+        doorbell: camera.doorbell,
+        motion: camera.motion.is_some(),
+        manufacturer: camera.manufacturer.clone(),
+        model: camera.model.clone(),
+        version: camera.version.clone(),
+        full_duplex: camera.full_duplex,
+        // No events are sent to Alexa yet.
+        sends_events: false,
+    }
+}
+
+/// The actors of the house.
+struct Seated {
+    registry: Seat<Registry>,
+    bridge: Option<Seat<HubBridge>>,
+}
+
+impl Seated {
+    /// Asks the Registry. One that died is rebuilt by its owner in a moment, so an empty seat is
+    /// looked at again: both asks only read.
+    async fn registry<M>(&self, message: impl Fn() -> M) -> Result<M::Result, RouteError>
+    where
+        M: actix::Message + Send + 'static,
+        M::Result: Send,
+        Registry: actix::Handler<M>,
+        <Registry as actix::Actor>::Context: actix::dev::ToEnvelope<Registry, M>,
+    {
+        let until = Instant::now() + REGISTRY_PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.registry.ask(message(), left).await {
+                Err(AskError::Empty) if left > RETRY_PAUSE => tokio::time::sleep(RETRY_PAUSE).await,
+                reply => return reply.map_err(RouteError::Registry),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Cameras for Seated {
+    async fn all(&self) -> Result<Vec<CameraSummary>, RouteError> {
+        self.registry(|| Discover).await
+    }
+
+    async fn find(&self, endpoint: &EndpointId) -> Result<(CameraSummary, Box<dyn Calls>), RouteError> {
+        let located = self.registry(|| Locate { endpoint: endpoint.clone() }).await??;
+        Ok((located.summary, Box::new(located.session)))
+    }
+
+    async fn complete(&self) -> bool {
+        match &self.bridge {
+            None => true,
+            Some(bridge) => {
+                bridge.ask(Snapshot, BRIDGE_PATIENCE).await.is_ok_and(|hub| hub.link == Link::Running)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Calls for actix::Addr<CameraSession> {
+    async fn offer(&self, offer: Offer, within: Duration) -> Result<String, RouteError> {
+        Ok(seat::ask(self, offer, within).await.map_err(RouteError::Session)??)
+    }
+
+    async fn connected(&self, message: Connected, within: Duration) -> Result<(), RouteError> {
+        Ok(seat::ask(self, message, within).await.map_err(RouteError::Session)??)
+    }
+
+    async fn disconnect(&self, message: Disconnect, within: Duration) -> Result<(), RouteError> {
+        Ok(seat::ask(self, message, within).await.map_err(RouteError::Session)??)
+    }
+}

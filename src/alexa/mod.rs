@@ -1,1 +1,9 @@
-//! Stub.
+//! Alexa's wire: directives in, events out. Pure: no clock is asked but for the time of a sample,
+//! nothing is sent, and nothing here knows of hubs, peers or media.
+
+pub mod discovery;
+pub mod envelope;
+pub mod failure;
+pub mod health;
+pub mod message;
+pub mod rtc;

@@ -1,1 +1,164 @@
-//! Stub.
+//! The house's two listeners: the door, where Alexa's directives come in, and the pages.
+//!
+//! What both need lives here: [`House`], the one table from [`ErrorKind`] to an HTTP status, and
+//! [`serve`], which gives every listener the same limits.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::StatusCode;
+use actix_web::middleware::DefaultHeaders;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{App, HttpResponse, HttpServer};
+use secrecy::SecretString;
+use serde::Serialize;
+
+use crate::camera::registry::Registry;
+use crate::config::Config;
+use crate::error::ErrorKind;
+use crate::hub::bridge::HubBridge;
+use crate::router::Router;
+use crate::seat::Seat;
+use crate::state::State;
+
+pub mod caller;
+mod claims;
+pub mod door;
+mod fingerprint;
+mod verdicts;
+
+/// Longest wait for a request's head.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a request's body. actix-web has no such limit of its own.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Connections per listener.
+pub const MAX_CONNECTIONS: usize = 512;
+
+/// Where the demo is found, for the page that plays the Echo.
+#[derive(Debug, Clone, Serialize)]
+pub struct DemoInfo {
+    /// Base address of the door, `http://127.0.0.1:8098`.
+    pub door: String,
+    /// Base address of the hub simulator.
+    pub hub: String,
+}
+
+/// Gives the counters of the UDP port, as JSON.
+pub type PortCounters = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
+
+/// What the handlers share. Clones share everything.
+#[derive(Clone)]
+pub struct House {
+    /// Every camera.
+    pub registry: Seat<Registry>,
+    /// The link to the hub; none is configured without it.
+    pub bridge: Option<Seat<HubBridge>>,
+    /// What survives a restart.
+    pub state: Arc<State>,
+    /// Settings as the process was started with.
+    pub config: Arc<Config>,
+    /// Whoever holds it may speak at the door.
+    pub door_token: SecretString,
+    /// Set when this is the demo.
+    pub demo: Option<DemoInfo>,
+    /// Counters of the UDP port.
+    pub port_counters: PortCounters,
+    /// Directive in, event out.
+    pub router: Router,
+    /// Who may speak at the door, and for whom.
+    pub callers: Arc<caller::Callers>,
+    /// How many directives a second the door takes.
+    pub pace: Arc<door::Pace>,
+}
+
+impl House {
+    /// Puts together what the handlers share. Everything of it is made once and cloned afterwards.
+    #[must_use]
+    pub fn new(
+        registry: Seat<Registry>,
+        bridge: Option<Seat<HubBridge>>,
+        state: Arc<State>,
+        config: Arc<Config>,
+        door_token: SecretString,
+        demo: Option<DemoInfo>,
+        port_counters: PortCounters,
+    ) -> Self {
+        let router = Router::new(registry.clone(), bridge.clone());
+        let identify = bridge.clone().map(caller::hub_identify);
+        let door_token_suffices = identify.is_none() || demo.is_some();
+        let callers =
+            Arc::new(caller::Callers::new(door_token.clone(), door_token_suffices, state.clone(), identify));
+        let pace = Arc::new(door::pace());
+        Self { registry, bridge, state, config, door_token, demo, port_counters, router, callers, pace }
+    }
+}
+
+/// Serves `routes` on a socket that is already bound, with the limits that hold for every listener.
+/// The server runs once its future is spawned, and ends by its handle.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn serve(
+    socket: TcpListener,
+    house: &House,
+    routes: fn(&mut ServiceConfig),
+    tls: Option<rustls::ServerConfig>,
+) -> std::io::Result<Server> {
+    let shared = web::Data::new(house.clone());
+    let app = move || App::new().app_data(shared.clone()).wrap(headers()).configure(routes);
+    // The limit of connections is one per worker; the handlers only pass messages on, one suffices.
+    let server = HttpServer::new(app)
+        .workers(1)
+        .max_connections(MAX_CONNECTIONS)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .keep_alive(Duration::from_secs(15))
+        .shutdown_timeout(1)
+        .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(socket, tls)?,
+        None => server.listen(socket)?,
+    };
+    Ok(server.run())
+}
+
+/// Headers that every reply carries.
+#[must_use]
+pub fn headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add(("X-Content-Type-Options", "nosniff"))
+        .add(("Referrer-Policy", "no-referrer"))
+        .add(("Cross-Origin-Resource-Policy", "same-origin"))
+}
+
+/// The one table from a kind of failure to an HTTP status.
+#[must_use]
+pub fn status(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Unreachable | ErrorKind::BridgeDown => StatusCode::BAD_GATEWAY,
+        ErrorKind::Malformed => StatusCode::BAD_REQUEST,
+        ErrorKind::InvalidValue => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorKind::Disabled => StatusCode::FORBIDDEN,
+        ErrorKind::SwitchedOff => StatusCode::CONFLICT,
+        ErrorKind::Unauthorized | ErrorKind::Expired => StatusCode::UNAUTHORIZED,
+        ErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        ErrorKind::Storage | ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A failure as JSON: `{"error": text for people}` with the status of its kind.
+#[must_use]
+pub fn failure(kind: ErrorKind, message: &str) -> HttpResponse {
+    refusal(status(kind), message)
+}
+
+/// A refusal that no [`ErrorKind`] stands for, in the same form as [`failure`].
+#[must_use]
+pub fn refusal(status: StatusCode, message: &str) -> HttpResponse {
+    HttpResponse::build(status).json(serde_json::json!({ "error": message }))
+}

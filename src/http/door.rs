@@ -1,0 +1,186 @@
+//! The door: `POST /api/alexa/smart_home`, a directive in and an event out, and `/healthz`.
+//!
+//! Every directive gets HTTP 200 with an event. Only what is no directive, or comes from somebody
+//! who may not speak here, gets a 4xx.
+
+use std::num::NonZeroU32;
+use std::time::Instant;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use futures_util::StreamExt;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::{BODY_TIMEOUT, House, failure, refusal};
+use crate::alexa::message::Directive;
+use crate::error::ErrorKind;
+use crate::router::refuse;
+
+#[cfg(test)]
+mod tests;
+
+/// Where directives come in; the hub's own Alexa endpoint has the same path.
+pub const PATH: &str = "/api/alexa/smart_home";
+/// Largest directive, bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+/// Directives a second.
+const RATE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
+/// Directives at once after a pause.
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(39);
+
+/// How many directives a second the door takes.
+pub type Pace = DefaultDirectRateLimiter;
+
+/// 20 directives a second, 40 at once after a pause.
+#[must_use]
+pub fn pace() -> Pace {
+    RateLimiter::direct(Quota::per_second(RATE).allow_burst(BURST))
+}
+
+/// The routes of the door's listener. Nothing else is there.
+pub fn configure(routes: &mut ServiceConfig) {
+    routes
+        .service(web::resource(PATH).route(web::post().to(smart_home)))
+        .service(web::resource("/healthz").route(web::get().to(healthz)).route(web::head().to(healthz)));
+}
+
+/// Process and actors answer.
+pub async fn healthz(house: web::Data<House>) -> HttpResponse {
+    if house.router.alive().await {
+        HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(serde_json::json!({ "status": "ok" }))
+    } else {
+        refusal(StatusCode::SERVICE_UNAVAILABLE, "the list of cameras does not answer")
+    }
+}
+
+/// A directive in, an event out. Also served by the pages' listener, for directives that come
+/// through the hub's ingress.
+pub async fn smart_home(
+    request: HttpRequest,
+    payload: web::Payload,
+    house: web::Data<House>,
+) -> Result<HttpResponse, Unheard> {
+    let body = body(&request, payload).await?;
+    // The budget starts when the directive is there: what came before was the sender's time.
+    let arrived = Instant::now();
+    let directive = Directive::parse(&body).map_err(|e| Unheard::NoDirective(e.to_string()))?;
+    if !house.callers.may_speak(bearer(&request), directive.envelope.token.as_ref()) {
+        return Err(Unheard::Stranger);
+    }
+    let event = answer(&house, &directive, arrived).await;
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(event))
+}
+
+async fn answer(house: &House, directive: &Directive, arrived: Instant) -> serde_json::Value {
+    // What is wrong with the directive itself needs no question about its token.
+    if let Err(fault) = &directive.request {
+        return refuse(directive, fault.kind(), &fault.to_string());
+    }
+    let caller = match house.callers.for_whom(directive.envelope.token.as_ref()).await {
+        Ok(caller) => caller,
+        Err(error) => return refuse(directive, error.kind(), &error.to_string()),
+    };
+    // After the token: strangers must not be able to use up the pace of the people who live here.
+    if house.pace.check().is_err() {
+        return refuse(directive, ErrorKind::Throttled, "more than 20 directives a second");
+    }
+    house.router.handle(directive, caller, arrived).await
+}
+
+/// Why something that came to the door got no event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unheard {
+    /// It is no directive.
+    #[error("{0}")]
+    NoDirective(String),
+    /// Neither the door token nor the directive's own in the header.
+    #[error("the bearer token is missing or not a good one")]
+    Stranger,
+    /// Compressed, or in a character set that JSON does not have.
+    #[error("{0}")]
+    Form(&'static str),
+    /// Larger than [`MAX_BODY`].
+    #[error("the body is larger than 64 KiB")]
+    Large,
+    /// The body did not come in time.
+    #[error("the body did not come in time")]
+    Slow,
+}
+
+impl ResponseError for Unheard {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NoDirective(_) => super::status(ErrorKind::Malformed),
+            Self::Stranger => super::status(ErrorKind::Unauthorized),
+            Self::Form(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Large => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = match self {
+            Self::NoDirective(_) => failure(ErrorKind::Malformed, &self.to_string()),
+            Self::Stranger => failure(ErrorKind::Unauthorized, &self.to_string()),
+            _ => refusal(self.status_code(), &self.to_string()),
+        };
+        // The rest of a body that nobody reads would be taken for the next request.
+        if matches!(self, Self::Form(_) | Self::Large | Self::Slow) {
+            response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+        }
+        response
+    }
+}
+
+async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<web::BytesMut, Unheard> {
+    check_form(request)?;
+    let read = async {
+        let mut body = web::BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|e| Unheard::NoDirective(format!("the body ended early: {e}")))?;
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(Unheard::Large);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    };
+    tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(|_| Unheard::Slow)?
+}
+
+/// Takes JSON by whatever name it comes, but nothing that is surely something else.
+fn check_form(request: &HttpRequest) -> Result<(), Unheard> {
+    let text = |name| request.headers().get(&name).map(|v| v.to_str().unwrap_or("?").to_ascii_lowercase());
+    if text(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(Unheard::Form("the body must not be compressed"));
+    }
+    let Some(content) = text(CONTENT_TYPE) else { return Ok(()) };
+    let mut parts = content.split(';').map(str::trim);
+    let kind = parts.next().unwrap_or_default();
+    let json =
+        matches!(kind, "" | "application/json" | "text/json" | "text/plain" | "application/octet-stream")
+            || kind.ends_with("+json");
+    if !json {
+        return Err(Unheard::Form("the body must be JSON"));
+    }
+    let charset = parts.find_map(|p| p.strip_prefix("charset=")).map(|c| c.trim_matches('"'));
+    if charset.is_some_and(|c| !matches!(c, "utf-8" | "utf8" | "us-ascii")) {
+        return Err(Unheard::Form("the body must be UTF-8"));
+    }
+    Ok(())
+}
+
+/// The token of an `Authorization: Bearer` header; none if there are several.
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let mut all = request.headers().get_all(AUTHORIZATION);
+    let only = all.next()?;
+    if all.next().is_some() {
+        return None;
+    }
+    let (scheme, token) = only.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|t| !t.is_empty())
+}
