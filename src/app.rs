@@ -23,8 +23,8 @@ use crate::camera::registry::{Registry, Sessions};
 use crate::camera::session::{CameraSession, Leave, Places, Resources};
 use crate::config::Config;
 use crate::http::{DemoInfo, House};
+use crate::hub::Press;
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
-use crate::hub::{HubError, Press};
 use crate::media::MediaError;
 use crate::media::feed::WorkerProgram;
 use crate::peer::connection::Peers;
@@ -109,8 +109,8 @@ impl App {
         };
         let door_tls = crate::http::tls::server_config(&config.door).map_err(AppError::Tls)?;
 
-        let (state, mut problems) = State::open(data);
-        problems.extend(notes);
+        let (state, problems) = State::open(data);
+        state.note(problems.into_iter().chain(notes));
         let door_token = config.door.token.clone().unwrap_or_else(|| state.door_token());
 
         let media = MediaRuntime::start().map_err(AppError::Thread)?;
@@ -118,7 +118,7 @@ impl App {
 
         let sessions = Sessions::default();
         let registry = Seat::default();
-        let bridge = BridgeConfig::of(&config.hub).map(|_| Seat::default());
+        let bridge = bridge_config(&config).map(|_| Seat::default());
         let resources = Resources {
             media: media.handle(),
             peers: peers.clone(),
@@ -143,9 +143,7 @@ impl App {
         let counters = peers.clone();
         let counters = Arc::new(move || serde_json::to_value(counters.port_counters()).unwrap_or_default());
         let door = door_socket.as_ref().map(|(_, address)| *address);
-        let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
-            .with_addresses(ui, door)
-            .with_problems(problems);
+        let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters);
 
         let mut servers = Vec::new();
         let failed = |setting, address: &SocketAddr| {
@@ -238,6 +236,12 @@ fn listen(setting: &'static str, address: &str) -> Result<(TcpListener, SocketAd
     Ok((socket, bound))
 }
 
+/// The hub's address and our token there; `None` unless both are known.
+fn bridge_config(config: &Config) -> Option<BridgeConfig> {
+    let hub = config.hub.clone();
+    Some(BridgeConfig { url: hub.url?, token: hub.token?, ca_file: hub.ca_file })
+}
+
 async fn open_port(media: &MediaRuntime, config: &Config) -> Result<Peers, AppError> {
     let port = PortConfig {
         udp_port: config.webrtc.udp_port,
@@ -287,14 +291,13 @@ impl Keeper {
         self.registry.fill(registry.start());
     }
 
-    fn build_bridge(&self, ctx: &mut Context<Self>) -> Result<(), HubError> {
+    fn build_bridge(&self, ctx: &mut Context<Self>) {
         if let (Some(seat), Some(config), Some(presses)) =
-            (&self.bridge, BridgeConfig::of(&self.config.hub), self.presses.clone())
+            (&self.bridge, bridge_config(&self.config), self.presses.clone())
         {
             let wake = ctx.address().recipient();
             seat.fill(HubBridge::new(config, wake, presses).start());
         }
-        Ok(())
     }
 
     fn watch(&mut self, ctx: &mut Context<Self>) {
@@ -305,9 +308,7 @@ impl Keeper {
         }
         if dead(self.bridge.as_ref().and_then(Seat::addr).map(|addr| addr.connected())) {
             self.bury("HubBridge");
-            if let Err(error) = self.build_bridge(ctx) {
-                error!(%error, "the link to the hub could not be built anew");
-            }
+            self.build_bridge(ctx);
         }
     }
 
@@ -334,9 +335,7 @@ impl Actor for Keeper {
             }
         });
         self.build_registry();
-        if let Err(error) = self.build_bridge(ctx) {
-            error!(%error, "the link to the hub could not be built");
-        }
+        self.build_bridge(ctx);
         ctx.run_interval(WATCH, Self::watch);
     }
 }

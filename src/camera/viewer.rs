@@ -38,7 +38,7 @@ impl Viewer {
     /// Sends until the peer or the feed ends. The peer is connected already.
     pub async fn run(mut self) {
         // The only way out is the end of the peer, and that is told by its own events.
-        let _: Result<(), PeerError> = self.send().await;
+        let _ended = self.send().await;
     }
 
     async fn send(&mut self) -> Result<(), PeerError> {
@@ -90,7 +90,7 @@ impl Viewer {
         self.peer.send_picture(picture, stamp).await?;
         if let Some(first) = self.first_picture.take() {
             // Nobody listens any more once the call has ended.
-            let _: Result<(), ()> = first.send(());
+            let _gone = first.send(());
         }
         Ok(())
     }

@@ -27,6 +27,8 @@ pub mod caller;
 mod claims;
 pub mod door;
 mod fingerprint;
+pub mod tls;
+pub mod ui;
 mod verdicts;
 
 /// Longest wait for a request's head.
