@@ -7,6 +7,9 @@
 //! not offer. So only what the stack alone knows (ICE credentials, fingerprint, session number) is
 //! taken over; all else follows from the offer.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
@@ -112,16 +115,27 @@ impl Answer<'_> {
         }
     }
 
+    /// GStreamer throws a whole answer away for one section, even a refused one, that says nothing
+    /// of its transport; others do not look at it.
     fn refuse(&mut self, section: &Section) {
         let Section { kind, protocol, first_format, mid, .. } = section;
         self.line(format_args!("m={} 0 {protocol} {first_format}", kind.as_str()));
         self.line(format_args!("c=IN IP4 0.0.0.0"));
+        self.transport();
         if let Some(mid) = mid {
             self.line(format_args!("a=mid:{mid}"));
         }
         if !matches!(kind, Kind::Other(_)) {
             self.line(format_args!("a=inactive"));
         }
+    }
+
+    fn transport(&mut self) {
+        let Local { ufrag, pwd, fingerprint, .. } = self.local;
+        self.line(format_args!("a=ice-ufrag:{ufrag}"));
+        self.line(format_args!("a=ice-pwd:{pwd}"));
+        self.line(format_args!("a=fingerprint:{fingerprint}"));
+        self.line(format_args!("a=setup:{}", self.setup().as_str()));
     }
 
     fn accept(&mut self, section: &Section, codec: &Codec) {
@@ -139,11 +153,7 @@ impl Answer<'_> {
         if self.offer.end_of_candidates() {
             self.line(format_args!("a=end-of-candidates"));
         }
-        let Local { ufrag, pwd, fingerprint, .. } = self.local;
-        self.line(format_args!("a=ice-ufrag:{ufrag}"));
-        self.line(format_args!("a=ice-pwd:{pwd}"));
-        self.line(format_args!("a=fingerprint:{fingerprint}"));
-        self.line(format_args!("a=setup:{}", self.setup().as_str()));
+        self.transport();
         if let Some(mid) = &section.mid {
             self.line(format_args!("a=mid:{mid}"));
         }

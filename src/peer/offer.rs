@@ -13,7 +13,7 @@ mod section;
 mod transport;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use candidate::Candidate;
 pub use codec::Codec;
@@ -87,7 +87,10 @@ impl Offer {
         let names_streams = session_has("msid-semantic")
             || parts.iter().any(|part| part.attributes.iter().any(|(name, _)| *name == "msid"));
         let end_of_candidates = sections.iter().any(|section| section.end_of_candidates)
-            || session.attributes.iter().any(|(name, value)| *name == "ice-options" && value.contains("trickle"));
+            || session
+                .attributes
+                .iter()
+                .any(|(name, value)| *name == "ice-options" && value.contains("trickle"));
         let session_bandwidth = bandwidth(&session.bandwidths);
         for section in &mut sections {
             section.bandwidth_kbps = section.bandwidth_kbps.or(session_bandwidth);

@@ -1,5 +1,8 @@
 //! Cuts a camera's pictures into RTP payloads, once for all who watch.
 
+#[cfg(test)]
+mod tests;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use rtc::rtp::codec::h264::H264Payloader;
 use rtc::rtp::packetizer::Payloader as _;
