@@ -9,8 +9,11 @@
 //! ```
 
 pub mod answer;
+pub mod connection;
 pub mod offer;
 pub mod packetizer;
+pub mod port;
+mod rtcp;
 
 use std::sync::Arc;
 

@@ -1,0 +1,106 @@
+//! How the WebRTC stack is set up for one peer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::interceptor::{NackResponderBuilder, Registry, Slot};
+use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MediaEngine};
+use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
+use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use tokio::sync::mpsc;
+use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
+
+use super::stack_error;
+use crate::peer::offer::{Codec, Offer};
+use crate::peer::rtcp::{self, PeerTally, RtcpTap};
+use crate::peer::{PeerError, PeerEvent};
+
+/// Packets kept for repair: ten seconds at 4 Mbit/s, and more than any key frame's burst.
+const REPAIR_RING: u16 = 4096;
+/// Silence after which the path counts as lost (RFC 7675 leaves it 30 s to come back, see the supervisor).
+const DISCONNECTED: Duration = Duration::from_secs(5);
+/// Longer than any end that the supervisor puts to it: the stack's own limit counts from the answer
+/// on, and a far end has a minute to come.
+const FAILED: Duration = Duration::from_secs(90);
+const KEEPALIVE: Duration = Duration::from_secs(2);
+/// A NAT in front of us must be kept open for the far end's checks for some time.
+const CHECK_INTERVAL: Duration = Duration::from_millis(200);
+const CHECKS_PER_PAIR: u16 = 75;
+
+/// A builder that lacks runtime, handler and addresses.
+pub(super) fn builder(
+    offer: &Offer,
+    ufrag: &str,
+    password: &str,
+    tally: Arc<PeerTally>,
+    events: mpsc::Sender<PeerEvent>,
+) -> Result<PeerConnectionBuilder<SocketAddr>, PeerError> {
+    let settings = SettingEngineBuilder::new()
+        .with_ice_credentials(ufrag.to_owned(), password.to_owned())
+        .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
+        .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS_PER_PAIR))
+        .with_network_types(vec![rtc::ice::network_type::NetworkType::Udp4])
+        // Names are never looked up, and no multicast socket is opened.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        // Which addresses there are was decided when the port was opened.
+        .with_include_loopback_candidate(true)
+        .with_answering_dtls_role(RTCDtlsRole::Client)
+        .build();
+    let registry = Registry::new()
+        .with(rtcp::slot(), RtcpTap::new(tally, events))
+        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(REPAIR_RING).build());
+    Ok(PeerConnectionBuilder::new()
+        .with_setting_engine(settings)
+        .with_media_engine(media_engine(offer)?)
+        .with_interceptor_registry(configure_rtcp_reports(registry)))
+}
+
+/// Knows the codecs that the gate picked and no other, with the offer's numbers and parameters.
+fn media_engine(offer: &Offer) -> Result<MediaEngine, PeerError> {
+    let mut engine = MediaEngine::default();
+    let sections = [(offer.video(), RtpCodecKind::Video), (offer.audio(), RtpCodecKind::Audio)];
+    for (section, kind) in sections {
+        let Some(offered) = section.and_then(|section| section.codec.as_ref()) else { continue };
+        let parameters = RTCRtpCodecParameters {
+            rtp_codec: codec(offered, kind),
+            payload_type: offered.payload_type,
+            ..Default::default()
+        };
+        engine.register_codec(parameters, kind).map_err(stack_error)?;
+    }
+    Ok(engine)
+}
+
+/// The stack's form of a codec.
+pub(super) fn codec(offered: &Codec, kind: RtpCodecKind) -> RTCRtpCodec {
+    let (mime_type, clock_rate, channels) = match kind {
+        RtpCodecKind::Audio => (MIME_TYPE_OPUS, 48_000, 2),
+        _ => (MIME_TYPE_H264, 90_000, 0),
+    };
+    let feedback = |text: &&str| {
+        let (kind, parameter) = text.split_once(' ').unwrap_or((text, ""));
+        RTCPFeedback { typ: kind.to_owned(), parameter: parameter.to_owned() }
+    };
+    RTCRtpCodec {
+        mime_type: mime_type.to_owned(),
+        clock_rate,
+        channels,
+        sdp_fmtp_line: offered.fmtp.clone().unwrap_or_default(),
+        rtcp_feedback: offered.feedback.iter().map(feedback).collect(),
+    }
+}
+
+/// Answers sound one way: what the far end says is not wanted.
+pub(super) async fn refuse_talk(connection: &dyn PeerConnection) -> webrtc::error::Result<()> {
+    for transceiver in connection.get_transceivers().await {
+        if transceiver.sender().await?.is_some() {
+            transceiver.set_direction(RTCRtpTransceiverDirection::Sendonly).await?;
+        }
+    }
+    Ok(())
+}

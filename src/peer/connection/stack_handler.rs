@@ -1,0 +1,119 @@
+//! What the WebRTC stack reports of one peer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, watch};
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
+};
+
+use crate::peer::TalkPacket;
+use crate::peer::rtcp::PeerTally;
+
+/// How far the peer is. The latest counts; what lies between two looks may be missed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// All our candidates are in the answer.
+    pub(super) gathered: bool,
+    /// The state of the path.
+    pub(super) path: Path,
+    /// DTLS is up, or was.
+    pub(super) secured: bool,
+    /// The stack gave up or was closed.
+    pub(super) over: Option<&'static str>,
+}
+
+/// The state of the path to the far end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Path {
+    /// None found yet.
+    #[default]
+    Searching,
+    /// A checked one.
+    Open,
+    /// It fell silent.
+    Silent,
+}
+
+/// Takes the stack's calls. They come on the driver's task, so nothing here waits.
+pub(super) struct StackHandler {
+    progress: watch::Sender<Progress>,
+    talk: mpsc::Sender<TalkPacket>,
+    tally: Arc<PeerTally>,
+}
+
+impl StackHandler {
+    pub(super) fn new(
+        progress: watch::Sender<Progress>,
+        talk: mpsc::Sender<TalkPacket>,
+        tally: Arc<PeerTally>,
+    ) -> Self {
+        Self { progress, talk, tally }
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Progress)) {
+        self.progress.send_modify(change);
+    }
+}
+
+#[async_trait]
+impl PeerConnectionEventHandler for StackHandler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.note(|progress| progress.gathered = true);
+        }
+    }
+
+    async fn on_ice_connection_state_change(&self, state: RTCIceConnectionState) {
+        match state {
+            RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
+                self.note(|progress| progress.path = Path::Open);
+            }
+            RTCIceConnectionState::Disconnected => self.note(|progress| progress.path = Path::Silent),
+            RTCIceConnectionState::Failed => self.note(|progress| progress.over = Some("ICE failed")),
+            _ => {}
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        match state {
+            RTCPeerConnectionState::Connected => self.note(|progress| progress.secured = true),
+            RTCPeerConnectionState::Failed => {
+                self.note(|progress| _ = progress.over.get_or_insert("the connection failed"));
+            }
+            RTCPeerConnectionState::Closed => {
+                self.note(|progress| _ = progress.over.get_or_insert("the connection was closed"));
+            }
+            _ => {}
+        }
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        tokio::spawn(read_talk(track, self.talk.clone(), Arc::clone(&self.tally)));
+    }
+}
+
+async fn read_talk(track: Arc<dyn TrackRemote>, talk: mpsc::Sender<TalkPacket>, tally: Arc<PeerTally>) {
+    while let Some(event) = track.poll().await {
+        let packet = match event {
+            TrackRemoteEvent::OnRtpPacket(packet) => packet,
+            TrackRemoteEvent::OnEnded | TrackRemoteEvent::OnError => return,
+            _ => continue,
+        };
+        if packet.payload.is_empty() {
+            continue;
+        }
+        tally.talk_packets.fetch_add(1, Ordering::Relaxed);
+        let packet = TalkPacket {
+            opus: packet.payload,
+            sequence: packet.header.sequence_number,
+            timestamp: packet.header.timestamp,
+        };
+        if talk.try_send(packet).is_err() {
+            tally.talk_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Watches one peer from its answer to its end, and takes it down.
+//!
+//! The stack's events are not enough: the far end's goodbye is none, a certificate that does not fit
+//! is none, and a driver that broke off sends none. So its state is looked at as well.
+
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rtc::peer_connection::transport::{RTCDtlsTransportState, RTCIceCandidateType};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use webrtc::peer_connection::PeerConnection;
+use webrtc::peer_connection::transport::DtlsTransport;
+
+use super::PeerRuntime;
+use super::stack_handler::{Path, Progress};
+use super::webrtc_peer::Shared;
+use crate::peer::PeerEvent;
+
+/// The far end has a minute to come; some seconds more, so that whoever counts that minute is first.
+const NEVER_CONNECTED: Duration = Duration::from_secs(65);
+/// From the first path to the end of the DTLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(15);
+/// With the 5 s after which silence is noticed: 30 s without consent (RFC 7675).
+const SILENT: Duration = Duration::from_secs(25);
+/// How often the state of DTLS is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Bound for taking the stack down.
+const CLOSING: Duration = Duration::from_millis(1500);
+
+/// Runs until the peer has ended; then its place at the port is free.
+pub(super) async fn supervise(
+    shared: Arc<Shared>,
+    runtime: Arc<PeerRuntime>,
+    progress: watch::Receiver<Progress>,
+    events: mpsc::Sender<PeerEvent>,
+    label: String,
+) {
+    let stop = shared.stop.clone();
+    let reason = tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        reason = watch_over(&shared, &runtime, progress, &events) => Some(reason),
+    };
+    tracing::debug!(label, reason = reason.unwrap_or("closed by us"), "peer ends");
+    take_down(shared.take_connection(), &runtime).await;
+    drop(runtime);
+    shared.ended.cancel();
+    if let Some(reason) = reason {
+        // An unread queue must not keep this task: the closed end of the queue tells as much.
+        let _nobody_reads = timeout(CLOSING, events.send(PeerEvent::Ended(reason.to_owned()))).await;
+    }
+}
+
+/// Closes the stack, by force if it does not obey.
+pub(super) async fn take_down(connection: Option<Arc<dyn PeerConnection>>, runtime: &PeerRuntime) {
+    if let Some(connection) = connection {
+        match timeout(CLOSING, connection.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "peer not closed cleanly"),
+            Err(_) => tracing::warn!("peer did not close in time"),
+        }
+    }
+    runtime.abort_driver();
+    // Its sockets go with it; whoever waits for the end may count on that.
+    let _forced = timeout(LOOK, runtime.driver_stopped().cancelled()).await;
+}
+
+/// Returns why the peer is over.
+async fn watch_over(
+    shared: &Shared,
+    runtime: &PeerRuntime,
+    mut progress: watch::Receiver<Progress>,
+    events: &mpsc::Sender<PeerEvent>,
+) -> &'static str {
+    let driver_stopped = runtime.driver_stopped();
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut seen = Progress::default();
+    let mut deadline = Some((Instant::now() + NEVER_CONNECTED, "the far end never connected"));
+    loop {
+        let expired = async {
+            match deadline {
+                Some((at, reason)) => {
+                    sleep_until(at).await;
+                    reason
+                }
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = driver_stopped.cancelled() => return "the connection broke off",
+            reason = expired => return reason,
+            _ = look.tick(), if seen.path != Path::Searching => {
+                match dtls_state(shared).await {
+                    Some(RTCDtlsTransportState::Closed) => return "closed by the far end",
+                    Some(RTCDtlsTransportState::Failed) => return "DTLS failed",
+                    _ => {}
+                }
+            }
+            changed = progress.changed() => {
+                if changed.is_err() {
+                    return "the connection broke off";
+                }
+                let now = *progress.borrow_and_update();
+                if let Some(reason) = now.over {
+                    return reason;
+                }
+                tell(shared, events, seen, now).await;
+                deadline = next_deadline(deadline, seen, now);
+                seen = now;
+            }
+        }
+    }
+}
+
+async fn tell(shared: &Shared, events: &mpsc::Sender<PeerEvent>, seen: Progress, now: Progress) {
+    // A call that no longer reads its events is about to close the peer.
+    if now.path != seen.path {
+        let event = match now.path {
+            Path::Open => Some(ice_connected(shared).await),
+            Path::Silent => Some(PeerEvent::Disconnected),
+            Path::Searching => None,
+        };
+        if let Some(event) = event {
+            let _unread = events.send(event).await;
+        }
+    }
+    if now.secured && !seen.secured {
+        shared.set_connected();
+        let _unread = events.send(PeerEvent::Connected).await;
+    }
+}
+
+fn next_deadline(
+    current: Option<(Instant, &'static str)>,
+    seen: Progress,
+    now: Progress,
+) -> Option<(Instant, &'static str)> {
+    if now.path == seen.path && now.secured == seen.secured {
+        return current;
+    }
+    match (now.path, now.secured) {
+        (Path::Searching, _) => current,
+        (Path::Silent, _) => Some((Instant::now() + SILENT, "no consent from the far end for 30 s")),
+        (Path::Open, false) => Some((Instant::now() + HANDSHAKE, "DTLS did not come about")),
+        (Path::Open, true) => None,
+    }
+}
+
+async fn dtls(shared: &Shared) -> Option<Arc<dyn DtlsTransport>> {
+    let connection = shared.connection()?;
+    for sender in connection.get_senders().await {
+        if let Ok(Some(transport)) = sender.transport().await {
+            return Some(transport);
+        }
+    }
+    for receiver in connection.get_receivers().await {
+        if let Ok(Some(transport)) = receiver.transport().await {
+            return Some(transport);
+        }
+    }
+    None
+}
+
+async fn dtls_state(shared: &Shared) -> Option<RTCDtlsTransportState> {
+    dtls(shared).await?.state().await.ok()
+}
+
+async fn ice_connected(shared: &Shared) -> PeerEvent {
+    let pair = match dtls(shared).await {
+        Some(transport) => transport.ice_transport().get_selected_candidate_pair().await.ok().flatten(),
+        None => None,
+    };
+    let Some(pair) = pair else {
+        return PeerEvent::IceConnected { remote: None, remote_kind: "prflx".to_owned() };
+    };
+    let remote = pair.remote();
+    let kind = match remote.typ {
+        RTCIceCandidateType::Host => "host",
+        RTCIceCandidateType::Srflx => "srflx",
+        RTCIceCandidateType::Relay => "relay",
+        _ => "prflx",
+    };
+    let address = remote.address.parse().ok().map(|ip| SocketAddr::new(ip, remote.port));
+    PeerEvent::IceConnected { remote: address, remote_kind: kind.to_owned() }
+}

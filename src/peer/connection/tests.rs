@@ -1,0 +1,504 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod far_end;
+
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
+
+use bytes::Bytes;
+use rtc::rtcp;
+use rtc::rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use tokio::net::UdpSocket;
+use tokio::time::{sleep, timeout};
+
+use super::*;
+use crate::peer::{KeyFrameRequest, PeerEvent, Picture};
+use far_end::{DEADLINE, FarEnd, Relay, ssrc_of};
+
+fn open() -> Peers {
+    let config =
+        PortConfig { bind: vec![Ipv4Addr::LOCALHOST], allow_loopback: true, ..PortConfig::default() };
+    Peers::open(&config).unwrap()
+}
+
+fn options(talk: bool) -> AnswerOptions {
+    AnswerOptions { talk, label: "test".into() }
+}
+
+async fn answer_to(peers: &Peers, offer: &str) -> Answered {
+    let offer = Offer::parse(offer, true).expect("the offer passes the gate");
+    peers.answer(&offer, options(true)).await.expect("the offer is answered")
+}
+
+/// A far end and our peer, connected.
+async fn call(peers: &Peers) -> (FarEnd, Answered) {
+    let far = FarEnd::new().await;
+    let mut answered = answer_to(peers, &far.offer().await).await;
+    far.take_answer(&answered.sdp).await;
+    until(&mut answered, |event| *event == PeerEvent::Connected).await;
+    far.connected().await;
+    (far, answered)
+}
+
+async fn until(answered: &mut Answered, wanted: impl Fn(&PeerEvent) -> bool) -> Vec<PeerEvent> {
+    let mut seen = Vec::new();
+    let waiting = async {
+        while let Some(event) = answered.events.recv().await {
+            seen.push(event);
+            if seen.last().is_some_and(&wanted) {
+                return;
+            }
+        }
+        panic!("the events ended");
+    };
+    timeout(DEADLINE, waiting).await.expect("the event comes");
+    seen
+}
+
+fn picture(packets: u8) -> Picture {
+    // Like a key frame: parameter sets in a small packet in front, a short one at the end.
+    let payloads: Vec<Bytes> = (0..packets)
+        .map(|n| match n {
+            0 if packets > 1 => Bytes::from(vec![n; 24]),
+            _ if n + 1 == packets => Bytes::from(vec![n; 500]),
+            _ => Bytes::from(vec![n; crate::peer::MAX_PAYLOAD]),
+        })
+        .collect();
+    Picture { payloads: payloads.into(), timestamp: 0, key: true }
+}
+
+async fn settled(peers: &Peers, done: impl Fn(&PortCounters) -> bool) -> PortCounters {
+    let waiting = async {
+        loop {
+            let counters = peers.port_counters();
+            if done(&counters) {
+                return counters;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let counters = timeout(DEADLINE, waiting).await;
+    counters.unwrap_or_else(|_| panic!("not settled: {:?}", peers.port_counters()))
+}
+
+fn is_empty(counters: &PortCounters) -> bool {
+    counters.live_ufrags == 0 && counters.live_addresses == 0 && counters.live_transactions == 0
+}
+
+#[tokio::test]
+async fn three_peers_share_one_port_with_media_both_ways_while_strangers_knock() {
+    let peers = open();
+    let mut calls = Vec::new();
+    for _ in 0..3 {
+        calls.push(call(&peers).await);
+    }
+    assert_eq!(peers.port_counters().live_ufrags, 3);
+
+    let stranger = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = peers.addresses()[0];
+    let ufrag = calls[0].1.sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).unwrap();
+    let hostile = |kind: usize| match kind {
+        0 => vec![0x80; 200],
+        1 => vec![22; 120],
+        2 => crate::peer::port::stun_message(1, [9; 12], Some(&format!("{ufrag}:x")), Some(b"guess")),
+        3 => crate::peer::port::stun_message(1, [9; 12], Some("nobody:x"), Some(b"guess")),
+        _ => crate::peer::port::stun_message(0x0101, [9; 12], None, None),
+    };
+    for round in 0..20_u16 {
+        for (far, answered) in &calls {
+            answered.peer.send_picture(&picture(12), u32::from(round) * 3600).await.unwrap();
+            answered.peer.send_sound(&Bytes::from_static(&[1, 2, 3]), u32::from(round) * 960).await.unwrap();
+            far.say(round).await;
+        }
+        for kind in 0..5 {
+            stranger.send_to(&hostile(kind), port).await.unwrap();
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+
+    for (far, answered) in &mut calls {
+        let (video, audio) = (ssrc_of(&answered.sdp, "video"), ssrc_of(&answered.sdp, "audio"));
+        let (mut pictures, mut sounds) = (0, 0);
+        let mut packets = far.packets.lock().await;
+        while pictures < 20 || sounds < 20 {
+            let packet = timeout(DEADLINE, packets.recv()).await.expect("all media arrives").unwrap();
+            let ssrc = packet.header.ssrc;
+            assert!([video, audio].contains(&ssrc), "an SSRC that the answer does not name");
+            pictures += u32::from(ssrc == video && packet.header.marker);
+            sounds += u32::from(ssrc == audio);
+            let expected = if ssrc == video { 99 } else { 96 };
+            assert_eq!(packet.header.payload_type, expected);
+        }
+        for round in 0..20 {
+            let said = timeout(DEADLINE, answered.talk.recv()).await.expect("talk arrives").unwrap();
+            assert_eq!((said.sequence, said.timestamp), (round, u32::from(round) * 960));
+            assert_eq!(said.opus, Bytes::from_static(&[0xf8, 0xff, 0xfe]));
+        }
+        let counters = answered.peer.counters();
+        assert_eq!((counters.packets_sent, counters.talk_packets), (20 * 13, 20));
+    }
+    let dropped = settled(&peers, |now| now.dropped.unsolicited_response >= 20).await.dropped;
+    assert_eq!(dropped.unknown_address, 40);
+    assert_eq!(dropped.bad_integrity, 20);
+    assert_eq!(dropped.unknown_ufrag, 20);
+    assert_eq!(dropped.queue_full, 0);
+
+    let (_, closing) = calls.pop().unwrap();
+    closing.peer.close().await;
+    let (far, living) = &calls[0];
+    living.peer.send_picture(&picture(3), 0).await.unwrap();
+    let video = ssrc_of(&living.sdp, "video");
+    assert!(far.packet_of(video).await.payload.len() >= 24, "the others go on");
+    for (_, answered) in &calls {
+        answered.peer.close().await;
+    }
+    assert!(is_empty(&peers.port_counters()), "{:?}", peers.port_counters());
+}
+
+#[tokio::test]
+async fn packets_of_a_picture_arrive_in_order_whatever_its_size() {
+    let peers = open();
+    let (far, answered) = call(&peers).await;
+    let video = ssrc_of(&answered.sdp, "video");
+    let mut expected = None;
+    for (round, packets) in [1_u8, 10, 40, 2, 40, 16, 17, 1].into_iter().enumerate() {
+        let timestamp = u32::try_from(round).unwrap() * 3600;
+        answered.peer.send_picture(&picture(packets), timestamp).await.unwrap();
+        answered.peer.send_sound(&Bytes::from_static(&[1]), timestamp).await.unwrap();
+        for n in 0..packets {
+            let packet = far.packet_of(video).await;
+            let sequence = packet.header.sequence_number;
+            assert_eq!(sequence, expected.unwrap_or(sequence), "picture of {packets}, packet {n}");
+            assert_eq!(packet.header.timestamp, timestamp);
+            assert_eq!(packet.header.marker, n + 1 == packets);
+            assert_eq!(packet.payload[0], n);
+            expected = Some(sequence.wrapping_add(1));
+        }
+    }
+    let counters = peers.port_counters();
+    assert_eq!(answered.peer.counters().packets_sent, 127 + 8);
+    assert!(counters.send_calls < counters.sent, "pictures leave in fewer calls than packets: {counters:?}");
+    answered.peer.close().await;
+}
+
+#[tokio::test]
+async fn the_answer_names_the_shared_port_and_no_other() {
+    let peers = open();
+    let far = FarEnd::new().await;
+    let answered = answer_to(&peers, &far.offer().await).await;
+    let port = peers.addresses()[0].port().to_string();
+    let candidates: Vec<&str> =
+        answered.sdp.lines().filter(|line| line.starts_with("a=candidate:")).collect();
+    assert!(!candidates.is_empty());
+    for candidate in candidates {
+        let words: Vec<&str> = candidate.split(' ').collect();
+        assert_eq!((words[4], words[5]), ("127.0.0.1", port.as_str()), "{candidate}");
+        assert!(!candidate.contains("rport"));
+    }
+    for line in answered.sdp.lines().filter(|line| line.starts_with("m=")) {
+        assert_eq!(line.split(' ').nth(1), Some(port.as_str()), "{line}");
+    }
+    assert!(answered.peer.has_video() && answered.peer.has_audio());
+    answered.peer.close().await;
+}
+
+#[tokio::test]
+async fn advertised_addresses_take_the_place_of_our_own() {
+    let config = PortConfig {
+        bind: vec![Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)],
+        advertise: vec![Ipv4Addr::new(203, 0, 113, 5)],
+        ..PortConfig::default()
+    };
+    let bound: Vec<SocketAddr> = vec!["192.168.1.4:8555".parse().unwrap(), "127.0.0.1:8555".parse().unwrap()];
+    let expected: Vec<SocketAddr> =
+        vec!["203.0.113.5:8555".parse().unwrap(), "127.0.0.1:8555".parse().unwrap()];
+    assert_eq!(candidates(&bound, &config.advertise), expected);
+    assert_eq!(candidates(&bound, &[]), bound);
+}
+
+#[tokio::test]
+async fn an_offer_without_candidates_connects_because_the_far_end_checks_us() {
+    let peers = open();
+    let far = FarEnd::new().await;
+    let offer: String = far
+        .offer()
+        .await
+        .lines()
+        .filter(|line| !line.starts_with("a=candidate:"))
+        .flat_map(|line| [line, "\r\n"])
+        .collect();
+    let mut answered = answer_to(&peers, &offer).await;
+    far.take_answer(&answered.sdp).await;
+    let seen = until(&mut answered, |event| *event == PeerEvent::Connected).await;
+    let PeerEvent::IceConnected { remote: Some(remote), remote_kind } = &seen[0] else {
+        panic!("{seen:?}");
+    };
+    assert_eq!((remote.ip(), remote_kind.as_str()), (Ipv4Addr::LOCALHOST.into(), "prflx"));
+    answered.peer.close().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_fit_the_offer_gets_no_packet() {
+    let peers = open();
+    let far = FarEnd::new().await;
+    let mut offer = String::new();
+    for line in far.offer().await.lines() {
+        if line.starts_with("a=fingerprint:") {
+            let digest = ["AB"; 32].join(":");
+            offer.push_str(&format!("a=fingerprint:sha-256 {digest}\r\n"));
+        } else {
+            offer.push_str(line);
+            offer.push_str("\r\n");
+        }
+    }
+    let mut answered = answer_to(&peers, &offer).await;
+    far.take_answer(&answered.sdp).await;
+    let peer = Arc::clone(&answered.peer);
+    let sending = tokio::spawn(async move {
+        while peer.send_picture(&picture(3), 0).await.is_ok() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let seen = until(&mut answered, |event| matches!(event, PeerEvent::Ended(_))).await;
+    assert!(!seen.contains(&PeerEvent::Connected), "{seen:?}");
+    assert!(matches!(seen[0], PeerEvent::IceConnected { .. }), "{seen:?}");
+    timeout(DEADLINE, sending).await.expect("the sender is told").unwrap();
+    assert_eq!(answered.peer.counters().packets_sent, 0);
+    assert!(far.packets.lock().await.try_recv().is_err());
+    assert!(is_empty(&peers.port_counters()));
+}
+
+#[tokio::test]
+async fn lost_packets_come_again_on_the_same_ssrc() {
+    let peers = open();
+    let far = FarEnd::new().await;
+    let offer = far.offer().await;
+    let candidate = offer.lines().find(|line| line.starts_with("a=candidate:")).unwrap();
+    let words: Vec<&str> = candidate.split(' ').collect();
+    let address = SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap());
+    let mut lost = HashSet::new();
+    let relay = Relay::start(address, peers.addresses()[0], move |datagram| {
+        let is_video = datagram[0] & 0xc0 == 0x80 && datagram[1] & 0x7f == 99;
+        let sequence = u16::from_be_bytes([datagram[2], datagram[3]]);
+        is_video && sequence % 10 == 3 && lost.insert(sequence)
+    })
+    .await;
+    let offer = offer
+        .replace(&format!("{} {}", words[4], words[5]), &format!("127.0.0.1 {}", relay.towards_far.port()));
+    let mut answered = answer_to(&peers, &offer).await;
+    let port = peers.addresses()[0].port();
+    let answer =
+        answered.sdp.replace(&format!("127.0.0.1 {port}"), &format!("127.0.0.1 {}", relay.towards_us.port()));
+    far.take_answer(&answer).await;
+    until(&mut answered, |event| *event == PeerEvent::Connected).await;
+    let video = ssrc_of(&answered.sdp, "video");
+    for round in 0..20 {
+        answered.peer.send_picture(&picture(10), round * 3600).await.unwrap();
+        sleep(Duration::from_millis(20)).await;
+    }
+    let mut sequences = HashSet::new();
+    while sequences.len() < 199 {
+        // The last packets may be lost without a later one to tell.
+        sequences.insert(far.packet_of(video).await.header.sequence_number);
+    }
+    let counters = answered.peer.counters();
+    assert!(counters.nack >= 1 && counters.retransmitted >= 19, "{counters:?}");
+    assert_eq!(counters.packets_sent, 200);
+    answered.peer.close().await;
+}
+
+#[tokio::test]
+async fn what_the_far_end_asks_for_reaches_the_call() {
+    let peers = open();
+    let (far, mut answered) = call(&peers).await;
+    let video = ssrc_of(&answered.sdp, "video");
+    answered.peer.send_picture(&picture(2), 0).await.unwrap();
+    far.packet_of(video).await;
+    let ask: Vec<Box<dyn rtcp::Packet>> = vec![
+        Box::new(PictureLossIndication { sender_ssrc: 1, media_ssrc: video }),
+        Box::new(FullIntraRequest {
+            sender_ssrc: 1,
+            media_ssrc: video,
+            fir: vec![FirEntry { ssrc: video, sequence_number: 1 }],
+        }),
+        Box::new(ReceiverEstimatedMaximumBitrate { sender_ssrc: 1, bitrate: 900_000.0, ssrcs: vec![video] }),
+    ];
+    far.feedback(video, ask).await;
+    let seen = until(&mut answered, |event| *event == PeerEvent::Remb(900)).await;
+    let asked: Vec<&PeerEvent> =
+        seen.iter().filter(|event| matches!(event, PeerEvent::KeyFrameWanted(_))).collect();
+    let wanted =
+        [&PeerEvent::KeyFrameWanted(KeyFrameRequest::Pli), &PeerEvent::KeyFrameWanted(KeyFrameRequest::Fir)];
+    assert_eq!(asked, wanted);
+    let counters = answered.peer.counters();
+    assert_eq!((counters.pli, counters.fir, counters.remb_kbps), (1, 1, 900));
+    answered.peer.close().await;
+}
+
+#[tokio::test]
+async fn the_far_ends_goodbye_ends_the_peer() {
+    let peers = open();
+    let (far, mut answered) = call(&peers).await;
+    far.close().await;
+    let seen = until(&mut answered, |event| matches!(event, PeerEvent::Ended(_))).await;
+    assert_eq!(seen.last(), Some(&PeerEvent::Ended("closed by the far end".into())));
+    assert!(answered.events.recv().await.is_none(), "nothing comes after the end");
+    assert_eq!(answered.peer.send_picture(&picture(1), 0).await, Err(PeerError::Ended));
+    assert!(is_empty(&peers.port_counters()));
+}
+
+#[tokio::test]
+async fn closing_is_quick_ends_the_queues_and_may_be_repeated() {
+    let peers = open();
+    let (_far, mut answered) = call(&peers).await;
+    timeout(Duration::from_secs(2), answered.peer.close()).await.expect("close is bounded");
+    assert!(is_empty(&peers.port_counters()));
+    timeout(DEADLINE, answered.peer.close()).await.expect("close again");
+    let drained = async {
+        while answered.events.recv().await.is_some() {}
+        while answered.talk.recv().await.is_some() {}
+    };
+    timeout(DEADLINE, drained).await.expect("both queues end");
+}
+
+#[tokio::test]
+async fn nothing_of_fifty_closed_peers_is_left() {
+    let peers = open();
+    let far = FarEnd::new().await;
+    let offer = far.offer().await;
+    let before = peers.inner.port.holders();
+    for round in 0..50 {
+        if round % 10 == 0 {
+            let (_far, answered) = call(&peers).await;
+            answered.peer.send_picture(&picture(2), 0).await.unwrap();
+            answered.peer.close().await;
+        } else {
+            let answered = answer_to(&peers, &offer).await;
+            answered.peer.close().await;
+        }
+    }
+    assert!(is_empty(&peers.port_counters()), "{:?}", peers.port_counters());
+    // Each connection holds its runtime, and that the port: none left means no connection left.
+    let gone = async {
+        while peers.inner.port.holders() > before {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, gone).await.expect("no connection stays in memory");
+}
+
+#[tokio::test]
+async fn a_peer_that_nobody_holds_or_waits_for_goes_away() {
+    let peers = open();
+    let far = FarEnd::new().await;
+    let offer = far.offer().await;
+    let before = peers.inner.port.holders();
+    drop(answer_to(&peers, &offer).await);
+    let parsed = Offer::parse(&offer, true).unwrap();
+    for micros in [0, 50, 200, 1000, 3000] {
+        timeout(Duration::from_micros(micros), peers.answer(&parsed, options(true))).await.ok();
+    }
+    let gone = async {
+        sleep(Duration::from_millis(100)).await;
+        while peers.inner.port.holders() > before || !is_empty(&peers.port_counters()) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DEADLINE, gone).await.expect("nothing is left");
+}
+
+#[tokio::test]
+async fn talk_that_is_not_wanted_is_answered_one_way() {
+    let peers = open();
+    let far = FarEnd::new().await;
+    let offer = Offer::parse(&far.offer().await, true).unwrap();
+    let mut answered = peers.answer(&offer, options(false)).await.unwrap();
+    let audio = answered.sdp.split("m=").find(|section| section.starts_with("audio")).unwrap();
+    assert!(audio.contains("a=sendonly"), "{audio}");
+    far.take_answer(&answered.sdp).await;
+    until(&mut answered, |event| *event == PeerEvent::Connected).await;
+    let ssrc = ssrc_of(&answered.sdp, "audio");
+    answered.peer.send_sound(&Bytes::from_static(&[7; 40]), 960).await.unwrap();
+    let packet = far.packet_of(ssrc).await;
+    assert_eq!((packet.payload.len(), packet.header.timestamp), (40, 960));
+    answered.peer.close().await;
+}
+
+/// Offers as Echos were seen to send them over the years, with addresses nobody has.
+fn echo_offer(generation: u8) -> String {
+    let protocol = if generation == 1 { "RTP/SAVPF" } else { "UDP/TLS/RTP/SAVPF" };
+    let formats = if generation < 3 { "96 0" } else { "96 0 8" };
+    let common = "a=setup:actpass\n\
+        a=extmap:3 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time\n\
+        a=rtcp:9 IN IP4 0.0.0.0\na=rtcp-mux\na=sendrecv\n\
+        a=ice-ufrag:gx+V\na=ice-pwd:KepKrlQ1+LD+RGTAFaqVck\n\
+        a=fingerprint:sha-256 A2:93:53:50:E4:2F:C5:4E:DF:7C:70:99:5A:A7:39:50:1A:63:E5:B2:CA:73:70:7A:C5:F4:01:BF:BD:99:57:FC\n";
+    let candidates = "a=candidate:1 1 UDP 2013266431 192.0.2.23 60128 typ host\n\
+        a=candidate:2 1 TCP 1015021823 192.0.2.23 9 typ host tcptype active\n\
+        a=candidate:3 1 TCP 1010827519 192.0.2.23 45962 typ host tcptype passive\n\
+        a=candidate:1 2 UDP 2013266430 192.0.2.23 46109 typ host\n";
+    let group = if generation == 5 { "video0" } else { "audio0 video0" };
+    let mut offer = format!(
+        "v=0\no=- 3911343731 3911343731 IN IP4 0.0.0.0\ns=a 2 z\nc=IN IP4 0.0.0.0\nt=0 0\na=group:BUNDLE {group}\n"
+    );
+    offer
+        .push_str(&format!("m=audio 1 {protocol} {formats}\n{candidates}{common}a=rtpmap:96 opus/48000/2\n"));
+    if generation == 4 {
+        offer.push_str("a=rtpmap:0 PCMU/8000\na=rtpmap:8 PCMA/8000\n");
+    }
+    offer.push_str("a=mid:audio0\na=ssrc:3573704076 cname:user1@host-1\n");
+    if generation != 7 {
+        offer.push_str(&format!(
+            "m=video 1 {protocol} 99\n{candidates}b=AS:2500\n{common}a=rtpmap:99 H264/90000\na=mid:video0\n\
+             a=rtcp-fb:99 nack\na=rtcp-fb:99 nack pli\na=rtcp-fb:99 ccm fir\na=ssrc:3778078295 cname:user1@host-1\n"
+        ));
+    }
+    if generation == 6 {
+        offer.push_str("m=application 1 UDP/DTLS/SCTP webrtc-datachannel\na=mid:data0\na=sctp-port:5000\n");
+        offer.push_str(common);
+    }
+    offer
+}
+
+#[tokio::test]
+async fn offers_of_all_generations_of_echos_are_answered() {
+    let peers = open();
+    for generation in 1..=7 {
+        for line_end in ["\n", "\r\n"] {
+            let offer = echo_offer(generation).replace('\n', line_end);
+            let parsed = Offer::parse(&offer, false)
+                .unwrap_or_else(|error| panic!("generation {generation}: {error}"));
+            let answered = peers
+                .answer(&parsed, options(true))
+                .await
+                .unwrap_or_else(|error| panic!("generation {generation}: {error}"));
+            let peer = &answered.peer;
+            assert_eq!(
+                (peer.has_video(), peer.has_audio()),
+                (generation != 7, true),
+                "generation {generation}"
+            );
+            let sections = answered.sdp.matches("m=").count();
+            assert_eq!(sections, offer.matches("m=").count(), "generation {generation}");
+            peer.close().await;
+        }
+    }
+    assert!(is_empty(&peers.port_counters()));
+}
+
+#[tokio::test]
+async fn a_picture_alone_or_sound_alone_is_answered() {
+    let peers = open();
+    let offer = echo_offer(3);
+    let video_at = offer.find("m=video").unwrap();
+    let audio_at = offer.find("m=audio").unwrap();
+    let video_only = format!("{}{}", &offer[..audio_at], &offer[video_at..]);
+    for (text, video, audio) in [(video_only.as_str(), true, false), (&offer[..video_at], false, true)] {
+        let parsed = Offer::parse(text, false).unwrap();
+        let answered = peers.answer(&parsed, options(true)).await.unwrap();
+        assert_eq!((answered.peer.has_video(), answered.peer.has_audio()), (video, audio));
+        answered.peer.close().await;
+    }
+}

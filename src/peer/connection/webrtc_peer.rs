@@ -1,0 +1,128 @@
+//! The peer that the WebRTC stack drives.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+use webrtc::peer_connection::PeerConnection;
+
+use super::Peers;
+use super::outgoing::Outgoing;
+use crate::peer::rtcp::PeerTally;
+use crate::peer::{Peer, PeerCounters, PeerError, Picture};
+
+/// What the peer and its supervisor share.
+pub(super) struct Shared {
+    connection: Mutex<Option<Arc<dyn PeerConnection>>>,
+    video: Option<Outgoing>,
+    audio: Option<Outgoing>,
+    tally: Arc<PeerTally>,
+    connected: AtomicBool,
+    /// Somebody wants the peer to end.
+    pub(super) stop: CancellationToken,
+    /// The peer has ended and its place at the port is free.
+    pub(super) ended: CancellationToken,
+}
+
+impl Shared {
+    pub(super) fn new(
+        connection: Arc<dyn PeerConnection>,
+        video: Option<Outgoing>,
+        audio: Option<Outgoing>,
+        tally: Arc<PeerTally>,
+    ) -> Self {
+        Self {
+            connection: Mutex::new(Some(connection)),
+            video,
+            audio,
+            tally,
+            connected: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        }
+    }
+
+    /// The stack's connection, until the peer has ended.
+    pub(super) fn connection(&self) -> Option<Arc<dyn PeerConnection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes the stack's connection away, so that nothing keeps it in memory.
+    pub(super) fn take_connection(&self) -> Option<Arc<dyn PeerConnection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// From now on packets go out.
+    pub(super) fn set_connected(&self) {
+        self.connected.store(true, Ordering::Relaxed);
+    }
+
+    async fn send(
+        &self,
+        outgoing: Option<&Outgoing>,
+        payloads: &[Bytes],
+        timestamp: u32,
+        mark_last: bool,
+    ) -> Result<(), PeerError> {
+        if self.stop.is_cancelled() || self.ended.is_cancelled() {
+            return Err(PeerError::Ended);
+        }
+        match outgoing {
+            Some(outgoing) if self.connected.load(Ordering::Relaxed) => {
+                outgoing.send(payloads, timestamp, mark_last).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One end of one call. Dropping the last handle ends it like `close`, only that nobody waits.
+pub(super) struct WebRtcPeer {
+    shared: Arc<Shared>,
+    /// The port must outlive its peers.
+    _peers: Peers,
+}
+
+impl WebRtcPeer {
+    pub(super) fn new(shared: Arc<Shared>, peers: Peers) -> Self {
+        Self { shared, _peers: peers }
+    }
+}
+
+#[async_trait]
+impl Peer for WebRtcPeer {
+    async fn send_picture(&self, picture: &Picture, timestamp: u32) -> Result<(), PeerError> {
+        self.shared.send(self.shared.video.as_ref(), &picture.payloads, timestamp, true).await
+    }
+
+    async fn send_sound(&self, opus: &Bytes, timestamp: u32) -> Result<(), PeerError> {
+        // The marker bit would mean a new talk spurt, and sound never pauses.
+        let payload = std::slice::from_ref(opus);
+        self.shared.send(self.shared.audio.as_ref(), payload, timestamp, false).await
+    }
+
+    fn has_video(&self) -> bool {
+        self.shared.video.is_some()
+    }
+
+    fn has_audio(&self) -> bool {
+        self.shared.audio.is_some()
+    }
+
+    fn counters(&self) -> PeerCounters {
+        self.shared.tally.snapshot()
+    }
+
+    async fn close(&self) {
+        self.shared.stop.cancel();
+        self.shared.ended.cancelled().await;
+    }
+}
+
+impl Drop for WebRtcPeer {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}

@@ -1,0 +1,56 @@
+//! Datagrams on their way from the port to one peer.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Datagrams that wait for a peer: more than a second of anything a far end sends.
+const CAPACITY: usize = 512;
+
+/// One received datagram and where it came from.
+pub(super) type Datagram = (SocketAddr, Box<[u8]>);
+
+/// A bounded queue with one reader, the peer's driver.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Datagram>,
+    waker: Option<Waker>,
+}
+
+impl Inbox {
+    /// Queues a datagram; false when the reader is too slow.
+    pub(super) fn push(&self, from: SocketAddr, datagram: &[u8]) -> bool {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.queue.len() >= CAPACITY {
+            return false;
+        }
+        state.queue.push_back((from, datagram.into()));
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// The oldest datagram, or a wake-up when there is one.
+    pub(super) fn poll_pop(&self, cx: &mut Context<'_>) -> Poll<Datagram> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.queue.pop_front() {
+            Some(datagram) => Poll::Ready(datagram),
+            None => {
+                // A probe with a waker that does nothing must not replace the one that does.
+                if !cx.waker().will_wake(Waker::noop()) {
+                    state.waker = Some(cx.waker().clone());
+                }
+                Poll::Pending
+            }
+        }
+    }
+}

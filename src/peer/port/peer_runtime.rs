@@ -1,0 +1,210 @@
+//! The runtime that one peer is given: tokio, with the shared port in place of sockets.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::task::AbortHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
+};
+
+use super::PortCore;
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use super::table::PeerId;
+use super::virtual_socket::VirtualSocket;
+
+/// One peer's runtime and its place at the port.
+#[derive(Debug)]
+pub(in crate::peer) struct PeerRuntime {
+    core: Arc<PortCore>,
+    peer: PeerId,
+    ufrag: String,
+    password: SecretString,
+    driver: OnceLock<AbortHandle>,
+    driver_stopped: CancellationToken,
+}
+
+/// The driver's task, for the stack.
+struct DriverHandle(AbortHandle);
+
+impl JoinHandle for DriverHandle {
+    fn detach(&self) {
+        // Tasks of tokio live on without their handle.
+    }
+
+    fn abort(&self) {
+        self.0.abort();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl PeerRuntime {
+    pub(super) fn new(core: Arc<PortCore>, ufrag: String, password: SecretString) -> Self {
+        let peer = core.table().new_peer();
+        Self {
+            core,
+            peer,
+            ufrag,
+            password,
+            driver: OnceLock::new(),
+            driver_stopped: CancellationToken::new(),
+        }
+    }
+
+    /// Cancelled when the peer's driver has ended, for whatever reason.
+    pub(in crate::peer) fn driver_stopped(&self) -> CancellationToken {
+        self.driver_stopped.clone()
+    }
+
+    /// Ends the driver if it still runs.
+    pub(in crate::peer) fn abort_driver(&self) {
+        if let Some(driver) = self.driver.get() {
+            driver.abort();
+        }
+    }
+
+    fn virtual_socket(&self, socket: usize, inner_address: SocketAddr) -> VirtualSocket {
+        let shared = Arc::clone(&self.core.sockets[socket]);
+        let inbox = Arc::new(Inbox::default());
+        self.core.table().register(self.peer, &self.ufrag, &self.password, socket, Arc::clone(&inbox));
+        VirtualSocket {
+            core: Arc::clone(&self.core),
+            peer: self.peer,
+            socket,
+            inner_address,
+            inbox,
+            outbox: Arc::new(Outbox::new(shared, Arc::clone(&self.core.tally))),
+        }
+    }
+}
+
+impl Runtime for PeerRuntime {
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
+        // The first task is the driver. Its end is not always an event, so it is watched here; the
+        // guard also sees an abort and a panic.
+        if self.driver.get().is_some() {
+            return TokioRuntime.spawn(future);
+        }
+        let guard: DropGuard = self.driver_stopped.clone().drop_guard();
+        let task = tokio::spawn(async move {
+            let _guard = guard;
+            future.await;
+        });
+        Box::new(DriverHandle(self.driver.get_or_init(|| task.abort_handle()).clone()))
+    }
+
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        let inner_address = socket.local_addr()?;
+        let shared = match inner_address.ip() {
+            IpAddr::V4(ip) if !ip.is_multicast() => {
+                self.core.sockets.iter().position(|shared| shared.ip() == ip)
+            }
+            _ => None,
+        };
+        match shared {
+            // `socket` is dropped: only its address lives on, as the name of this peer's end.
+            Some(index) => Ok(Arc::new(self.virtual_socket(index, inner_address))),
+            // A multicast socket, or one that the port has nothing to do with.
+            None => TokioRuntime.wrap_udp_socket(socket),
+        }
+    }
+
+    fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        TokioRuntime.wrap_tcp_listener(listener)
+    }
+
+    fn connect_tcp<'a>(
+        &'a self,
+        _remote_addr: SocketAddr,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
+        // An offer must not make us dial TCP ports of its choice.
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn resolve_host<'a>(
+        &'a self,
+        _host: &'a str,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
+        // Nor look names up.
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        TokioRuntime.sleep(duration)
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        TokioRuntime.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        TokioRuntime.block_on(future);
+    }
+
+    fn yield_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        TokioRuntime.yield_now()
+    }
+
+    fn name(&self) -> &'static str {
+        "doorstep"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::Ipv4Addr;
+
+    use super::super::MediaPort;
+    use super::*;
+    use crate::peer::PortConfig;
+
+    fn port() -> MediaPort {
+        let config =
+            PortConfig { bind: vec![Ipv4Addr::LOCALHOST], allow_loopback: true, ..PortConfig::default() };
+        MediaPort::open(&config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_another_address_never_reaches_the_port() {
+        let port = port();
+        let runtime = port.runtime("ufrag".into(), "password".into());
+        let multicast = UdpSocket::bind("0.0.0.0:0").unwrap();
+        let address = multicast.local_addr().unwrap();
+        let wrapped = runtime.wrap_udp_socket(multicast).unwrap();
+        assert_eq!(wrapped.local_addr().unwrap(), address);
+        assert_eq!(port.counters().live_ufrags, 0);
+    }
+
+    #[tokio::test]
+    async fn a_peer_takes_its_place_with_its_socket_and_leaves_it_with_it() {
+        let port = port();
+        let runtime = port.runtime("ufrag".into(), "password".into());
+        let first = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+        let second = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+        drop(first);
+        assert_eq!(port.counters().live_ufrags, 1, "the newer socket keeps the place");
+        drop(second);
+        assert_eq!(port.counters().live_ufrags, 0);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_driver_is_seen_even_when_it_panics() {
+        let port = port();
+        let runtime = port.runtime("ufrag".into(), "password".into());
+        let stopped = runtime.driver_stopped();
+        runtime.spawn(Box::pin(async { std::panic::resume_unwind(Box::new("test")) }));
+        tokio::time::timeout(Duration::from_secs(5), stopped.cancelled()).await.unwrap();
+    }
+}

@@ -1,0 +1,96 @@
+//! What one peer takes for a UDP socket of its own.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
+
+use super::PortCore;
+use super::inbox::Inbox;
+use super::outbox::Outbox;
+use super::stun::{StunKind, StunView};
+use super::table::PeerId;
+
+/// A peer's end of one shared socket. The peer knows it by an address that nobody else uses; the
+/// shared one never reaches it.
+#[derive(Debug)]
+pub(super) struct VirtualSocket {
+    pub(super) core: Arc<PortCore>,
+    pub(super) peer: PeerId,
+    /// Index of the shared socket.
+    pub(super) socket: usize,
+    pub(super) inner_address: SocketAddr,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) outbox: Arc<Outbox>,
+}
+
+impl AsyncUdpSocket for VirtualSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.inner_address)
+    }
+
+    fn poll_send(&self, _cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
+        let (to, datagram) = (transmit.destination, transmit.contents);
+        match datagram {
+            [0..=3, ..] => {
+                if self.may_leave(to, datagram) {
+                    self.outbox.send(to, datagram);
+                } else {
+                    self.core.tally.check_budget.one();
+                }
+            }
+            // RTP: RTCP has 192 to 223 in its second byte (RFC 5761 4).
+            [128..=191, second, ..] if !(192..=223).contains(second) => {
+                if self.outbox.collect(to, datagram) {
+                    self.core.flush_soon(&self.outbox);
+                }
+            }
+            _ => self.outbox.send(to, datagram),
+        }
+        // Errors of one destination are counted, and no reason for the peer to give up its socket.
+        Poll::Ready(Ok(datagram.len()))
+    }
+
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &mut [IoSliceMut<'_>],
+        meta: &mut [RecvMeta],
+    ) -> Poll<io::Result<usize>> {
+        let (Some(buffer), Some(meta)) = (bufs.first_mut(), meta.first_mut()) else {
+            return Poll::Ready(Ok(0));
+        };
+        let (from, datagram) = ready!(self.inbox.poll_pop(cx));
+        let length = datagram.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&datagram[..length]);
+        *meta = RecvMeta::default();
+        meta.addr = from;
+        meta.len = length;
+        meta.stride = length.max(1);
+        Poll::Ready(Ok(1))
+    }
+}
+
+impl VirtualSocket {
+    fn may_leave(&self, to: SocketAddr, datagram: &[u8]) -> bool {
+        match StunView::parse(datagram) {
+            Some(stun) if stun.kind() == StunKind::Request => {
+                let id = stun.transaction();
+                self.core.table().check_sent(self.peer, self.socket, to, id, Instant::now())
+            }
+            Some(_) => true,
+            // Not a Binding message: nothing that answers it would find its way back.
+            None => false,
+        }
+    }
+}
+
+impl Drop for VirtualSocket {
+    fn drop(&mut self) {
+        self.outbox.flush();
+        self.core.table().unregister(self.peer, &self.inbox);
+    }
+}

@@ -1,0 +1,268 @@
+//! The tap in a peer's packet chain: what the far end's RTCP asks for, and what really leaves.
+//!
+//! The stack hands RTCP to nobody outside its chain (and routes a compound packet by its first part
+//! alone), so this interceptor looks at each packet itself. It stands on the wire's side of the one
+//! that answers NACKs: it sees its retransmissions, and can keep a flood of NACKs away from it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Instant;
+
+use rtc::interceptor::{Attribute, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use rtc::rtcp;
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use tokio::sync::mpsc;
+
+use super::{KeyFrameRequest, PeerCounters, PeerEvent};
+
+/// Between the pacer's slot and that of the NACK responder.
+pub(super) const SLOT: usize = 3_500;
+/// Places in the event queue that only events which must not be lost may take.
+pub(super) const RESERVED_EVENTS: usize = 16;
+/// Packets that NACKs may ask for at once, and then per second (about 12 Mbit/s of repairs).
+const REPAIR_BURST: f64 = 2000.0;
+const REPAIRS_PER_SECOND: f64 = 1000.0;
+
+/// The slot of [`RtcpTap`] in the chain.
+pub(super) fn slot() -> Slot {
+    Slot::from(SLOT)
+}
+
+/// Counters of one peer, written by whoever sees the packets.
+#[derive(Debug, Default)]
+pub(super) struct PeerTally {
+    pub(super) packets_sent: AtomicU64,
+    pub(super) bytes_sent: AtomicU64,
+    pub(super) retransmitted: AtomicU64,
+    pub(super) nack: AtomicU64,
+    pub(super) pli: AtomicU64,
+    pub(super) fir: AtomicU64,
+    pub(super) remb_kbps: AtomicU32,
+    pub(super) talk_packets: AtomicU64,
+    pub(super) talk_dropped: AtomicU64,
+}
+
+impl PeerTally {
+    pub(super) fn snapshot(&self) -> PeerCounters {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        PeerCounters {
+            packets_sent: get(&self.packets_sent),
+            bytes_sent: get(&self.bytes_sent),
+            retransmitted: get(&self.retransmitted),
+            nack: get(&self.nack),
+            pli: get(&self.pli),
+            fir: get(&self.fir),
+            remb_kbps: self.remb_kbps.load(Ordering::Relaxed),
+            talk_packets: get(&self.talk_packets),
+            talk_dropped: get(&self.talk_dropped),
+        }
+    }
+}
+
+/// The interceptor.
+pub(super) struct RtcpTap {
+    tally: Arc<PeerTally>,
+    events: mpsc::Sender<PeerEvent>,
+    repairs: f64,
+    filled: Option<Instant>,
+    read_queue: VecDeque<TaggedPacket>,
+    write_queue: VecDeque<TaggedPacket>,
+}
+
+impl RtcpTap {
+    pub(super) fn new(tally: Arc<PeerTally>, events: mpsc::Sender<PeerEvent>) -> Self {
+        Self {
+            tally,
+            events,
+            repairs: REPAIR_BURST,
+            filled: None,
+            read_queue: VecDeque::new(),
+            write_queue: VecDeque::new(),
+        }
+    }
+
+    /// Looks at one part of a compound packet; false when nobody else shall see it.
+    fn look(&mut self, packet: &dyn rtcp::Packet, now: Instant) -> bool {
+        let any = packet.as_any();
+        if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
+            self.tally.nack.fetch_add(1, Ordering::Relaxed);
+            return self.may_repair(nack, now);
+        }
+        if any.is::<PictureLossIndication>() {
+            self.tally.pli.fetch_add(1, Ordering::Relaxed);
+            self.tell(PeerEvent::KeyFrameWanted(KeyFrameRequest::Pli));
+        } else if any.is::<FullIntraRequest>() {
+            self.tally.fir.fetch_add(1, Ordering::Relaxed);
+            self.tell(PeerEvent::KeyFrameWanted(KeyFrameRequest::Fir));
+        } else if let Some(remb) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+            let kbps = kbps(remb.bitrate);
+            self.tally.remb_kbps.store(kbps, Ordering::Relaxed);
+            self.tell(PeerEvent::Remb(kbps));
+        }
+        true
+    }
+
+    fn may_repair(&mut self, nack: &TransportLayerNack, now: Instant) -> bool {
+        let wanted: u32 = nack.nacks.iter().map(|pair| 1 + pair.lost_packets.count_ones()).sum();
+        let wanted = f64::from(wanted);
+        let gained = self
+            .filled
+            .map_or(0.0, |filled| now.saturating_duration_since(filled).as_secs_f64() * REPAIRS_PER_SECOND);
+        self.filled = Some(now);
+        self.repairs = (self.repairs + gained).min(REPAIR_BURST);
+        if self.repairs < wanted {
+            return false;
+        }
+        self.repairs -= wanted;
+        true
+    }
+
+    /// Wishes that come again anyway must not crowd out what comes once.
+    fn tell(&self, event: PeerEvent) {
+        if self.events.capacity() > RESERVED_EVENTS {
+            let _lost_when_full = self.events.try_send(event);
+        }
+    }
+}
+
+/// Bits per second as the far end states them, whole kbit/s. Nonsense becomes 0 or the largest value.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn kbps(bits_per_second: f32) -> u32 {
+    // `as` saturates and takes NaN for 0.
+    (bits_per_second / 1000.0) as u32
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, mut msg: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &mut msg.message.packet {
+            packets.retain(|packet| self.look(packet.as_ref(), msg.now));
+            if packets.is_empty() {
+                return Ok(());
+            }
+        }
+        self.read_queue.push_back(msg);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.read_queue.pop_front()
+    }
+
+    fn handle_write(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtp(packet) = &msg.message.packet {
+            if msg.message.has(&Attribute::Retransmission) {
+                self.tally.retransmitted.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.tally.packets_sent.fetch_add(1, Ordering::Relaxed);
+                self.tally.bytes_sent.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
+            }
+        }
+        self.write_queue.push_back(msg);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.write_queue.pop_front()
+    }
+}
+
+impl Interceptor for RtcpTap {
+    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use rtc::interceptor::AttributedPacket;
+    use rtc::rtcp::transport_feedbacks::transport_layer_nack::NackPair;
+    use rtc::shared::TransportContext;
+
+    use super::*;
+
+    fn tap(places: usize) -> (RtcpTap, Arc<PeerTally>, mpsc::Receiver<PeerEvent>) {
+        let tally = Arc::new(PeerTally::default());
+        let (events, received) = mpsc::channel(places);
+        (RtcpTap::new(Arc::clone(&tally), events), tally, received)
+    }
+
+    fn compound(packets: Vec<Box<dyn rtcp::Packet>>, now: Instant) -> TaggedPacket {
+        TaggedPacket {
+            now,
+            transport: TransportContext::default(),
+            message: AttributedPacket::new(Packet::Rtcp(packets)),
+        }
+    }
+
+    fn nack(lost_packets: u16) -> Box<dyn rtcp::Packet> {
+        let nacks = vec![NackPair { packet_id: 1, lost_packets }];
+        Box::new(TransportLayerNack { sender_ssrc: 1, media_ssrc: 2, nacks })
+    }
+
+    #[test]
+    fn every_part_of_a_compound_packet_is_counted_and_told() {
+        let (mut tap, tally, mut events) = tap(64);
+        let packets: Vec<Box<dyn rtcp::Packet>> = vec![
+            nack(0),
+            Box::new(PictureLossIndication::default()),
+            Box::new(FullIntraRequest::default()),
+            Box::new(ReceiverEstimatedMaximumBitrate { bitrate: 1_234_567.0, ..Default::default() }),
+        ];
+        tap.handle_read(compound(packets, Instant::now())).unwrap();
+        let counters = tally.snapshot();
+        assert_eq!((counters.nack, counters.pli, counters.fir, counters.remb_kbps), (1, 1, 1, 1234));
+        assert_eq!(events.try_recv().unwrap(), PeerEvent::KeyFrameWanted(KeyFrameRequest::Pli));
+        assert_eq!(events.try_recv().unwrap(), PeerEvent::KeyFrameWanted(KeyFrameRequest::Fir));
+        assert_eq!(events.try_recv().unwrap(), PeerEvent::Remb(1234));
+        assert!(tap.poll_read().is_some(), "the rest of the chain sees it too");
+    }
+
+    #[test]
+    fn a_flood_of_key_frame_wishes_leaves_room_for_what_must_arrive() {
+        let (mut tap, _tally, events) = tap(RESERVED_EVENTS + 4);
+        for _ in 0..100 {
+            let packets: Vec<Box<dyn rtcp::Packet>> = vec![Box::new(PictureLossIndication::default())];
+            tap.handle_read(compound(packets, Instant::now())).unwrap();
+        }
+        assert_eq!(events.len(), 4);
+    }
+
+    #[test]
+    fn a_flood_of_nacks_is_cut_and_comes_through_again_later() {
+        let (mut tap, tally, _events) = tap(64);
+        let start = Instant::now();
+        for _ in 0..1000 {
+            tap.handle_read(compound(vec![nack(u16::MAX)], start)).unwrap();
+        }
+        let passed = std::iter::from_fn(|| tap.poll_read()).count();
+        assert_eq!(passed, 2000 / 17);
+        assert_eq!(tally.snapshot().nack, 1000, "all are counted");
+        tap.handle_read(compound(vec![nack(0)], start + Duration::from_secs(1))).unwrap();
+        assert!(tap.poll_read().is_some());
+    }
+
+    #[test]
+    fn a_rate_that_makes_no_sense_is_no_panic() {
+        assert_eq!(kbps(f32::NAN), 0);
+        assert_eq!(kbps(-1.0), 0);
+        assert_eq!(kbps(f32::INFINITY), u32::MAX);
+        assert_eq!(kbps(2_500_000.0), 2500);
+    }
+}
