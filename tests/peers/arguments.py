@@ -1,0 +1,37 @@
+"""The command line that every peer here shares."""
+
+import argparse
+
+import offer
+
+
+def parse(description):
+    """Reads it."""
+    parser = argparse.ArgumentParser(description=description)
+    add = parser.add_argument
+    add("--door", required=True, help="base address of the door, http://host:port")
+    add("--token", required=True)
+    add("--endpoint", required=True)
+    add("--generation", default="g3", choices=offer.GENERATIONS)
+    add("--line-ends", default="crlf", choices=("crlf", "lf"))
+    add("--address", default="127.0.0.1", help="own IPv4 address, offered as the host candidate")
+    add("--session", help="session id, for one call; drawn when absent")
+    add("--seconds", type=float, default=5.0, help="length of a call, from connected")
+    add("--connect-seconds", type=float, default=20.0, help="patience until connected")
+    add("--talk", help="what to say: a frequency in Hz, `speech`, or a 16 bit mono 48 kHz WAV")
+    add("--talk-after", type=float, default=0.0, help="seconds of saying nothing before")
+    add("--answer-only", action="store_true", help="no peer: ask, print the answer, hang up")
+    add("--no-connect", action="store_true", help="no peer: ask, then be silent for --seconds")
+    add("--no-session-connected", action="store_true", help="never report SessionConnected")
+    add("--no-disconnect", action="store_true", help="never report SessionDisconnected")
+    add("--vanish", action="store_true", help="at the end die without a word to anybody")
+    add("--drop", type=float, default=0.0, help="percent of video packets dropped on arrival")
+    add("--seed", type=int, default=1, help="of what is dropped")
+    add("--pli", type=float, help="ask for a key frame (PLI) every so many seconds")
+    add("--fir", type=float, help="ask for a key frame (FIR) every so many seconds")
+    add("--remb", type=int, help="report this bandwidth (REMB, kbit/s) once a second")
+    add("--count", type=int, default=1, help="calls")
+    add("--parallel", type=int, default=1, help="calls at once")
+    arguments = parser.parse_args()
+    arguments.line_end = "\r\n" if arguments.line_ends == "crlf" else "\n"
+    return arguments
