@@ -146,6 +146,8 @@ class Call:
             hear = self.listen if track.kind == "audio" else self.look
             self.tasks.append(asyncio.ensure_future(hear(track)))
 
+        if self.options.drop:
+            self.lose(peer)
         await peer.setLocalDescription(await peer.createOffer())
         return peer
 
@@ -156,17 +158,12 @@ class Call:
             receiver._send_rtcp_nack,
             receiver._send_rtcp_pli,
         )
-        dice = random.Random(self.options.seed)
         watch = self.watch[kind]
 
         async def handle_rtp(packet, arrival_time_ms):
             number = packet.sequence_number
-            if kind == "video" and self.options.drop:
-                if number in self.dropped:
-                    self.recovered.add(number)
-                elif watch.packets and dice.random() * 100 < self.options.drop:
-                    self.dropped.add(number)
-                    return
+            if kind == "video" and number in self.dropped:
+                self.recovered.add(number)
             if watch.first is None:
                 self.tell("first_packet", kind=kind, ms=self.ms(), ssrc=packet.ssrc)
             watch.packet(
@@ -191,6 +188,23 @@ class Call:
         receiver._handle_rtp_packet = handle_rtp
         receiver._send_rtcp_nack = send_nack
         receiver._send_rtcp_pli = send_pli
+
+    def lose(self, peer):
+        """Loses video on arrival, before SRTP: after it a retransmission would be a replay."""
+        transport = peer.getTransceivers()[0].receiver.transport.transport
+        receive, dice = transport._recv, random.Random(self.options.seed)
+
+        async def lossy():
+            while True:
+                data = await receive()
+                if 127 < data[0] < 192 and data[1] & 127 == offers.H264 and self.watch["video"].packets:
+                    number = int.from_bytes(data[2:4], "big")
+                    if number not in self.dropped and dice.random() * 100 < self.options.drop:
+                        self.dropped.add(number)
+                        continue
+                return data
+
+        transport._recv = lossy
 
     def offer_text(self, peer):
         """The gateway's words around aiortc's own credentials."""
