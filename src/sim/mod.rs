@@ -15,6 +15,7 @@
 
 pub mod camera;
 mod commands;
+pub mod demo;
 pub mod hub;
 mod link;
 mod office;

@@ -1,0 +1,223 @@
+//! `doorstep demo`: the house with a simulated hub, two cameras, and a page that plays the Echo.
+//!
+//! Nothing of it is kept: the data folder is a temporary one, and so are hub, tokens and links.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
+
+use crate::app::{App, AppError};
+use crate::config::{Camera, Config, Door, Hub, Kind, Ui, WebRtc};
+use crate::http::DemoInfo;
+
+use super::hub::{SimHub, SimHubOptions};
+
+/// Where the demo listens.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    /// `host:port` of the pages; port 0 = any free port.
+    pub ui: String,
+    /// `host:port` of the door; port 0 = any free port.
+    pub door: String,
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self { ui: "127.0.0.1:8099".into(), door: "127.0.0.1:8098".into() }
+    }
+}
+
+/// Why there is no demo.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    /// Another program listens there.
+    #[error(
+        "{address} is taken: {what} cannot listen there. End the program that uses it, or choose another \
+         address: `doorstep demo {option} 127.0.0.1:{other}` (with make: `make run {variable}=127.0.0.1:{other}`)"
+    )]
+    Taken {
+        /// The address.
+        address: String,
+        /// What was to listen there.
+        what: &'static str,
+        /// The option that moves it.
+        option: &'static str,
+        /// The same for make.
+        variable: &'static str,
+        /// A port that may be free.
+        other: u16,
+    },
+    /// Not an address that can be listened at.
+    #[error("{address} ({option}) cannot be listened at: {reason}")]
+    Address {
+        /// The address.
+        address: String,
+        /// The option that it came from.
+        option: &'static str,
+        /// What the system says.
+        reason: std::io::Error,
+    },
+    /// Temporary folder, simulated hub or signals.
+    #[error("the demo cannot be prepared: {0}")]
+    Prepare(std::io::Error),
+    /// The house itself.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Too many of its parts died.
+    #[error("the demo broke down; its log says why")]
+    Broken,
+}
+
+/// A demo that runs.
+pub struct Demo {
+    /// The house.
+    pub app: App,
+    /// The simulated hub.
+    pub hub: SimHub,
+    _data: tempfile::TempDir,
+}
+
+impl Demo {
+    /// Starts hub and house. To be called inside an actix system.
+    ///
+    /// # Errors
+    /// When an address is taken or anything else that the house needs cannot be had.
+    pub async fn start(addresses: &Addresses) -> Result<Self, DemoError> {
+        let ui = free(&addresses.ui, "the page", "--ui", "UI")?;
+        let door = free(&addresses.door, "the door", "--door", "DOOR")?;
+        let data = tempfile::Builder::new().prefix("doorstep-demo-").tempdir().map_err(DemoError::Prepare)?;
+        let hub = SimHub::start(SimHubOptions::default()).await.map_err(DemoError::Prepare)?;
+        let config = settings(ui, door, &hub.url, &hub.token);
+        let info = DemoInfo { door: format!("http://{door}"), hub: hub.url.to_string() };
+        let app = App::start(config, data.path(), Some(info), Vec::new()).await?;
+        Ok(Self { app, hub, _data: data })
+    }
+
+    /// The three lines that say where everything is.
+    #[must_use]
+    pub fn announcement(&self) -> String {
+        let door = self.app.door_addr().map(|door| format!("http://{door}")).unwrap_or_default();
+        let token = self.app.door_token().expose_secret();
+        format!("ui http://{}\ndoor {door}\ntoken {token}\n", self.app.ui_addr())
+    }
+
+    /// Ends calls, frees every socket and child, removes the data folder.
+    pub async fn stop(self) {
+        self.app.stop().await;
+        self.hub.stop().await;
+    }
+}
+
+/// Runs the demo until SIGINT or SIGTERM. To be called inside an actix system.
+///
+/// # Errors
+/// When it cannot be started, or broke down.
+pub async fn run(addresses: &Addresses) -> Result<(), DemoError> {
+    // Before anything is started, so that no signal is missed.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(DemoError::Prepare)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(DemoError::Prepare)?;
+    let demo = Demo::start(addresses).await?;
+    let mut out = std::io::stdout().lock();
+    let told = out.write_all(demo.announcement().as_bytes()).and_then(|()| out.flush());
+    drop(out);
+    if let Err(error) = told {
+        tracing::warn!(%error, "nobody reads where the demo is");
+    }
+    tracing::info!("open http://{} in a browser on this machine; Ctrl-C ends the demo", demo.app.ui_addr());
+    let broken = tokio::select! {
+        _ = interrupt.recv() => false,
+        _ = terminate.recv() => false,
+        () = demo.app.broken() => true,
+    };
+    demo.stop().await;
+    if broken { Err(DemoError::Broken) } else { Ok(()) }
+}
+
+/// The settings of a demo: what a user would write, with the simulated hub's cameras shown by the
+/// worker's own test picture.
+fn settings(ui: SocketAddr, door: SocketAddr, hub: &Url, token: &str) -> Config {
+    Config {
+        hub: Hub { url: Some(hub.clone()), token: Some(SecretString::from(token)), ..Hub::default() },
+        door: Door { listen: door.to_string(), ..Door::default() },
+        ui: Ui { listen: ui.to_string(), ..Ui::default() },
+        // Browser and house are on one machine, which may have no network but itself.
+        webrtc: WebRtc { udp_port: 0, allow_loopback: true, ..WebRtc::default() },
+        cameras: vec![camera("camera.front_door", Kind::Doorbell), camera("camera.garden", Kind::Camera)],
+        ..Config::default()
+    }
+}
+
+fn camera(entity: &str, kind: Kind) -> Camera {
+    Camera {
+        id: None,
+        name: None,
+        kind: Some(kind),
+        entity: Some(entity.to_owned()),
+        bell: None,
+        motion: None,
+        source: Some(SecretString::from("test:")),
+        prefer: crate::config::Prefer::Auto,
+        talk: crate::config::Talk::Auto,
+        echo_cancel: crate::config::Toggle::Auto,
+        warm: false,
+        alexa: true,
+    }
+}
+
+/// Looks whether an address can be listened at, and chooses the port when it is 0: the house wants to
+/// know its door's address before it opens it.
+fn free(
+    address: &str,
+    what: &'static str,
+    option: &'static str,
+    variable: &'static str,
+) -> Result<SocketAddr, DemoError> {
+    match TcpListener::bind(address).and_then(|socket| socket.local_addr()) {
+        Ok(bound) => Ok(bound),
+        Err(reason) if reason.kind() == std::io::ErrorKind::AddrInUse => {
+            let port = address.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+            let other = port.and_then(|port| port.checked_add(100)).unwrap_or(8199);
+            Err(DemoError::Taken { address: address.to_owned(), what, option, variable, other })
+        }
+        Err(reason) => Err(DemoError::Address { address: address.to_owned(), option, reason }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_what_to_do() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        let text = free(&address, "the page", "--ui", "UI").unwrap_err().to_string();
+        for part in
+            [&format!("{address} is taken"), "the page", "doorstep demo --ui 127.0.0.1:", "make run UI="]
+        {
+            assert!(text.contains(part), "{part} in: {text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_names_its_option() {
+        let text = free("nowhere", "the door", "--door", "DOOR").unwrap_err().to_string();
+        assert!(text.starts_with("nowhere (--door) cannot be listened at"), "{text}");
+    }
+
+    #[test]
+    fn the_demos_settings_name_cameras_that_its_hub_has() {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = settings(any, any, &Url::parse("http://127.0.0.1:1").unwrap(), "token");
+        let known: Vec<String> =
+            SimHubOptions::default().cameras.iter().map(|c| format!("camera.{}", c.key)).collect();
+        let named: Vec<String> = config.cameras.iter().filter_map(|c| c.entity.clone()).collect();
+        assert_eq!(known, named);
+        assert!(!format!("{config:?}").contains("\"token\""), "settings do not show their secrets");
+    }
+}
