@@ -270,23 +270,25 @@ struct Seated {
     bridge: Option<Seat<HubBridge>>,
 }
 
-impl Seated {
-    /// Asks the Registry. One that died is rebuilt by its owner in a moment, so an empty seat is
-    /// looked at again: both asks only read.
-    async fn registry<M>(&self, message: impl Fn() -> M) -> Result<M::Result, RouteError>
-    where
-        M: actix::Message + Send + 'static,
-        M::Result: Send,
-        Registry: actix::Handler<M>,
-        <Registry as actix::Actor>::Context: actix::dev::ToEnvelope<Registry, M>,
-    {
-        let until = Instant::now() + REGISTRY_PATIENCE;
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            match self.registry.ask(message(), left).await {
-                Err(AskError::Empty) if left > RETRY_PAUSE => tokio::time::sleep(RETRY_PAUSE).await,
-                reply => return reply.map_err(RouteError::Registry),
-            }
+/// Asks an actor that its owner rebuilds in a moment should it have died: a seat without a living
+/// actor is asked again. Only for asks that read.
+async fn patient<A, M>(
+    seat: &Seat<A>,
+    message: impl Fn() -> M,
+    within: Duration,
+) -> Result<M::Result, AskError>
+where
+    A: actix::Handler<M>,
+    A::Context: actix::dev::ToEnvelope<A, M>,
+    M: actix::Message + Send + 'static,
+    M::Result: Send,
+{
+    let until = Instant::now() + within;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match seat.ask(message(), left).await {
+            Err(AskError::Empty) if left > RETRY_PAUSE => tokio::time::sleep(RETRY_PAUSE).await,
+            reply => return reply,
         }
     }
 }
@@ -294,11 +296,13 @@ impl Seated {
 #[async_trait]
 impl Cameras for Seated {
     async fn all(&self) -> Result<Vec<CameraSummary>, RouteError> {
-        self.registry(|| Discover).await
+        patient(&self.registry, || Discover, REGISTRY_PATIENCE).await.map_err(RouteError::Registry)
     }
 
     async fn find(&self, endpoint: &EndpointId) -> Result<(CameraSummary, Box<dyn Calls>), RouteError> {
-        let located = self.registry(|| Locate { endpoint: endpoint.clone() }).await??;
+        let ask = || Locate { endpoint: endpoint.clone() };
+        let located =
+            patient(&self.registry, ask, REGISTRY_PATIENCE).await.map_err(RouteError::Registry)??;
         Ok((located.summary, Box::new(located.session)))
     }
 

@@ -203,3 +203,6 @@ fn text<'a>(holder: &'a Map<String, Value>, field: &str, path: &str) -> Result<&
         .filter(|t| !t.is_empty())
         .ok_or_else(|| Fault::envelope(format!("{path}.{field} is not a text")))
 }
+
+#[cfg(test)]
+mod tests;

@@ -82,7 +82,6 @@ pub struct Callers {
     state: Arc<State>,
     whose: Option<WhoseToken>,
     verdicts: Arc<Mutex<Verdicts>>,
-    linking: Mutex<()>,
 }
 
 impl Callers {
@@ -100,7 +99,6 @@ impl Callers {
             state,
             whose,
             verdicts: Arc::default(),
-            linking: Mutex::new(()),
         }
     }
 
@@ -159,19 +157,14 @@ impl Callers {
         }
     }
 
-    /// The user as a caller, linked now if linking is open.
+    /// The user as a caller, linked now if linking is open. Looked at for every directive, so that
+    /// a link that is taken away ends at once.
     fn linked(&self, user: HubUser) -> Result<Caller, CallerError> {
-        // One after another: of two users who come first, only one finds the house without links.
-        let _one = self.linking.lock().unwrap_or_else(PoisonError::into_inner);
-        let links = self.state.links();
-        if !links.iter().any(|link| link.user_id == user.id) {
-            if !links.is_empty() && !self.state.linking_open() {
-                return Err(CallerError::NotLinked(user.name));
-            }
-            self.state.link(&user.id, &user.name);
-            tracing::info!(user = %user.name, "linked with Alexa");
+        if self.state.link(&user.id, &user.name) {
+            Ok(Caller::User(user.id))
+        } else {
+            Err(CallerError::NotLinked(user.name))
         }
-        Ok(Caller::User(user.id))
     }
 }
 
