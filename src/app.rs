@@ -123,6 +123,7 @@ impl App {
             media: media.handle(),
             peers: peers.clone(),
             worker,
+            allow_loopback: config.webrtc.allow_loopback,
             limits: config.limits.clone(),
             state: state.clone(),
             places: Places::default(),
