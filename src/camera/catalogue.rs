@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::{CameraSummary, EndpointId};
 use crate::config::{self, Config, Kind, Talk};
@@ -26,7 +26,7 @@ impl KnownCamera {
     pub fn same_as(&self, other: &Self) -> bool {
         let address = |camera: &Self| match &camera.source {
             Some(Source::Address(address)) => Some(address.expose_secret().to_owned()),
-            Some(Source::Test(options)) => Some(format!("test:{options}")),
+            Some(Source::Test(pattern)) => Some(format!("{pattern:?}")),
             None => None,
         };
         self.summary == other.summary && self.warm == other.warm && address(self) == address(other)
@@ -64,19 +64,18 @@ fn camera_of_hub(
     settings: Option<&config::Camera>,
     running: bool,
 ) -> KnownCamera {
-    let source = settings.and_then(|settings| source(settings.source.as_ref()));
+    let source = source(settings);
     let doorbell = settings
         .and_then(|settings| settings.kind)
         .map_or(camera.bell.is_some(), |kind| kind == Kind::Doorbell);
     // While the hub is away or still starting, what it said of its entities is not news.
     let unavailable = running && !camera.entities.iter().any(|entity| entity.available);
     let reason = match &source {
-        None => {
-            Some("no address is known for its picture; give it a `source` in the settings (its RTSP address)")
-        }
-        Some(_) if unavailable => Some("the hub says that it is unavailable; look at it in the hub"),
-        Some(_) => None,
+        Err(reason) => Some(reason.clone()),
+        Ok(_) if unavailable => Some("the hub says that it is unavailable; look at it in the hub".to_owned()),
+        Ok(_) => None,
     };
+    let source = source.ok();
     KnownCamera {
         summary: CameraSummary {
             endpoint_id: id,
@@ -88,7 +87,7 @@ fn camera_of_hub(
             full_duplex: can_talk(source.as_ref(), settings),
             motion: camera.motion.as_ref().map(|motion| motion.on),
             reachable: reason.is_none(),
-            reason: reason.map(str::to_owned),
+            reason,
             alexa: source.is_some() && settings.is_none_or(|settings| settings.alexa),
             calls: 0,
         },
@@ -98,7 +97,10 @@ fn camera_of_hub(
 }
 
 fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
-    let source = source(settings.source.as_ref());
+    let (source, reason) = match source(Some(settings)) {
+        Ok(source) => (Some(source), None),
+        Err(reason) => (None, Some(reason)),
+    };
     KnownCamera {
         summary: CameraSummary {
             name: settings.name.clone().unwrap_or_else(|| id.as_str().replace('_', " ")),
@@ -110,7 +112,7 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
             full_duplex: can_talk(source.as_ref(), Some(settings)),
             motion: None,
             reachable: source.is_some(),
-            reason: source.is_none().then(|| "it has no `source` in the settings".to_owned()),
+            reason,
             alexa: source.is_some() && settings.alexa,
             calls: 0,
         },
@@ -119,12 +121,14 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
     }
 }
 
-fn source(address: Option<&SecretString>) -> Option<Source> {
-    let address = address?;
-    Some(match address.expose_secret().strip_prefix("test:") {
-        Some(options) => Source::Test(options.to_owned()),
-        None => Source::Address(address.clone()),
-    })
+/// The camera's own address; or why there is none that can be opened.
+fn source(settings: Option<&config::Camera>) -> Result<Source, String> {
+    match settings.and_then(|settings| settings.source.as_ref()) {
+        None => Err("no address is known for its picture; give it a `source` in the settings (its RTSP address)".into()),
+        Some(address) => {
+            Source::parse(address).map_err(|error| format!("the `source` in its settings cannot be used: {error}"))
+        }
+    }
 }
 
 /// Only the test source has a speaker so far: a camera that cannot talk must not promise it.

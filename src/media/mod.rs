@@ -12,14 +12,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
 
-/// Where a camera's picture comes from. Addresses may hold a password.
+pub mod feed;
+mod scrub;
+mod source;
+mod timeline;
+pub mod wire;
+pub mod worker;
+
+pub use source::TestPattern;
+
+/// Where a camera's picture comes from. Addresses may hold a password. Made by [`Source::parse`].
 #[derive(Debug, Clone)]
 pub enum Source {
     /// An address that FFmpeg opens: `rtsp://`, `rtsps://`, `http(s)://`.
     Address(SecretString),
-    /// The worker's own pattern with clock and tone, and a speaker whose level can be read; the
-    /// text is what follows `test:` in its address, such as `?gop=10`.
-    Test(String),
+    /// The worker's own pattern with clock and tone, and a speaker whose level can be read.
+    Test(TestPattern),
 }
 
 /// What a feed is to show.

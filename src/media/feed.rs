@@ -1,0 +1,93 @@
+//! A camera's worker as the rest of the house sees it: samples come out, wishes go in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::wire::ToWorker;
+use super::{FeedEvent, FeedSpec, Sample};
+
+mod log;
+mod outlet;
+mod program;
+mod supervisor;
+
+pub use program::WorkerProgram;
+
+/// Samples that may wait for the camera, about 5 s of picture and sound.
+pub const SAMPLES: usize = 512;
+const EVENTS: usize = 64;
+const OUTBOX: usize = 64;
+
+/// Owns one worker process and replaces it when it dies. Dropping the feed ends it.
+pub struct Feed {
+    outbox: mpsc::Sender<ToWorker>,
+    counts: Arc<Counts>,
+}
+
+/// What a feed counts, and its worker's process id.
+#[derive(Debug, Default)]
+struct Counts {
+    pid: AtomicU32,
+    dropped: Arc<AtomicU64>,
+    talk_dropped: AtomicU64,
+    replaced: AtomicU64,
+}
+
+impl Feed {
+    /// Opens a camera's feed. Must be called inside the runtime that is to carry it.
+    #[must_use]
+    pub fn open(
+        spec: FeedSpec,
+        program: WorkerProgram,
+    ) -> (Self, mpsc::Receiver<Sample>, mpsc::Receiver<FeedEvent>) {
+        let (samples, samples_out) = mpsc::channel(SAMPLES);
+        let (events, events_out) = mpsc::channel(EVENTS);
+        let (outbox, wishes) = mpsc::channel(OUTBOX);
+        let counts = Arc::<Counts>::default();
+        let supervisor =
+            supervisor::Supervisor::new(spec, program, samples, events, wishes, Arc::clone(&counts));
+        tokio::spawn(supervisor.run());
+        (Self { outbox, counts }, samples_out, events_out)
+    }
+
+    /// Asks for a key picture soon. A picture that is only copied cannot fulfil it.
+    pub fn request_key_frame(&self) {
+        // A full outbox belongs to a worker that is about to be replaced, which brings one anyway.
+        self.outbox.try_send(ToWorker::KeyFrame).ok();
+    }
+
+    /// Passes on what the Echo's user says. Never waits: when the worker does not keep up, it is
+    /// dropped and counted.
+    pub fn talk(&self, opus: Bytes, sequence: u16, timestamp: u32) {
+        if self.outbox.try_send(ToWorker::Talk { opus, sequence, timestamp }).is_err() {
+            self.counts.talk_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Process id of the worker, if one runs.
+    #[must_use]
+    pub fn worker_pid(&self) -> Option<u32> {
+        Some(self.counts.pid.load(Ordering::Relaxed)).filter(|pid| *pid != 0)
+    }
+
+    /// Samples dropped because the camera did not take them in time.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.counts.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Talk packets dropped because the worker did not take them in time.
+    #[must_use]
+    pub fn talk_dropped(&self) -> u64 {
+        self.counts.talk_dropped.load(Ordering::Relaxed)
+    }
+
+    /// How often the worker had to be replaced.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.counts.replaced.load(Ordering::Relaxed)
+    }
+}

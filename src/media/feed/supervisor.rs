@@ -1,0 +1,310 @@
+//! The task behind a feed: starts workers, listens to them, replaces them.
+
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use secrecy::ExposeSecret;
+use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
+
+use super::outlet::Outlet;
+use super::program::WorkerProgram;
+use super::{Counts, log};
+use crate::media::scrub::{Scrub, tidy};
+use crate::media::timeline::{Timeline, Track};
+use crate::media::wire::{self, FromWorker, ToWorker, WireSource};
+use crate::media::{AccessUnit, FeedEvent, FeedSpec, Sample, SoundPacket, Source};
+
+const HANDSHAKE: Duration = Duration::from_secs(5);
+/// A worker says that it is alive once a second.
+const SILENCE: Duration = Duration::from_secs(4);
+/// A worker that is told to go gets this long before it is killed.
+const FAREWELL: Duration = Duration::from_millis(300);
+/// A worker that lived this long was a good one: its successor starts at once.
+const GOOD_LIFE: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why a worker's life ended.
+enum End {
+    /// The feed was dropped.
+    Closed,
+    /// It died, fell silent or broke a rule.
+    Lost(String),
+}
+
+type Reader = FramedRead<ChildStdout, LengthDelimitedCodec>;
+type Writer = FramedWrite<ChildStdin, LengthDelimitedCodec>;
+
+pub struct Supervisor {
+    spec: FeedSpec,
+    program: WorkerProgram,
+    outlet: Outlet,
+    events: mpsc::Sender<FeedEvent>,
+    wishes: mpsc::Receiver<ToWorker>,
+    counts: Arc<Counts>,
+    scrub: Scrub,
+    timeline: Timeline,
+    born: Instant,
+}
+
+impl Supervisor {
+    pub fn new(
+        spec: FeedSpec,
+        program: WorkerProgram,
+        samples: mpsc::Sender<Sample>,
+        events: mpsc::Sender<FeedEvent>,
+        wishes: mpsc::Receiver<ToWorker>,
+        counts: Arc<Counts>,
+    ) -> Self {
+        let scrub = match &spec.source {
+            Source::Address(address) => Scrub::of(address.expose_secret()),
+            Source::Test(_) => Scrub::default(),
+        };
+        let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
+        let (timeline, born) = (Timeline::new(1), Instant::now());
+        Self { spec, program, outlet, events, wishes, counts, scrub, timeline, born }
+    }
+
+    /// Until the feed is dropped.
+    pub async fn run(mut self) {
+        let mut pause = Duration::ZERO;
+        loop {
+            let started = Instant::now();
+            let reason = match self.one_worker().await {
+                End::Closed => return,
+                End::Lost(reason) => reason,
+            };
+            self.counts.replaced.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(camera = self.spec.camera, reason, "the media worker is being replaced");
+            self.tell(FeedEvent::WorkerLost(reason));
+            if started.elapsed() > GOOD_LIFE {
+                pause = Duration::ZERO;
+            }
+            if !self.rest(pause).await {
+                return;
+            }
+            pause = (pause * 2).clamp(Duration::from_millis(500), LONGEST_PAUSE);
+        }
+    }
+
+    /// Waits; what was wished in the meantime is void. False if the feed was dropped.
+    async fn rest(&mut self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        loop {
+            match timeout_at(until, self.wishes.recv()).await {
+                Ok(Some(_void)) => {}
+                Ok(None) => return false,
+                Err(_elapsed) => return true,
+            }
+        }
+    }
+
+    async fn one_worker(&mut self) -> End {
+        let mut child = match self.program.start() {
+            Ok(child) => child,
+            Err(error) => return End::Lost(error.to_string()),
+        };
+        let (Some(stdin), Some(stdout), Some(stderr)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return End::Lost("it has no pipes".into());
+        };
+        self.counts.pid.store(child.id().unwrap_or(0), Ordering::Relaxed);
+        self.timeline.begin_anew();
+        let mut reader = FramedRead::new(stdout, codec());
+        let mut writer = FramedWrite::new(stdin, codec());
+        let logging = {
+            let (camera, scrub) = (self.spec.camera.clone(), self.scrub.clone());
+            tokio::spawn(async move { log::forward(stderr, &camera, &scrub).await })
+        };
+        let end = match self.handshake(&mut reader, &mut writer).await {
+            Ok(()) => self.converse(&mut reader, &mut writer).await,
+            Err(reason) => End::Lost(reason),
+        };
+        drop((reader, writer));
+        let status = bury(&mut child, matches!(end, End::Closed)).await;
+        self.counts.pid.store(0, Ordering::Relaxed);
+        logging.abort();
+        match end {
+            End::Lost(reason) if reason.is_empty() => {
+                let status = status.map_or("no status".into(), |status| status.to_string());
+                End::Lost(format!("it ended by itself ({status})"))
+            }
+            end => end,
+        }
+    }
+
+    async fn handshake(&self, reader: &mut Reader, writer: &mut Writer) -> Result<(), String> {
+        let source = match &self.spec.source {
+            Source::Address(address) => WireSource::Address(address.expose_secret().to_owned()),
+            Source::Test(pattern) => WireSource::Test(*pattern),
+        };
+        let words = async {
+            say(writer, ToWorker::Hello { version: wire::VERSION }).await?;
+            match reader.next().await {
+                Some(Ok(frame)) => match FromWorker::decode(frame.freeze()) {
+                    Ok(FromWorker::Hello { version: wire::VERSION }) => {}
+                    Ok(FromWorker::Hello { version }) => {
+                        return Err(format!("it speaks version {version} of the protocol"));
+                    }
+                    Ok(_) => return Err("it did not say hello".into()),
+                    Err(error) => return Err(format!("it sent {error}")),
+                },
+                Some(Err(error)) => return Err(format!("its pipe broke: {error}")),
+                None => return Err(String::new()),
+            }
+            say(writer, ToWorker::Open { camera: self.spec.camera.clone(), source }).await
+        };
+        timeout(HANDSHAKE, words).await.unwrap_or_else(|_elapsed| Err("it did not say hello in time".into()))
+    }
+
+    /// Listens and speaks until one of the two ends. Each goes on while the other waits.
+    async fn converse(&mut self, reader: &mut Reader, writer: &mut Writer) -> End {
+        let Self { wishes, outlet, events, timeline, scrub, spec, born, .. } = self;
+        let (repair, mut repairs) = mpsc::channel(1);
+        let mut ear = Ear { outlet, events, timeline, scrub, camera: &spec.camera, born: *born, repair };
+        let speak = async {
+            loop {
+                let wish = tokio::select! {
+                    wish = wishes.recv() => match wish {
+                        Some(wish) => wish,
+                        None => return End::Closed,
+                    },
+                    Some(()) = repairs.recv() => ToWorker::KeyFrame,
+                };
+                match wish.encode() {
+                    Ok(frame) => {
+                        if writer.send(frame).await.is_err() {
+                            // The reader knows better why.
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                    Err(error) => tracing::debug!(%error, "not sent to the media worker"),
+                }
+            }
+        };
+        let end = tokio::select! {
+            end = ear.listen(reader) => end,
+            end = speak => end,
+        };
+        if matches!(end, End::Closed) {
+            timeout(FAREWELL, say(writer, ToWorker::Stop)).await.ok();
+        }
+        end
+    }
+
+    fn tell(&self, event: FeedEvent) {
+        tell(&self.events, event);
+    }
+}
+
+/// The listening half.
+struct Ear<'a> {
+    outlet: &'a mut Outlet,
+    events: &'a mpsc::Sender<FeedEvent>,
+    timeline: &'a mut Timeline,
+    scrub: &'a Scrub,
+    camera: &'a str,
+    born: Instant,
+    repair: mpsc::Sender<()>,
+}
+
+impl Ear<'_> {
+    async fn listen(&mut self, reader: &mut Reader) -> End {
+        let mut last_alive = Instant::now();
+        loop {
+            // A frame that is there is taken before the time is looked at, so a pause of our own
+            // does not count against the worker.
+            let frame = match timeout_at(last_alive + SILENCE, reader.next()).await {
+                Err(_elapsed) => return End::Lost("it has fallen silent".into()),
+                Ok(None) => return End::Lost(String::new()),
+                Ok(Some(Err(error))) => return End::Lost(format!("its pipe broke: {error}")),
+                Ok(Some(Ok(frame))) => frame.freeze(),
+            };
+            match FromWorker::decode(frame) {
+                Err(error) => return End::Lost(format!("it sent {error}")),
+                Ok(FromWorker::Hello { .. }) => return End::Lost("it said hello twice".into()),
+                Ok(FromWorker::Alive) => last_alive = Instant::now(),
+                Ok(FromWorker::Event(event)) => self.event(event),
+                Ok(FromWorker::Picture { data, ticks, key, slate }) => {
+                    if !(data.starts_with(&[0, 0, 1]) || data.starts_with(&[0, 0, 0, 1])) {
+                        return End::Lost("it sent a picture that is none".into());
+                    }
+                    let timestamp = self.place(Track::Picture, ticks);
+                    let unit = Arc::new(AccessUnit { data, timestamp, key, slate });
+                    if self.outlet.put(Sample::Picture(unit)) {
+                        tracing::warn!(camera = self.camera, "the feed overflows; pictures are left out");
+                        self.repair.try_send(()).ok();
+                    }
+                }
+                Ok(FromWorker::Sound { opus, ticks }) => {
+                    let timestamp = self.place(Track::Sound, ticks);
+                    self.outlet.put(Sample::Sound(SoundPacket { opus, timestamp }));
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, track: Track, ticks: i64) -> u64 {
+        let now = i64::try_from(self.born.elapsed().as_millis()).unwrap_or(i64::MAX);
+        u64::try_from(self.timeline.place(track, ticks, now)).unwrap_or(0)
+    }
+
+    /// Passes news on after taking out of it whatever a worker gone bad could have put in.
+    fn event(&self, event: FeedEvent) {
+        let clean = match event {
+            FeedEvent::Opened { mut video, mut sound } => {
+                video.codec = tidy(&video.codec, 32);
+                video.why = self.scrub.text(&video.why, 300);
+                sound.codec = tidy(&sound.codec, 32);
+                FeedEvent::Opened { video, sound }
+            }
+            FeedEvent::Failed { reason, unauthorized } => {
+                FeedEvent::Failed { reason: self.scrub.text(&reason, 300), unauthorized }
+            }
+            FeedEvent::SpeakerLevel(level) => {
+                FeedEvent::SpeakerLevel(if level.is_finite() { level.clamp(-100.0, 20.0) } else { -100.0 })
+            }
+            FeedEvent::FirstPicture => FeedEvent::FirstPicture,
+            // Only we can say so.
+            FeedEvent::WorkerLost(_) => return,
+        };
+        tell(self.events, clean);
+    }
+}
+
+fn codec() -> LengthDelimitedCodec {
+    LengthDelimitedCodec::builder().max_frame_length(wire::MAX_FRAME).new_codec()
+}
+
+async fn say(writer: &mut Writer, message: ToWorker) -> Result<(), String> {
+    let frame = message.encode().map_err(|error| format!("it could not be told what to open: {error}"))?;
+    // A pipe that broke means that it ended; its exit status says more.
+    writer.send(frame).await.map_err(|_broken| String::new())
+}
+
+fn tell(events: &mpsc::Sender<FeedEvent>, event: FeedEvent) {
+    if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event)
+        && !matches!(event, FeedEvent::SpeakerLevel(_))
+    {
+        tracing::warn!(?event, "the camera does not listen; news of its feed is lost");
+    }
+}
+
+/// Waits for the end if it was asked for, and makes sure of it.
+async fn bury(child: &mut Child, asked: bool) -> Option<ExitStatus> {
+    // One that went by itself is there to be asked for its status in no time.
+    let patience = if asked { FAREWELL } else { Duration::from_millis(50) };
+    if let Ok(Ok(status)) = timeout(patience, child.wait()).await {
+        return Some(status);
+    }
+    if let Err(error) = child.start_kill() {
+        tracing::warn!(%error, "a media worker cannot be killed");
+    }
+    timeout(Duration::from_secs(2), child.wait()).await.ok()?.ok()
+}

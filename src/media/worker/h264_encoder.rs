@@ -1,0 +1,88 @@
+//! x264 through FFmpeg, for pictures that the worker makes itself.
+
+use bytes::Bytes;
+use ffmpeg_next as ffmpeg;
+
+use super::canvas::Canvas;
+
+/// Constrained Baseline without B frames, no picture held back, SPS and PPS in front of each IDR.
+pub struct H264Encoder {
+    encoder: ffmpeg::encoder::Video,
+    frame: ffmpeg::frame::Video,
+    packet: ffmpeg::Packet,
+    next: i64,
+}
+
+/// How to encode.
+pub struct H264Settings {
+    /// Pixels, even.
+    pub width: u32,
+    /// Pixels, even.
+    pub height: u32,
+    /// Pictures a second.
+    pub fps: u32,
+    /// Pictures between two key frames.
+    pub gop: u32,
+    /// kbit/s that may not be exceeded for long.
+    pub most_kbps: u32,
+    /// Aim at that rate instead of a quality.
+    pub fill: bool,
+}
+
+impl H264Encoder {
+    /// Needs an FFmpeg with libx264.
+    pub fn new(settings: &H264Settings) -> Result<Self, ffmpeg::Error> {
+        let codec = ffmpeg::encoder::find_by_name("libx264").ok_or(ffmpeg::Error::EncoderNotFound)?;
+        let mut encoder = ffmpeg::codec::Context::new_with_codec(codec).encoder().video()?;
+        encoder.set_width(settings.width);
+        encoder.set_height(settings.height);
+        encoder.set_format(ffmpeg::format::Pixel::YUV420P);
+        let fps = i32::try_from(settings.fps).unwrap_or(25);
+        encoder.set_time_base((1, fps));
+        encoder.set_frame_rate(Some((fps, 1)));
+        encoder.set_gop(settings.gop);
+        encoder.set_max_b_frames(0);
+        let bits = usize::try_from(settings.most_kbps).unwrap_or(2000) * 1000;
+        encoder.set_max_bit_rate(bits);
+        let mut options = ffmpeg::Dictionary::new();
+        if settings.fill {
+            encoder.set_bit_rate(bits);
+        } else {
+            options.set("crf", "24");
+        }
+        options.set("preset", "ultrafast");
+        options.set("tune", "zerolatency");
+        options.set("profile", "baseline");
+        options.set("forced-idr", "1");
+        options.set("sc_threshold", "0");
+        options.set("bufsize", &(bits / 2).to_string());
+        options.set("threads", "1");
+        let encoder = encoder.open_as_with(codec, options)?;
+        let frame =
+            ffmpeg::frame::Video::new(ffmpeg::format::Pixel::YUV420P, settings.width, settings.height);
+        if frame.planes() != 3 {
+            // The binding does not look whether its allocation worked.
+            return Err(ffmpeg::Error::Other { errno: libc::ENOMEM });
+        }
+        Ok(Self { encoder, frame, packet: ffmpeg::Packet::empty(), next: 0 })
+    }
+
+    /// One picture in, one access unit out, with true if it is an IDR. The canvas must have the
+    /// size of the settings.
+    pub fn encode(&mut self, canvas: &Canvas, key: bool) -> Result<(Bytes, bool), ffmpeg::Error> {
+        for plane in 0..3 {
+            let stride = self.frame.stride(plane);
+            let rows = self.frame.data_mut(plane).chunks_exact_mut(stride);
+            for (to, from) in rows.zip(canvas.rows(plane)) {
+                to.get_mut(..from.len()).ok_or(ffmpeg::Error::InvalidData)?.copy_from_slice(from);
+            }
+        }
+        self.frame.set_pts(Some(self.next));
+        self.frame.set_kind(if key { ffmpeg::picture::Type::I } else { ffmpeg::picture::Type::None });
+        self.next += 1;
+        self.encoder.send_frame(&self.frame)?;
+        self.encoder.receive_packet(&mut self.packet)?;
+        let data = self.packet.data().ok_or(ffmpeg::Error::InvalidData)?;
+        Ok((Bytes::copy_from_slice(data), self.packet.is_key()))
+    }
+}

@@ -1,0 +1,59 @@
+//! The thread that keeps time: sound without gaps, the slate, the sign of life.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::clock::now_ms;
+use super::liveness::Liveness;
+use super::slate::{FPS, Slate};
+use super::stage::Stage;
+use crate::media::wire::FromWorker;
+
+const TICK: Duration = Duration::from_millis(20);
+
+/// Why the camera shows nothing, for the slate's second line.
+pub type Reason = Arc<Mutex<String>>;
+
+/// Starts the thread.
+pub fn start(
+    stage: Arc<Stage>,
+    liveness: Arc<Liveness>,
+    camera: String,
+    reason: Reason,
+) -> std::io::Result<()> {
+    std::thread::Builder::new()
+        .name("pulse".into())
+        .spawn(move || run(&stage, &liveness, &camera, &reason))
+        .map(drop)
+}
+
+fn run(stage: &Stage, liveness: &Liveness, camera: &str, reason: &Reason) {
+    let mut slate: Option<Slate> = None;
+    let (mut alive_at, mut slate_at) = (now_ms(), now_ms());
+    loop {
+        stage.keep_sounding();
+        let now = now_ms();
+        if now >= alive_at {
+            alive_at = now + 1_000;
+            if liveness.holds() {
+                stage.say(&FromWorker::Alive);
+            }
+        }
+        if now >= slate_at {
+            slate_at = now + 1_000 / i64::from(FPS);
+            if stage.wants_slate() {
+                let reason = reason.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                // Without an encoder there is no slate, and the call ends in time without it.
+                if slate.is_none() {
+                    slate = Slate::new(camera).ok();
+                }
+                if let Some(Ok((data, key))) = slate.as_mut().map(|slate| slate.next(&reason)) {
+                    stage.slate(data, key);
+                }
+            } else {
+                slate = None;
+            }
+        }
+        std::thread::sleep(TICK);
+    }
+}

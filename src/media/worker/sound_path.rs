@@ -1,0 +1,158 @@
+//! A camera's sound on its way to Opus: copied when it is that already, else encoded anew.
+
+use bytes::Bytes;
+use ffmpeg_next as ffmpeg;
+
+use super::opus::{self, OpusEncoder, PACKET};
+use super::pcm;
+use super::stage::Stage;
+use super::stream_facts::StreamFacts;
+use crate::media::wire::MAX_OPUS;
+
+/// Samples whose timestamps leave a hole larger than this begin anew.
+const HOLE: i64 = 2 * PACKET as i64;
+
+/// One camera's sound.
+pub struct SoundPath {
+    facts: StreamFacts,
+    copy: bool,
+    recoder: Option<Recoder>,
+    recoder_parameters: ffmpeg::codec::Parameters,
+}
+
+impl SoundPath {
+    /// For a stream whose codec is one that may be decoded.
+    pub fn new(facts: StreamFacts, parameters: ffmpeg::codec::Parameters) -> Self {
+        let copy = facts.codec == ffmpeg::codec::Id::OPUS;
+        Self { facts, copy, recoder: None, recoder_parameters: parameters }
+    }
+
+    /// One packet of the camera's.
+    pub fn take(&mut self, packet: &ffmpeg::Packet, stage: &Stage) -> Result<(), ffmpeg::Error> {
+        let Some(data) = packet.data().filter(|data| !data.is_empty()) else { return Ok(()) };
+        let ticks = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 48_000));
+        if self.copy && data.len() <= MAX_OPUS && opus::samples(data) == Some(PACKET) {
+            if let Some(ticks) = ticks {
+                stage.sound(Bytes::copy_from_slice(data), ticks);
+            }
+            return Ok(());
+        }
+        let recoder = match &mut self.recoder {
+            Some(recoder) => recoder,
+            None => self.recoder.insert(Recoder::new(self.recoder_parameters.clone())?),
+        };
+        recoder.take(packet, ticks, stage)
+    }
+}
+
+/// Decoder, resampler and encoder of one stream; all on the source's thread.
+struct Recoder {
+    decoder: ffmpeg::decoder::Audio,
+    frame: ffmpeg::frame::Audio,
+    decoded: Vec<f32>,
+    resampler: Option<(u32, ffmpeg::software::resampling::Context)>,
+    /// 48 kHz samples that are no whole packet yet, and where the first one belongs.
+    waiting: Vec<f32>,
+    head: Option<i64>,
+    encoder: OpusEncoder,
+}
+
+impl Recoder {
+    fn new(parameters: ffmpeg::codec::Parameters) -> Result<Self, ffmpeg::Error> {
+        let context = ffmpeg::codec::Context::from_parameters(parameters)?;
+        Ok(Self {
+            decoder: context.decoder().audio()?,
+            frame: ffmpeg::frame::Audio::empty(),
+            decoded: Vec::new(),
+            resampler: None,
+            waiting: Vec::new(),
+            head: None,
+            encoder: OpusEncoder::new()?,
+        })
+    }
+
+    fn take(
+        &mut self,
+        packet: &ffmpeg::Packet,
+        ticks: Option<i64>,
+        stage: &Stage,
+    ) -> Result<(), ffmpeg::Error> {
+        self.decoder.send_packet(packet)?;
+        let mut ticks = ticks;
+        while self.decoder.receive_frame(&mut self.frame).is_ok() {
+            let rate = match self.frame.rate() {
+                0 => self.decoder.rate(),
+                rate => rate,
+            };
+            if !(4_000..=192_000).contains(&rate) {
+                return Err(ffmpeg::Error::InvalidData);
+            }
+            self.decoded.clear();
+            pcm::mono(&self.frame, &mut self.decoded)?;
+            if self.decoded.is_empty() {
+                continue;
+            }
+            // Only the first frame of a packet has the packet's timestamp.
+            self.settle(ticks.take());
+            self.resample(rate)?;
+        }
+        self.send(stage)
+    }
+
+    /// Decides where the samples that come now belong.
+    fn settle(&mut self, ticks: Option<i64>) {
+        let end = self.head.map(|head| head + self.waiting.len() as i64);
+        let holes = |end: i64| ticks.is_some_and(|ticks| ticks.saturating_sub(end).saturating_abs() > HOLE);
+        if end.is_none_or(holes) {
+            self.waiting.clear();
+            self.head = ticks.or(end);
+        }
+    }
+
+    fn resample(&mut self, rate: u32) -> Result<(), ffmpeg::Error> {
+        if rate == 48_000 {
+            self.waiting.extend_from_slice(&self.decoded);
+            return Ok(());
+        }
+        let context = match &mut self.resampler {
+            Some((of, context)) if *of == rate => context,
+            other => {
+                let mono = ffmpeg::ChannelLayout::MONO;
+                let context = ffmpeg::software::resampling::Context::get(
+                    pcm::FORMAT,
+                    mono,
+                    rate,
+                    pcm::FORMAT,
+                    mono,
+                    48_000,
+                )?;
+                &mut other.insert((rate, context)).1
+            }
+        };
+        let input = pcm::frame(&self.decoded, rate)?;
+        let room = self.decoded.len() as u64 * 48_000 / u64::from(rate) + 256;
+        let mut output = pcm::empty(usize::try_from(room).unwrap_or(0), 48_000)?;
+        context.run(&input, &mut output)?;
+        if output.samples() > 0 {
+            self.waiting.extend_from_slice(output.plane::<f32>(0));
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, stage: &Stage) -> Result<(), ffmpeg::Error> {
+        let Some(mut head) = self.head else {
+            self.waiting.clear();
+            return Ok(());
+        };
+        let whole = self.waiting.len() / PACKET * PACKET;
+        let ready: Vec<f32> = self.waiting.drain(..whole).collect();
+        for samples in ready.chunks_exact(PACKET) {
+            if let Some(opus) = self.encoder.encode(samples)? {
+                stage.sound(opus, head);
+            }
+            head += PACKET as i64;
+        }
+        self.head = Some(head);
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! What goes out to `doorstep`, in order: the camera's pictures or the slate, and the sound.
+
+use std::io::{BufWriter, Stdout, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::cage;
+use super::clock::now_ms;
+use super::opus::SILENCE;
+use super::sound_line::SoundLine;
+use crate::media::FeedEvent;
+use crate::media::timeline::{Timeline, Track};
+use crate::media::wire::FromWorker;
+
+/// So long without a picture and the slate comes.
+const PATIENCE_MS: i64 = 3_000;
+
+/// Shared by the worker's threads.
+pub struct Stage(Mutex<Inner>);
+
+struct Inner {
+    out: BufWriter<Stdout>,
+    timeline: Timeline,
+    sound: SoundLine,
+    /// When the source was last seen to be good, or began to be opened.
+    good_ms: i64,
+    /// The slate is on.
+    slate: bool,
+    /// The camera's pictures are of no use before its next key picture.
+    needs_key: bool,
+    /// No picture yet since the source was opened.
+    first: bool,
+}
+
+impl Stage {
+    /// Writes to stdout.
+    pub fn new() -> Self {
+        Self(Mutex::new(Inner {
+            out: BufWriter::with_capacity(64 * 1024, std::io::stdout()),
+            timeline: Timeline::new(90),
+            sound: SoundLine::default(),
+            good_ms: now_ms(),
+            slate: false,
+            needs_key: true,
+            first: true,
+        }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Anything that is no sample.
+    pub fn say(&self, message: &FromWorker) {
+        self.inner().send(message);
+    }
+
+    /// News for the camera.
+    pub fn tell(&self, event: FeedEvent) {
+        self.say(&FromWorker::Event(event));
+    }
+
+    /// The source is open: its clock is a new one and its first key picture is awaited.
+    pub fn opened(&self, event: FeedEvent) {
+        let mut inner = self.inner();
+        inner.timeline.begin_anew();
+        inner.needs_key = true;
+        inner.first = true;
+        inner.send(&FromWorker::Event(event));
+    }
+
+    /// One of the source's pictures; 90 kHz ticks of its own clock. True if it was shown.
+    pub fn picture(&self, data: Bytes, ticks: i64, key: bool) -> bool {
+        let mut inner = self.inner();
+        let now = now_ms();
+        // Placed even if it is not shown: what is left out tells about the backlog.
+        let ticks = inner.timeline.place(Track::Picture, ticks, now);
+        if inner.needs_key && !key {
+            return false;
+        }
+        inner.needs_key = false;
+        inner.slate = false;
+        inner.good_ms = now;
+        if inner.first {
+            inner.first = false;
+            inner.send(&FromWorker::Event(FeedEvent::FirstPicture));
+        }
+        inner.send(&FromWorker::Picture { data, ticks, key, slate: false });
+        true
+    }
+
+    /// One of the source's packets of 20 ms; 48 kHz ticks of its own clock.
+    pub fn sound(&self, opus: Bytes, ticks: i64) {
+        let mut inner = self.inner();
+        let now = now_ms();
+        let ticks = inner.timeline.place(Track::Sound, ticks, now);
+        let place = inner.sound.place(ticks, now);
+        inner.silence(place.silence);
+        if place.take {
+            let ticks = inner.sound.step();
+            inner.send(&FromWorker::Sound { opus, ticks });
+        }
+    }
+
+    /// Keeps the sound going when the source gives none.
+    pub fn keep_sounding(&self) {
+        let mut inner = self.inner();
+        let due = inner.sound.due(now_ms());
+        inner.silence(due);
+    }
+
+    /// True while the slate is to be shown.
+    pub fn wants_slate(&self) -> bool {
+        let mut inner = self.inner();
+        if !inner.slate && now_ms() - inner.good_ms > PATIENCE_MS {
+            inner.slate = true;
+            inner.needs_key = true;
+        }
+        inner.slate
+    }
+
+    /// A picture of the slate; not shown if the source came back while it was drawn.
+    pub fn slate(&self, data: Bytes, key: bool) {
+        let mut inner = self.inner();
+        if inner.slate {
+            // On the source's track, but at the worker's own time.
+            let ticks = inner.timeline.now(Track::Picture, now_ms());
+            inner.send(&FromWorker::Picture { data, ticks, key, slate: true });
+        }
+    }
+}
+
+impl Inner {
+    fn silence(&mut self, packets: i64) {
+        for _ in 0..packets {
+            let ticks = self.sound.step();
+            self.send(&FromWorker::Sound { opus: Bytes::from_static(&SILENCE), ticks });
+        }
+    }
+
+    fn send(&mut self, message: &FromWorker) {
+        let sent = message.write(&mut self.out).and_then(|()| self.out.flush());
+        if let Err(error) = sent {
+            // Too large is the camera's fault and costs one picture; a broken pipe means that
+            // there is nobody left to work for.
+            if error.get_ref().is_none() {
+                cage::leave(0);
+            }
+        }
+    }
+}

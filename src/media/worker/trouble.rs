@@ -1,0 +1,74 @@
+//! Why a camera shows nothing, in words for people.
+
+use ffmpeg_next as ffmpeg;
+
+use super::liveness::Liveness;
+
+/// One reason; never holds the camera's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// A sentence without a full stop.
+    pub reason: String,
+    /// The camera does not know us.
+    pub unauthorized: bool,
+    /// Trying again soon is pointless: the camera has to be set up differently.
+    pub lasting: bool,
+}
+
+impl Trouble {
+    /// Anything that time may cure.
+    pub fn passing(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), unauthorized: false, lasting: false }
+    }
+
+    /// Anything that only somebody's hand can cure.
+    pub fn lasting(reason: String) -> Self {
+        Self { reason, unauthorized: false, lasting: true }
+    }
+
+    /// From an error at opening. An interrupted call may give any error, so the clock is asked first.
+    pub fn at_open(error: ffmpeg::Error, liveness: &Liveness) -> Self {
+        if liveness.is_overdue() {
+            return Self::passing("the camera did not answer within 10 seconds");
+        }
+        match error {
+            ffmpeg::Error::HttpUnauthorized => {
+                Self { reason: "wrong user name or password".into(), unauthorized: true, lasting: true }
+            }
+            ffmpeg::Error::HttpForbidden => Self::lasting("the camera refuses access".into()),
+            ffmpeg::Error::HttpNotFound => {
+                Self::lasting("the camera does not know this path; check the end of its address".into())
+            }
+            ffmpeg::Error::HttpBadRequest | ffmpeg::Error::HttpOther4xx => {
+                Self::passing("the camera refused the request")
+            }
+            ffmpeg::Error::HttpServerError => {
+                Self::passing("the camera has an error of its own or no free place")
+            }
+            ffmpeg::Error::ProtocolNotFound => Self::lasting("this kind of address cannot be opened".into()),
+            ffmpeg::Error::InvalidData => {
+                Self::passing("what the camera sends is no stream that can be read")
+            }
+            ffmpeg::Error::Other { errno: libc::ECONNREFUSED } => {
+                Self::passing("the camera refused the connection; check its address and port")
+            }
+            ffmpeg::Error::Other { errno: libc::EHOSTUNREACH | libc::ENETUNREACH } => {
+                Self::passing("the camera's address cannot be reached from here")
+            }
+            ffmpeg::Error::Other { errno: libc::ETIMEDOUT } => Self::passing("the camera does not answer"),
+            ffmpeg::Error::Other { errno: libc::EIO } => {
+                Self::passing("the camera's name is not known here or the connection broke")
+            }
+            other => Self::passing(&format!("the camera cannot be opened ({other})")),
+        }
+    }
+
+    /// From an error in the middle of the stream.
+    pub fn in_stream(error: ffmpeg::Error, liveness: &Liveness) -> Self {
+        match error {
+            _ if liveness.is_overdue() => Self::passing("the camera stopped sending"),
+            ffmpeg::Error::Eof => Self::passing("the camera ended the stream"),
+            other => Self::passing(&format!("the stream broke off ({other})")),
+        }
+    }
+}
