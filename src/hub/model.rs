@@ -37,6 +37,10 @@ const RELIST_AGAIN: Duration = Duration::from_secs(5);
 const LONGEST_FREEZE: Duration = Duration::from_secs(10);
 /// Between two snapshots.
 const PUBLISH_EVERY: Duration = Duration::from_millis(100);
+/// How long a press waits for its bell's camera to be known.
+const HOLD: Duration = Duration::from_secs(15);
+/// Presses that wait so at once.
+const MOST_HELD: usize = 16;
 /// Between two lines in the log about what the hub sent.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 /// Asks of others that may wait for the hub at once.
@@ -91,6 +95,8 @@ pub struct Model {
     outgoing: Vec<Outgoing>,
     replies: Vec<(Ticket, Result<Value, HubError>)>,
     presses: Vec<Press>,
+    /// Presses of bells that no camera shown so far has: entity id, moment, and when it was heard.
+    held: Vec<(String, String, Instant)>,
 
     greeting_until: Option<Instant>,
     ping_at: Option<Instant>,
@@ -136,6 +142,7 @@ impl Model {
             outgoing: Vec::new(),
             replies: Vec::new(),
             presses: Vec::new(),
+            held: Vec::new(),
             greeting_until: None,
             ping_at: None,
             alive_until: None,
@@ -427,8 +434,10 @@ impl Model {
             self.complain("entities that make no sense", now);
         }
         // The first event ends the first reading, even if it is empty.
-        if applied.different || !self.states_seen {
+        if !self.states_seen {
             self.states_seen = true;
+            self.publish_at = Some(now);
+        } else if applied.different {
             let earliest = self.published_at.map_or(now, |at| at + PUBLISH_EVERY);
             self.publish_at.get_or_insert(earliest);
         }
@@ -441,14 +450,21 @@ impl Model {
                 // The bell may be as new as its first ring.
                 self.rebuild(now);
             }
-            let rings = |camera: &&HubCamera| {
-                camera.bell.as_ref().is_some_and(|bell| bell.entity_id == change.entity_id)
-            };
-            let cameras = self.published.cameras.iter().filter(rings);
-            self.presses.extend(
-                cameras.map(|camera| Press { endpoint_id: camera.endpoint_id.clone(), at: at.clone() }),
-            );
+            if !self.ring(&change.entity_id, &at) && self.held.len() < MOST_HELD {
+                self.held.push((change.entity_id, at, now));
+            }
         }
+    }
+
+    /// Rings at every camera that the bell is tied to; false if there is none.
+    fn ring(&mut self, bell: &str, at: &str) -> bool {
+        let before = self.presses.len();
+        for camera in &self.published.cameras {
+            if camera.bell.as_ref().is_some_and(|sensor| sensor.entity_id == bell) {
+                self.presses.push(Press { endpoint_id: camera.endpoint_id.clone(), at: at.to_owned() });
+            }
+        }
+        self.presses.len() > before
     }
 
     fn publish_if_due(&mut self, now: Instant) {
@@ -474,6 +490,11 @@ impl Model {
         self.published_at = Some(now);
         let link = if is_complete { Link::Running } else { Link::Starting };
         self.publish(HubSnapshot { link, version: self.published.version.clone(), cameras });
+        for (bell, at, since) in std::mem::take(&mut self.held) {
+            if now <= since + HOLD && !self.ring(&bell, &at) {
+                self.held.push((bell, at, since));
+            }
+        }
     }
 
     fn publish(&mut self, snapshot: HubSnapshot) {
