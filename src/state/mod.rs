@@ -65,7 +65,6 @@ struct Shared {
     calls: Mutex<VecDeque<CallRecord>>,
     calls_dropped: AtomicU64,
     linking_until: Mutex<Option<Instant>>,
-    problems: Mutex<Vec<String>>,
     unsaved: Mutex<Option<String>>,
 }
 
@@ -113,7 +112,6 @@ impl State {
             calls: Mutex::new(calls),
             calls_dropped: AtomicU64::new(0),
             linking_until: Mutex::new(None),
-            problems: Mutex::new(problems.clone()),
             unsaved: Mutex::new(None),
         });
         let (work, queue) = sync_channel(QUEUE);
@@ -121,7 +119,7 @@ impl State {
         let writer = std::thread::Builder::new()
             .name("state".into())
             .spawn(move || write(&for_writer, log, &queue))
-            .inspect_err(|e| lock(&shared.problems).push(format!("nothing can be saved: {e}")))
+            .inspect_err(|e| problems.push(format!("nothing can be saved: {e}")))
             .ok();
         let state = Self { shared, work: Some(work), writer };
         if fresh {
@@ -223,17 +221,10 @@ impl State {
         self.shared.calls_dropped.load(Ordering::Relaxed)
     }
 
-    /// What people should know is wrong: of the settings, the data folder, the disk.
+    /// Why the disk does not take what is to be kept, for people; `None` while it does.
     #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let mut all = lock(&self.shared.problems).clone();
-        all.extend(lock(&self.shared.unsaved).clone());
-        all
-    }
-
-    /// Adds to what people should know.
-    pub fn note(&self, problems: impl IntoIterator<Item = String>) {
-        lock(&self.shared.problems).extend(problems);
+    pub fn unsaved(&self) -> Option<String> {
+        lock(&self.shared.unsaved).clone()
     }
 
     /// Waits until all is on the disk, at most 2 s. Blocks: not for an actor's thread while it works.

@@ -1,0 +1,207 @@
+//! Logs and figures: tracing set-up, redaction, names of metrics.
+//!
+//! [`redact`] takes secrets out of every line before it leaves the process. Each metric is written
+//! by one function here, so that its name, unit and labels are found in one place.
+
+use std::io::{self, Write};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+pub mod redact;
+
+/// Environment variable that overrides `log.level`: a level, or filters like `doorstep=debug,rtc=warn`.
+pub const LOG_VARIABLE: &str = "DOORSTEP_LOG";
+
+/// Seconds from an offer to its answer.
+pub const OFFER_TO_ANSWER: &str = "doorstep_offer_to_answer_seconds";
+/// Seconds from an offer to the first picture that was sent.
+pub const OFFER_TO_PICTURE: &str = "doorstep_offer_to_first_picture_seconds";
+/// Calls that are going on.
+pub const CALLS: &str = "doorstep_calls";
+/// Calls that ended; label `reason`.
+pub const CALLS_ENDED: &str = "doorstep_calls_ended_total";
+/// Directives; labels `name` and `outcome` (`ok` or Alexa's error type).
+pub const DIRECTIVES: &str = "doorstep_directives_total";
+/// Pictures that a slow viewer did not get.
+pub const PICTURES_DROPPED: &str = "doorstep_pictures_dropped_total";
+/// Workers that died or fell silent.
+pub const WORKERS_LOST: &str = "doorstep_workers_lost_total";
+/// Links to the hub that were made anew.
+pub const HUB_CONNECTS: &str = "doorstep_hub_connects_total";
+/// Actors that died and were built anew; label `role`.
+pub const ACTORS_REBUILT: &str = "doorstep_actors_rebuilt_total";
+
+/// Buckets of the answer's time, seconds.
+const ANSWER_BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.5];
+/// Buckets of the first picture's time, seconds.
+const PICTURE_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
+
+/// Starts logging to stderr. `level` is `log.level`; the crates below us log from warnings up.
+/// What `overrides` holds ([`LOG_VARIABLE`]) wins. Later calls change nothing.
+pub fn start_logging(level: &str, overrides: Option<&str>) {
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter(level, overrides))
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(Redacted(io::stderr));
+    if subscriber.try_init().is_err() {
+        tracing::debug!("logging had been started already");
+    }
+}
+
+fn filter(level: &str, overrides: Option<&str>) -> EnvFilter {
+    let own = format!("warn,doorstep={level}");
+    let wanted = overrides.filter(|text| !text.trim().is_empty());
+    // The last resort is what a typing mistake falls back to.
+    [wanted, Some(own.as_str())]
+        .into_iter()
+        .flatten()
+        .find_map(|text| EnvFilter::try_new(text).ok())
+        .unwrap_or_else(|| EnvFilter::new("warn,doorstep=info"))
+}
+
+/// A writer whose lines hold no secrets.
+#[derive(Debug, Clone)]
+pub struct Redacted<M>(pub M);
+
+/// One line on its way through [`Redacted`].
+#[derive(Debug)]
+pub struct RedactedLine<W: Write> {
+    to: W,
+    line: Vec<u8>,
+}
+
+impl<'a, M: MakeWriter<'a>> MakeWriter<'a> for Redacted<M> {
+    type Writer = RedactedLine<M::Writer>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        RedactedLine { to: self.0.make_writer(), line: Vec::new() }
+    }
+}
+
+impl<W: Write> Write for RedactedLine<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A secret may come in two pieces.
+        self.line.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.line.is_empty() {
+            return self.to.flush();
+        }
+        let line = redact::redact(&String::from_utf8_lossy(&self.line));
+        self.line.clear();
+        self.to.write_all(line.as_bytes())?;
+        self.to.flush()
+    }
+}
+
+impl<W: Write> Drop for RedactedLine<W> {
+    fn drop(&mut self) {
+        // Nobody is left to be told that the log cannot be written.
+        let _lost = self.flush();
+    }
+}
+
+/// The collected metrics; the first call starts collecting.
+pub fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let buckets = |builder: PrometheusBuilder, name: &str, values: &[f64]| {
+            let matcher = Matcher::Full(name.to_owned());
+            // Fails for an empty list only.
+            builder.set_buckets_for_metric(matcher, values).unwrap_or_default()
+        };
+        let builder = buckets(PrometheusBuilder::new(), OFFER_TO_ANSWER, &ANSWER_BUCKETS);
+        let builder = buckets(builder, OFFER_TO_PICTURE, &PICTURE_BUCKETS);
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("metrics are collected elsewhere");
+        }
+        describe();
+        keep_small(handle.clone());
+        handle
+    })
+}
+
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_histogram!(OFFER_TO_ANSWER, Unit::Seconds, "from an offer to its answer");
+    describe_histogram!(OFFER_TO_PICTURE, Unit::Seconds, "from an offer to the first picture that was sent");
+    describe_gauge!(CALLS, "calls that are going on");
+    describe_counter!(CALLS_ENDED, "calls that ended, by reason");
+    describe_counter!(DIRECTIVES, "directives, by name and outcome");
+    describe_counter!(PICTURES_DROPPED, "pictures that a slow viewer did not get");
+    describe_counter!(WORKERS_LOST, "workers that died or fell silent");
+    describe_counter!(HUB_CONNECTS, "links to the hub that were made");
+    describe_counter!(ACTORS_REBUILT, "actors that died and were built anew, by role");
+    metrics::gauge!(CALLS).set(0.0);
+}
+
+/// Histograms keep every value until somebody sums them up; nobody may ever ask for the metrics.
+fn keep_small(handle: PrometheusHandle) {
+    let sums = move || {
+        loop {
+            std::thread::sleep(Duration::from_secs(10));
+            handle.run_upkeep();
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("metrics".into()).spawn(sums) {
+        tracing::warn!(%error, "metrics are summed up only when they are asked for");
+    }
+}
+
+/// An offer was answered.
+pub fn answered(took: Duration) {
+    metrics::histogram!(OFFER_TO_ANSWER).record(took.as_secs_f64());
+}
+
+/// A call's first picture was sent.
+pub fn first_picture(after_offer: Duration) {
+    metrics::histogram!(OFFER_TO_PICTURE).record(after_offer.as_secs_f64());
+}
+
+/// A call began.
+pub fn call_began() {
+    metrics::gauge!(CALLS).increment(1.0);
+}
+
+/// A call ended; `reason` is one of a fixed list.
+pub fn call_ended(reason: &'static str) {
+    metrics::gauge!(CALLS).decrement(1.0);
+    metrics::counter!(CALLS_ENDED, "reason" => reason).increment(1);
+}
+
+/// A directive was answered; both texts are of fixed lists, never what a stranger sent.
+pub fn directive(name: &'static str, outcome: &'static str) {
+    metrics::counter!(DIRECTIVES, "name" => name, "outcome" => outcome).increment(1);
+}
+
+/// Pictures were left out for a slow viewer.
+pub fn pictures_dropped(count: u64) {
+    metrics::counter!(PICTURES_DROPPED).increment(count);
+}
+
+/// A worker died or fell silent.
+pub fn worker_lost() {
+    metrics::counter!(WORKERS_LOST).increment(1);
+}
+
+/// The link to the hub was made.
+pub fn hub_connected() {
+    metrics::counter!(HUB_CONNECTS).increment(1);
+}
+
+/// An actor died and was built anew.
+pub fn actor_rebuilt(role: &'static str) {
+    metrics::counter!(ACTORS_REBUILT, "role" => role).increment(1);
+}
+
+#[cfg(test)]
+mod tests;

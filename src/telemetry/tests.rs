@@ -1,0 +1,122 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use secrecy::SecretString;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::redact::{hide, redact};
+use super::*;
+
+#[derive(Clone, Default)]
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Sink {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[test]
+fn no_line_holds_a_secret_at_any_level() {
+    let secret = |text: &str| SecretString::from(text.to_owned());
+    hide(&secret("canary-hub-token"));
+    hide(&secret("canary \"quoted\" \\ p@ss"));
+    hide(&secret("canary%2Fencoded"));
+    let sink = Sink::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(Redacted(sink.clone()))
+        .finish();
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "shown by Debug")]
+    struct Inside {
+        authorization: &'static str,
+        odd: &'static str,
+    }
+    tracing::subscriber::with_default(subscriber, || {
+        let inside = Inside { authorization: "Bearer canary-bearer.x_y", odd: "canary \"quoted\" \\ p@ss" };
+        tracing::trace!(?inside, token = "canary-hub-token", "canary-hub-token");
+        tracing::debug!("opening rtsp://admin:canary-pa@ss:/w@10.0.0.2:554/a?b=c, rtsp://x:canary@h/");
+        tracing::info!(url = %"http://h/?access_token=canary1&x=1&authSig=canary2", "canary%2Fencoded canary/encoded");
+        tracing::warn!("{}", r#"{"token": "canary3", "password":"canary4","client_secret" : "canary5"}"#);
+        tracing::error!(
+            sdp = "a=ice-ufrag:abcd\r\na=ice-pwd:canary6canary6\r\na=x",
+            "AUTHORIZATION: BEARER canary7"
+        );
+        tracing::error!("eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJjYW5hcnkifQ.canary8_sig end");
+        let _span = tracing::info_span!("call", token = "canary9").entered();
+        tracing::info!("in a span");
+    });
+    let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
+    assert!(!log.contains("canary"), "{log}");
+    for kept in ["rtsp://***@10.0.0.2:554/a?b=c", "ice-ufrag:abcd", "a=x", "in a span", "&x=1", "*** end"] {
+        assert!(log.contains(kept), "{kept} in {log}");
+    }
+    assert_eq!(log.lines().count(), 7, "{log}");
+}
+
+#[test]
+fn text_without_secrets_stays_as_it_is() {
+    for text in [
+        "front door: call ended, 3 packets sent again",
+        "http://homeassistant.local:8123/api connected (version 2026.11.1)",
+        "camera[1].source: scheme \"ftp\" is not allowed",
+        "eyJ is no token",
+        "Grüße, 日本",
+    ] {
+        assert_eq!(redact(text), text);
+    }
+}
+
+#[test]
+fn a_wrong_filter_falls_back_to_the_level() {
+    assert_eq!(filter("debug", None).to_string(), "doorstep=debug,warn");
+    assert_eq!(filter("loud,,=", Some("=,=")).to_string(), "doorstep=info,warn");
+    assert_eq!(filter("info", Some("doorstep=trace")).to_string(), "doorstep=trace");
+}
+
+#[test]
+fn metrics_are_named_and_rendered() {
+    let handle = metrics();
+    answered(Duration::from_millis(20));
+    call_began();
+    call_ended("hung_up");
+    directive("Discover", "ok");
+    let text = handle.render();
+    for part in [
+        "doorstep_offer_to_answer_seconds_bucket{le=\"0.025\"} ",
+        "doorstep_calls ",
+        "doorstep_calls_ended_total{reason=\"hung_up\"} ",
+        "doorstep_directives_total{name=\"Discover\",outcome=\"ok\"} ",
+        "# TYPE doorstep_calls gauge",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_redaction(text in "(\\PC|bearer |token|=|:|://|@|eyJ|\\.|\"|\n|\\\\){0,60}") {
+        let once = redact(&text);
+        prop_assert!(once.len() <= text.len() * 4 + 16);
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_never_left(pass in "[a-zA-Z0-9:@/%!?#]{4,20}Z") {
+        let text = redact(&format!("cannot open \"rtsp://user:{pass}@cam/stream\" now"));
+        prop_assert!(!text.contains(&pass), "{}", text);
+    }
+}
