@@ -14,6 +14,7 @@ pub mod catalogue;
 pub mod fanout;
 pub mod live;
 pub mod ongoing;
+pub mod probe;
 pub mod registry;
 pub mod session;
 pub mod viewer;

@@ -51,14 +51,16 @@ impl Config {
             .flatten();
         let turn = self.webrtc.turn.iter().map(|turn| &turn.password);
         let mut all: Vec<SecretString> = tokens.chain(turn).cloned().collect();
-        for source in self.cameras.iter().filter_map(|camera| camera.source.as_ref()) {
-            let Ok(address) = url::Url::parse(source.expose_secret()) else { continue };
-            if let Some(password) = address.password() {
-                all.push(password.to_owned().into());
-            }
-        }
+        all.extend(self.cameras.iter().filter_map(|camera| camera.source.as_ref()).filter_map(password_in));
         all
     }
+}
+
+/// The password inside an address.
+#[must_use]
+pub fn password_in(address: &SecretString) -> Option<SecretString> {
+    let address = url::Url::parse(address.expose_secret()).ok()?;
+    address.password().map(|password| password.to_owned().into())
 }
 
 /// `[log]`

@@ -3,7 +3,7 @@
 //! What both need lives here: [`House`], the one table from [`ErrorKind`] to an HTTP status, and
 //! [`serve`], which gives every listener the same limits.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +23,15 @@ use crate::router::Router;
 use crate::seat::Seat;
 use crate::state::State;
 
+pub mod api;
+pub mod assets;
 pub mod caller;
 mod claims;
 pub mod door;
+mod echo;
 mod fingerprint;
+mod guard;
+mod login;
 pub mod tls;
 pub mod ui;
 mod verdicts;
@@ -73,6 +78,12 @@ pub struct House {
     pub callers: Arc<caller::Callers>,
     /// How many directives a second the door takes.
     pub pace: Arc<door::Pace>,
+    /// Where the pages' listener is bound.
+    pub ui_address: Option<SocketAddr>,
+    /// Where the door's listener is bound; `None` while the door is closed.
+    pub door_address: Option<SocketAddr>,
+    /// What people should know is wrong with settings and data folder.
+    pub problems: Arc<[String]>,
 }
 
 impl House {
@@ -93,7 +104,35 @@ impl House {
         let callers =
             Arc::new(caller::Callers::new(door_token.clone(), door_token_suffices, state.clone(), identify));
         let pace = Arc::new(door::pace());
-        Self { registry, bridge, state, config, door_token, demo, port_counters, router, callers, pace }
+        Self {
+            registry,
+            bridge,
+            state,
+            config,
+            door_token,
+            demo,
+            port_counters,
+            router,
+            callers,
+            pace,
+            ui_address: None,
+            door_address: None,
+            problems: Arc::default(),
+        }
+    }
+
+    /// Says where the listeners are bound.
+    #[must_use]
+    pub fn with_addresses(mut self, ui: SocketAddr, door: Option<SocketAddr>) -> Self {
+        (self.ui_address, self.door_address) = (Some(ui), door);
+        self
+    }
+
+    /// Says what the page is to show as wrong.
+    #[must_use]
+    pub fn with_problems(mut self, problems: Vec<String>) -> Self {
+        self.problems = problems.into();
+        self
     }
 }
 

@@ -1,0 +1,304 @@
+//! `/api/v1`: what the pages show and what their buttons do.
+
+use std::time::Duration;
+
+use actix::Addr;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::{HttpResponse, web};
+use futures_util::future::join_all;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use super::ui::{PATIENCE, hub_link};
+use super::{House, failure, refusal};
+use crate::camera::probe::{self, Finding};
+use crate::camera::registry::ListCameras;
+use crate::camera::session::CameraSession;
+use crate::camera::{CameraStatus, CameraSummary, Disconnect, SessionId, Status};
+use crate::config;
+use crate::config::validate::source_address;
+use crate::error::ErrorKind;
+use crate::media::feed::WorkerProgram;
+use crate::runtime::MediaRuntime;
+use crate::seat::{AskError, ask};
+use crate::state::CallRecord;
+use crate::telemetry::redact::{hide, redact};
+
+/// Longest wait for one camera's session; what it knows is left out then.
+const SESSION_PATIENCE: Duration = Duration::from_millis(500);
+/// Longest wait for a call to end.
+const END_PATIENCE: Duration = Duration::from_secs(2);
+/// Calls that are listed when nobody says how many.
+const CALLS: usize = 50;
+/// Calls in the diagnostics.
+const DIAGNOSED_CALLS: usize = 100;
+
+/// One camera with what its session knows.
+struct Known {
+    summary: CameraSummary,
+    session: Option<Addr<CameraSession>>,
+    live: Option<CameraStatus>,
+}
+
+#[derive(Serialize)]
+struct CameraView<'a> {
+    #[serde(flatten)]
+    summary: &'a CameraSummary,
+    live: Option<&'a CameraStatus>,
+}
+
+async fn known(house: &House) -> Result<Vec<Known>, AskError> {
+    let cameras = house.registry.ask(ListCameras, PATIENCE).await?;
+    let looks = cameras.into_iter().map(async |(summary, session)| {
+        let live = match &session {
+            // A session that is busy or gone shows nothing this time.
+            Some(session) => ask(session, Status, SESSION_PATIENCE).await.ok(),
+            None => None,
+        };
+        Known { summary, session, live }
+    });
+    Ok(join_all(looks).await)
+}
+
+fn reply(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
+}
+
+fn unanswered(error: AskError) -> HttpResponse {
+    failure(error.kind(), &format!("the list of cameras: {error}"))
+}
+
+/// `GET /cameras`: `{"cameras": [{endpoint_id, name, ..., live: {...} or null}]}`.
+pub(super) async fn cameras(house: web::Data<House>) -> HttpResponse {
+    match known(&house).await {
+        Ok(known) => reply(&json!({ "cameras": views(&known) })),
+        Err(error) => unanswered(error),
+    }
+}
+
+fn views(known: &[Known]) -> Vec<CameraView<'_>> {
+    known.iter().map(|one| CameraView { summary: &one.summary, live: one.live.as_ref() }).collect()
+}
+
+/// How many calls are wanted.
+#[derive(Deserialize)]
+pub(super) struct Paging {
+    limit: Option<usize>,
+}
+
+/// `GET /calls?limit=`: `{"calls": [record, ...]}`, those that go on first, then newest first.
+pub(super) async fn calls(house: web::Data<House>, paging: web::Query<Paging>) -> HttpResponse {
+    match known(&house).await {
+        Ok(known) => {
+            let limit = paging.limit.unwrap_or(CALLS);
+            reply(&json!({ "calls": records(&house, known, limit) }))
+        }
+        Err(error) => unanswered(error),
+    }
+}
+
+fn records(house: &House, known: Vec<Known>, limit: usize) -> Vec<CallRecord> {
+    let mut records: Vec<CallRecord> =
+        known.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls).collect();
+    // RFC 3339 in UTC sorts as text.
+    records.sort_by(|a, b| b.started.cmp(&a.started));
+    for ended in house.state.calls(limit) {
+        if !records.iter().any(|record| record.id == ended.id) {
+            records.push(ended);
+        }
+    }
+    records.truncate(limit);
+    records
+}
+
+/// `GET /calls/{id}`: the record.
+pub(super) async fn call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
+    let ongoing = known(&house).await.unwrap_or_default();
+    let mut ongoing = ongoing.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls);
+    match ongoing.find(|call| call.id == *id).or_else(|| house.state.call(&id)) {
+        Some(record) => reply(&record),
+        None => failure(ErrorKind::NotFound, "there is no call of that id"),
+    }
+}
+
+/// `POST /calls/{id}/end`: hangs up. Succeeds for a call that has ended.
+pub(super) async fn end_call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
+    let known = match known(&house).await {
+        Ok(known) => known,
+        Err(error) => return unanswered(error),
+    };
+    for one in known {
+        let calls = one.live.map(|live| live.calls).unwrap_or_default();
+        let Some(call) = calls.into_iter().find(|call| call.id == *id) else { continue };
+        let (Some(camera), Some(session)) = (one.session, SessionId::parse(&call.session_id)) else {
+            continue;
+        };
+        tracing::info!(call = %id, "ended from the page");
+        return match ask(&camera, Disconnect { session, caller: None }, END_PATIENCE).await {
+            Ok(Ok(())) => reply(&json!({ "ended": true })),
+            Ok(Err(error)) => failure(error.kind(), &error.to_string()),
+            Err(error) => failure(error.kind(), &error.to_string()),
+        };
+    }
+    match house.state.call(&id) {
+        Some(_) => reply(&json!({ "ended": true })),
+        None => failure(ErrorKind::NotFound, "there is no call of that id"),
+    }
+}
+
+/// `GET /status`.
+pub(super) async fn status(house: web::Data<House>) -> HttpResponse {
+    reply(&house_status(&house).await)
+}
+
+async fn house_status(house: &House) -> Value {
+    let state = &house.state;
+    let problems: Vec<String> = house.problems.iter().cloned().chain(state.unsaved()).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "demo": house.demo,
+        "hub": hub_link(house).await,
+        "door": { "listening": house.door_address, "public_url": house.config.door.public_url },
+        "ui": { "listening": house.ui_address, "login": house.config.ui.token.is_some() },
+        "links": state.links(),
+        "linking": {
+            "open": state.linking_open(),
+            "seconds_left": state.linking_left().map(|left| left.as_secs()),
+        },
+        "port": (house.port_counters)(),
+        "problems": problems.iter().map(|text| redact(text)).collect::<Vec<_>>(),
+    })
+}
+
+/// `GET /diagnostics`: all that helps to find a fault, without secrets, to be shown to others.
+pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
+    let known = known(&house).await.unwrap_or_default();
+    let config = &house.config;
+    let mut all = json!({
+        "made": crate::state::now(),
+        "system": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH, "supervised": config.supervised },
+        "status": house_status(&house).await,
+        "settings": {
+            "log_level": config.log.level,
+            "hub_configured": config.hub.url.is_some(),
+            "door_listen": config.door.listen,
+            "ui_listen": config.ui.listen,
+            "alexa_events": config.alexa.client_id.is_some(),
+            "udp_port": config.webrtc.udp_port,
+            "max_kbps": config.webrtc.max_kbps,
+            "calls": config.limits.calls,
+            "calls_per_camera": config.limits.calls_per_camera,
+        },
+        "cameras": views(&known),
+    });
+    // A user of the hub is nobody's business but the house's.
+    all["status"]["links"] = house.state.links().len().into();
+    all["calls"] = json!(records(&house, known, DIAGNOSED_CALLS));
+    // A user name may be as telling as a password, and texts of cameras and hub may hold either.
+    clean(&mut all);
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_DISPOSITION, "inline; filename=\"doorstep-diagnostics.json\""))
+        .json(all)
+}
+
+/// Redacts every text in it.
+fn clean(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = redact(text),
+        Value::Array(all) => all.iter_mut().for_each(clean),
+        Value::Object(all) => all.values_mut().for_each(clean),
+        _ => {}
+    }
+}
+
+/// `POST /links/open`: the next user of the hub who speaks at the door within 10 minutes is linked.
+pub(super) async fn open_linking(house: web::Data<House>) -> HttpResponse {
+    house.state.open_linking();
+    tracing::info!("linking is open");
+    reply(&json!({ "seconds_left": house.state.linking_left().map(|left| left.as_secs()) }))
+}
+
+/// `DELETE /links/{user_id}`.
+pub(super) async fn revoke_link(house: web::Data<House>, user: web::Path<String>) -> HttpResponse {
+    if house.state.revoke(&user) {
+        tracing::info!("a link was revoked");
+        reply(&json!({ "revoked": true }))
+    } else {
+        failure(ErrorKind::NotFound, "nobody of that id is linked")
+    }
+}
+
+/// One probe at a time: each opens a camera and a worker.
+pub(super) struct Prober(Semaphore);
+
+impl Default for Prober {
+    fn default() -> Self {
+        Self(Semaphore::new(1))
+    }
+}
+
+/// What is to be probed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Probe {
+    /// `id` or `entity` of a camera of the settings.
+    camera: Option<String>,
+    /// Or an address.
+    source: Option<SecretString>,
+}
+
+/// `POST /probe`: opens a camera as a call would and says what it is. Takes up to 13 s.
+pub(super) async fn probe(
+    house: web::Data<House>,
+    prober: web::Data<Prober>,
+    wish: web::Json<Probe>,
+) -> HttpResponse {
+    let wish = wish.into_inner();
+    let (name, source) = match (&wish.camera, wish.source) {
+        (Some(camera), None) => match of_settings(&house.config, camera) {
+            Some(found) => found,
+            None => {
+                return failure(ErrorKind::NotFound, "no camera of the settings with an address is called so");
+            }
+        },
+        (None, Some(source)) => ("the camera".to_owned(), source),
+        _ => return failure(ErrorKind::Malformed, "name either a camera or a source"),
+    };
+    if let Err(why) = source_address(source.expose_secret()) {
+        return failure(ErrorKind::InvalidValue, &format!("the source {why}"));
+    }
+    let Ok(_one) = prober.0.try_acquire() else {
+        return refusal(
+            StatusCode::TOO_MANY_REQUESTS,
+            "another camera is being looked at; try again in a moment",
+        );
+    };
+    if let Some(password) = config::password_in(&source) {
+        hide(&password);
+    }
+    match run_probe(&name, &source).await {
+        Ok(finding) => reply(&finding),
+        Err(text) => failure(ErrorKind::Internal, &text),
+    }
+}
+
+fn of_settings(config: &config::Config, name: &str) -> Option<(String, SecretString)> {
+    let is = |own: &Option<String>| own.as_deref() == Some(name);
+    let camera = config.cameras.iter().find(|camera| is(&camera.id) || is(&camera.entity))?;
+    Some((camera.name.clone().unwrap_or_else(|| name.to_owned()), camera.source.clone()?))
+}
+
+/// On a media thread of its own, so that what a strange camera does disturbs no call.
+async fn run_probe(name: &str, source: &SecretString) -> Result<Finding, String> {
+    let worker = WorkerProgram::find().map_err(|e| e.to_string())?;
+    let media = MediaRuntime::start().map_err(|e| e.to_string())?;
+    let (name, source) = (name.to_owned(), source.clone());
+    let looking = media.handle().spawn(async move { probe::probe(&name, &source, worker, |_| {}).await });
+    let finding = looking.await;
+    media.stop().await;
+    finding.map_err(|_| "looking at the camera broke off".into())
+}

@@ -1,0 +1,111 @@
+//! The pages' listener: pages, their API, health, metrics, and the door for directives that come
+//! through the hub's ingress. Every address in a reply is relative: behind the ingress everything
+//! lives under a prefix.
+
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{self, ServiceConfig};
+use serde_json::json;
+
+use super::{House, api, assets, door, echo, guard, login, refusal};
+use crate::hub::Link;
+use crate::hub::bridge::Snapshot;
+use crate::telemetry;
+
+/// Longest wait for an actor that answers from memory.
+pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
+/// Largest body of a request to the API, bytes: an offer in JSON.
+pub(super) const MAX_BODY: usize = 64 * 1024;
+
+/// The routes of the pages' listener.
+pub fn configure(routes: &mut ServiceConfig) {
+    let v1 = web::scope("/api/v1")
+        .route("/status", web::get().to(api::status))
+        .route("/cameras", web::get().to(api::cameras))
+        .route("/calls", web::get().to(api::calls))
+        .route("/calls/{id}", web::get().to(api::call))
+        .route("/calls/{id}/end", web::post().to(api::end_call))
+        .route("/diagnostics", web::get().to(api::diagnostics))
+        .route("/links/open", web::post().to(api::open_linking))
+        .route("/links/{user_id}", web::delete().to(api::revoke_link))
+        .route("/probe", web::post().to(api::probe))
+        .route("/echo", web::post().to(echo::echo))
+        .route("/login", web::post().to(login::login))
+        .route("/logout", web::post().to(login::logout))
+        .default_service(web::to(async || {
+            refusal(StatusCode::NOT_FOUND, "there is nothing of that name here")
+        }));
+    let bad_body = |text: String| {
+        let reply = refusal(StatusCode::BAD_REQUEST, &text);
+        actix_web::error::InternalError::from_response(text, reply).into()
+    };
+    routes
+        .app_data(
+            web::JsonConfig::default().limit(MAX_BODY).error_handler(move |e, _| bad_body(plain_json(&e))),
+        )
+        .app_data(
+            web::FormConfig::default()
+                .limit(MAX_BODY)
+                .error_handler(move |_, _| bad_body("the form is not complete".into())),
+        )
+        .app_data(web::Data::new(login::WrongTokens::default()))
+        .app_data(web::Data::new(echo::Echo::default()))
+        .app_data(web::Data::new(api::Prober::default()))
+        .service(
+            web::scope("")
+                .wrap(Compress::default())
+                .wrap(from_fn(guard::guard))
+                .service(v1)
+                .route("/healthz", web::get().to(door::healthz))
+                .route("/readyz", web::get().to(readyz))
+                .route("/metrics", web::get().to(metrics))
+                .service(web::resource(door::PATH).route(web::post().to(door::smart_home)))
+                .default_service(web::to(assets::serve)),
+        );
+}
+
+/// The parser's words without the value: it may be a secret.
+fn plain_json(error: &actix_web::error::JsonPayloadError) -> String {
+    match error {
+        actix_web::error::JsonPayloadError::Deserialize(e) => {
+            format!("the body is not what is asked for (line {}, column {})", e.line(), e.column())
+        }
+        actix_web::error::JsonPayloadError::Overflow { .. }
+        | actix_web::error::JsonPayloadError::OverflowKnownLength { .. } => "the body is too large".into(),
+        _ => "the body is no JSON".into(),
+    }
+}
+
+/// `GET /readyz`: the hub is connected, or none is configured.
+async fn readyz(house: web::Data<House>) -> HttpResponse {
+    match hub_link(&house).await {
+        Link::None | Link::Running => {
+            HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({ "status": "ready" }))
+        }
+        Link::Starting => refusal(StatusCode::SERVICE_UNAVAILABLE, "the hub is still starting"),
+        Link::Down(_) | Link::Refused(_) => {
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "the hub is not connected")
+        }
+    }
+}
+
+/// Where the link to the hub stands.
+pub(super) async fn hub_link(house: &House) -> Link {
+    let Some(bridge) = &house.bridge else { return Link::None };
+    match bridge.ask(Snapshot, PATIENCE).await {
+        Ok(snapshot) => snapshot.link,
+        Err(error) => Link::Down(error.to_string()),
+    }
+}
+
+/// `GET /metrics`, in Prometheus' text format.
+async fn metrics() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .body(telemetry::metrics().render())
+}
