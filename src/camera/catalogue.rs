@@ -124,10 +124,12 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
 /// The camera's own address; or why there is none that can be opened.
 fn source(settings: Option<&config::Camera>) -> Result<Source, String> {
     match settings.and_then(|settings| settings.source.as_ref()) {
-        None => Err("no address is known for its picture; give it a `source` in the settings (its RTSP address)".into()),
-        Some(address) => {
-            Source::parse(address).map_err(|error| format!("the `source` in its settings cannot be used: {error}"))
+        None => {
+            Err("no address is known for its picture; give it a `source` in the settings (its RTSP address)"
+                .into())
         }
+        Some(address) => Source::parse(address)
+            .map_err(|error| format!("the `source` in its settings cannot be used: {error}")),
     }
 }
 

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use super::catalogue;
 use crate::media::feed::{Feed, WorkerProgram};
-use crate::media::{FeedEvent, FeedSpec, Sample, SoundFacts, VideoFacts};
+use crate::media::{FeedEvent, FeedSpec, Sample, SoundFacts, Source, VideoFacts};
 
 /// A camera that shows nothing for this long is not fit.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,8 +44,9 @@ pub async fn probe(
     worker: WorkerProgram,
     mut tell: impl FnMut(&str),
 ) -> Finding {
-    let Some(source) = catalogue::source(Some(source)) else {
-        return Finding { says: "the camera has no address of its own".into(), ..Finding::default() };
+    let source = match Source::parse(source) {
+        Ok(source) => source,
+        Err(error) => return Finding { says: error.to_string(), ..Finding::default() },
     };
     let began = Instant::now();
     let since = |began: Instant| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);

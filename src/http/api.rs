@@ -262,7 +262,10 @@ pub(super) async fn probe(
         (Some(camera), None) => match of_settings(&house.config, camera) {
             Some(found) => found,
             None => {
-                return failure(ErrorKind::NotFound, "no camera of the settings with an address is called so");
+                return failure(
+                    ErrorKind::NotFound,
+                    "no camera of the settings with an address is called so",
+                );
             }
         },
         (None, Some(source)) => ("the camera".to_owned(), source),
