@@ -302,8 +302,10 @@ proptest! {
             }
             let count = |text: &str| text.lines().filter(|line| line.starts_with("m=")).count();
             prop_assert_eq!(count(&answer), count(&text));
-            prop_assert!(RTCSessionDescription::answer(answer.clone()).unwrap().unmarshal().is_ok() ||
-                offer.sections().iter().any(|section| matches!(section.kind, Kind::Other(_))));
+            // The stack's parser knows the registered kinds of media only.
+            if offer.sections().iter().all(|section| !matches!(section.kind, Kind::Other(_))) {
+                prop_assert!(RTCSessionDescription::answer(answer).is_ok());
+            }
         }
     }
 }
