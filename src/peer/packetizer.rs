@@ -72,14 +72,11 @@ impl Packetizer {
         if pictures.is_empty() {
             return None;
         }
-        let knows = |wanted: u8| self.sets.iter().any(|set| kind(set) == wanted);
-        let key = key && has_idr && knows(SPS) && knows(PPS);
+        let has =
+            |sets: &[Bytes]| [SPS, PPS].iter().all(|wanted| sets.iter().any(|set| kind(set) == *wanted));
+        let key = key && has_idr && has(&self.sets);
         let mut payloads = Vec::new();
-        if has_idr {
-            aggregate(&self.sets, &mut payloads);
-        } else {
-            aggregate(&fresh, &mut payloads);
-        }
+        aggregate(if has_idr && !has(&fresh) { &self.sets } else { &fresh }, &mut payloads);
         for unit in &pictures {
             payloads.extend(self.payloader.payload(MAX_PAYLOAD, unit).ok()?);
         }
