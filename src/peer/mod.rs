@@ -74,7 +74,7 @@ pub enum PeerEvent {
     },
     /// DTLS is up: media may flow.
     Connected,
-    /// ICE lost consent; it may come back.
+    /// ICE lost consent; it may come back, then with another `IceConnected`.
     Disconnected,
     /// The peer ended for good: closed by the far end, ICE failed, DTLS failed (a wrong fingerprint
     /// among others). The text is a plain reason.

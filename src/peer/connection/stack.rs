@@ -66,11 +66,8 @@ fn media_engine(offer: &Offer) -> Result<MediaEngine, PeerError> {
     let sections = [(offer.video(), RtpCodecKind::Video), (offer.audio(), RtpCodecKind::Audio)];
     for (section, kind) in sections {
         let Some(offered) = section.and_then(|section| section.codec.as_ref()) else { continue };
-        let parameters = RTCRtpCodecParameters {
-            rtp_codec: codec(offered, kind),
-            payload_type: offered.payload_type,
-            ..Default::default()
-        };
+        let parameters =
+            RTCRtpCodecParameters { rtp_codec: codec(offered, kind), payload_type: offered.payload_type };
         engine.register_codec(parameters, kind).map_err(stack_error)?;
     }
     Ok(engine)

@@ -76,6 +76,7 @@ async fn watch_over(
     events: &mpsc::Sender<PeerEvent>,
 ) -> &'static str {
     let driver_stopped = runtime.driver_stopped();
+    let handshake_refused = runtime.handshake_refused();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Progress::default();
@@ -92,6 +93,7 @@ async fn watch_over(
         };
         tokio::select! {
             () = driver_stopped.cancelled() => return "the connection broke off",
+            () = handshake_refused.cancelled() => return "DTLS refused, the certificate may not be the offered one",
             reason = expired => return reason,
             _ = look.tick(), if seen.path != Path::Searching => {
                 match dtls_state(shared).await {
@@ -144,6 +146,8 @@ fn next_deadline(
     }
     match (now.path, now.secured) {
         (Path::Searching, _) => current,
+        // A path that comes and goes must not stretch the handshake.
+        (_, false) if seen.path != Path::Searching => current,
         (Path::Silent, _) => Some((Instant::now() + SILENT, "no consent from the far end for 30 s")),
         (Path::Open, false) => Some((Instant::now() + HANDSHAKE, "DTLS did not come about")),
         (Path::Open, true) => None,

@@ -19,6 +19,8 @@ pub struct PortCounters {
     pub unsent: UnsentCounters,
     /// Remote addresses that went from one peer to another because a later validated check named it.
     pub rebound: u64,
+    /// Times that a far end was followed to a new address in mid-call.
+    pub moved: u64,
     /// Peers that the port knows now.
     pub live_ufrags: u64,
     /// Remote addresses bound to a peer now.
@@ -80,6 +82,7 @@ pub(super) struct Tally {
     pub(super) refused: Count,
     pub(super) check_budget: Count,
     pub(super) rebound: Count,
+    pub(super) moved: Count,
 }
 
 impl Tally {
@@ -106,6 +109,7 @@ impl Tally {
                 check_budget: self.check_budget.get(),
             },
             rebound: self.rebound.get(),
+            moved: self.moved.get(),
             ..PortCounters::default()
         }
     }

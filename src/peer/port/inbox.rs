@@ -1,9 +1,12 @@
-//! Datagrams on their way from the port to one peer.
+//! One peer's end of a shared socket, as the port sees it: who is at the other end, and datagrams on
+//! their way from there to the peer.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use super::remote::Remote;
 
 /// Datagrams that wait for a peer: more than a second of anything a far end sends.
 const CAPACITY: usize = 512;
@@ -14,6 +17,8 @@ pub(super) type Datagram = (SocketAddr, Box<[u8]>);
 /// A bounded queue with one reader, the peer's driver.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
+    /// The far end.
+    pub(super) remote: Remote,
     state: Mutex<State>,
 }
 

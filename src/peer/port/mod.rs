@@ -15,6 +15,7 @@ mod inbox;
 mod interfaces;
 mod outbox;
 mod peer_runtime;
+mod remote;
 mod shared_socket;
 mod stun;
 mod table;
@@ -150,11 +151,16 @@ impl PortCore {
         if datagram.len() > MAX_DATAGRAM {
             return self.tally.too_long.one();
         }
-        let route = self.table().route(socket, from, datagram, Instant::now());
+        let now = Instant::now();
+        let route = self.table().route(socket, from, datagram, now);
         match route {
             Ok(route) => {
                 if route.rebound {
                     self.tally.rebound.one();
+                }
+                let (from, moved) = route.inbox.remote.source(from, route.proof, now);
+                if moved {
+                    self.tally.moved.one();
                 }
                 if !route.inbox.push(from, datagram) {
                     self.tally.queue_full.one();

@@ -29,6 +29,7 @@ pub(in crate::peer) struct PeerRuntime {
     password: SecretString,
     driver: OnceLock<AbortHandle>,
     driver_stopped: CancellationToken,
+    handshake_refused: CancellationToken,
 }
 
 /// The driver's task, for the stack.
@@ -58,12 +59,18 @@ impl PeerRuntime {
             password,
             driver: OnceLock::new(),
             driver_stopped: CancellationToken::new(),
+            handshake_refused: CancellationToken::new(),
         }
     }
 
     /// Cancelled when the peer's driver has ended, for whatever reason.
     pub(in crate::peer) fn driver_stopped(&self) -> CancellationToken {
         self.driver_stopped.clone()
+    }
+
+    /// Cancelled when our side broke off the DTLS handshake: the stack itself reports that to nobody.
+    pub(in crate::peer) fn handshake_refused(&self) -> CancellationToken {
+        self.handshake_refused.clone()
     }
 
     /// Ends the driver if it still runs.
@@ -84,6 +91,7 @@ impl PeerRuntime {
             inner_address,
             inbox,
             outbox: Arc::new(Outbox::new(shared, Arc::clone(&self.core.tally))),
+            handshake_refused: self.handshake_refused.clone(),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::inbox::Inbox;
+use super::remote::Proof;
 use super::stun::{StunKind, StunView, TransactionId};
 
 /// Remote addresses that one peer may have; a new one pushes out the oldest.
@@ -51,6 +52,8 @@ pub(super) struct Route {
     pub(super) inbox: Arc<Inbox>,
     /// The address belonged to another peer before.
     pub(super) rebound: bool,
+    /// What the datagram proves.
+    pub(super) proof: Proof,
 }
 
 /// How many entries there are.
@@ -177,7 +180,7 @@ impl Table {
         let inbox = entry.inbox(path.0).ok_or(Stray::UnknownAddress)?;
         let before = self.addresses.insert(path, peer);
         if before == Some(peer) {
-            return Ok(Route { inbox, rebound: false });
+            return Ok(Route { inbox, rebound: false, proof: Proof::Signed });
         }
         entry.addresses.push_back(path);
         let oldest = if entry.addresses.len() > MAX_ADDRESSES { entry.addresses.pop_front() } else { None };
@@ -187,7 +190,7 @@ impl Table {
         if let Some(loser) = before.and_then(|loser| self.peers.get_mut(&loser)) {
             loser.addresses.retain(|address| *address != path);
         }
-        Ok(Route { inbox, rebound: before.is_some() })
+        Ok(Route { inbox, rebound: before.is_some(), proof: Proof::Signed })
     }
 
     fn route_response(&mut self, path: Path, stun: &StunView<'_>, now: Instant) -> Result<Route, Stray> {
@@ -202,17 +205,17 @@ impl Table {
         }
         let peer = transaction.peer;
         self.transactions.remove(&id);
-        self.inbox(peer, path.0).ok_or(Stray::UnsolicitedResponse)
+        self.inbox(peer, path.0, Proof::Reachable).ok_or(Stray::UnsolicitedResponse)
     }
 
     fn route_by_address(&self, path: Path) -> Result<Route, Stray> {
         let peer = *self.addresses.get(&path).ok_or(Stray::UnknownAddress)?;
-        self.inbox(peer, path.0).ok_or(Stray::UnknownAddress)
+        self.inbox(peer, path.0, Proof::None).ok_or(Stray::UnknownAddress)
     }
 
-    fn inbox(&self, peer: PeerId, socket: usize) -> Option<Route> {
+    fn inbox(&self, peer: PeerId, socket: usize, proof: Proof) -> Option<Route> {
         let inbox = self.peers.get(&peer)?.inbox(socket)?;
-        Some(Route { inbox, rebound: false })
+        Some(Route { inbox, rebound: false, proof })
     }
 
     /// Notes a check that the peer is about to send; false when it must not leave.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
+use tokio_util::sync::CancellationToken;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::PortCore;
@@ -25,6 +26,7 @@ pub(super) struct VirtualSocket {
     pub(super) inner_address: SocketAddr,
     pub(super) inbox: Arc<Inbox>,
     pub(super) outbox: Arc<Outbox>,
+    pub(super) handshake_refused: CancellationToken,
 }
 
 impl AsyncUdpSocket for VirtualSocket {
@@ -33,9 +35,11 @@ impl AsyncUdpSocket for VirtualSocket {
     }
 
     fn poll_send(&self, _cx: &mut Context<'_>, transmit: &Transmit<'_>) -> Poll<io::Result<usize>> {
-        let (to, datagram) = (transmit.destination, transmit.contents);
+        let datagram = transmit.contents;
+        let is_stun = matches!(datagram, [0..=3, ..]);
+        let to = self.inbox.remote.destination(transmit.destination, !is_stun);
         match datagram {
-            [0..=3, ..] => {
+            _ if is_stun => {
                 if self.may_leave(to, datagram) {
                     self.outbox.send(to, datagram);
                 } else {
@@ -48,7 +52,12 @@ impl AsyncUdpSocket for VirtualSocket {
                     self.core.flush_soon(&self.outbox);
                 }
             }
-            _ => self.outbox.send(to, datagram),
+            _ => {
+                if is_fatal_alert(datagram) {
+                    self.handshake_refused.cancel();
+                }
+                self.outbox.send(to, datagram);
+            }
         }
         // Errors of one destination are counted, and no reason for the peer to give up its socket.
         Poll::Ready(Ok(datagram.len()))
@@ -86,6 +95,13 @@ impl VirtualSocket {
             None => false,
         }
     }
+}
+
+/// A DTLS alert of level fatal in the clear, as only a handshake that breaks off sends it.
+fn is_fatal_alert(datagram: &[u8]) -> bool {
+    const ALERT: u8 = 21;
+    const FATAL: u8 = 2;
+    matches!(datagram, [ALERT, _, _, 0, 0, _, _, _, _, _, _, 0, 2, FATAL, _, ..])
 }
 
 impl Drop for VirtualSocket {

@@ -18,7 +18,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use rtc::{rtcp, rtp};
 use tokio::net::UdpSocket;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 use tokio::time::timeout;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -200,12 +200,13 @@ pub(super) fn ssrc_of(answer: &str, kind: &str) -> u32 {
     line.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// A stretch of network that can lose packets: far end <-> `near side` relay `far side` <-> our port.
+/// A stretch of network between a far end and our port that can lose packets and change its address.
 pub(super) struct Relay {
     /// What the offer shall name: what we send there reaches the far end.
     pub(super) towards_far: SocketAddr,
     /// What the answer shall name: what the far end sends there reaches us.
     pub(super) towards_us: SocketAddr,
+    moved: Arc<Notify>,
 }
 
 impl Relay {
@@ -215,14 +216,19 @@ impl Relay {
         us: SocketAddr,
         mut lose: impl FnMut(&[u8]) -> bool + Send + 'static,
     ) -> Self {
-        let near_side = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let mut near_side = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let far_side = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let relay =
-            Self { towards_far: near_side.local_addr().unwrap(), towards_us: far_side.local_addr().unwrap() };
+        let moved = Arc::new(Notify::new());
+        let relay = Self {
+            towards_far: near_side.local_addr().unwrap(),
+            towards_us: far_side.local_addr().unwrap(),
+            moved: Arc::clone(&moved),
+        };
         tokio::spawn(async move {
             let (mut from_us, mut from_far) = (vec![0; 2000], vec![0; 2000]);
             loop {
                 tokio::select! {
+                    () = moved.notified() => near_side = UdpSocket::bind("127.0.0.1:0").await.unwrap(),
                     Ok((length, _)) = near_side.recv_from(&mut from_us) => {
                         if !lose(&from_us[..length]) {
                             far_side.send_to(&from_us[..length], far).await.ok();
@@ -235,5 +241,10 @@ impl Relay {
             }
         });
         relay
+    }
+
+    /// Gives the far end another address, as a NAT may do at any time.
+    pub(super) fn change_address(&self) {
+        self.moved.notify_one();
     }
 }
