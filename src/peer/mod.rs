@@ -141,7 +141,7 @@ pub struct Answered {
 
 /// One end of one call.
 ///
-/// All methods are to be called on the media runtime (see [`Peers`]).
+/// All methods are to be called on the media runtime (see [`connection::Peers`]).
 #[async_trait]
 pub trait Peer: Send + Sync {
     /// Sends one picture; waits while the transport's queue is full. Before the peer is connected

@@ -93,8 +93,7 @@ impl FarEnd {
     pub(super) async fn new() -> Self {
         let mut engine = MediaEngine::default();
         for (kind, payload_type) in [(RtpCodecKind::Video, 99), (RtpCodecKind::Audio, 96)] {
-            let parameters =
-                RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type, ..Default::default() };
+            let parameters = RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type };
             engine.register_codec(parameters, kind).unwrap();
         }
         let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();
