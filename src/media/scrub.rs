@@ -48,7 +48,8 @@ impl Scrub {
 /// One line without control characters, at most `longest` characters.
 #[must_use]
 pub fn tidy(text: &str, longest: usize) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(longest).collect()
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line.trim().chars().take(longest).collect()
 }
 
 fn without_userinfo(text: &str) -> String {

@@ -13,12 +13,14 @@ pub enum Track {
 
 /// Both tracks share one offset as long as their timestamps make sense, so lips and voice stay
 /// together; a track that jumps gets a new place at its arrival, and finds back to the other one
-/// when that jumps too. Nothing is ever placed in the future or before what was placed already.
+/// when that jumps too. Nothing is ever placed before what was placed already, nor in the future by more
+/// than the slack.
 #[derive(Debug)]
 pub struct Timeline {
     // Offsets are whole milliseconds: exact in 90 kHz and in 48 kHz.
     picture: Lane,
     sound: Lane,
+    slack_ms: i64,
 }
 
 #[derive(Debug)]
@@ -44,10 +46,12 @@ const TOGETHER_MS: i64 = 300;
 const STUCK: u32 = 8;
 
 impl Timeline {
-    /// `picture_step`: least 90 kHz ticks between two pictures.
+    /// `picture_step`: least 90 kHz ticks between two pictures. `slack_ms`: so far ahead of its
+    /// arrival a sample may be placed; 0 squeezes a backlog to the time of its arrival, more keeps
+    /// distances as they are.
     #[must_use]
-    pub fn new(picture_step: i64) -> Self {
-        Self { picture: Lane::new(90, picture_step), sound: Lane::new(48, 1) }
+    pub fn new(picture_step: i64, slack_ms: i64) -> Self {
+        Self { picture: Lane::new(90, picture_step), sound: Lane::new(48, 1), slack_ms }
     }
 
     /// The source was replaced: its old timestamps say nothing about its new ones.
@@ -81,7 +85,7 @@ impl Timeline {
             let together =
                 other.offset_ms.filter(|offset| offset.saturating_sub(at_arrival).abs() <= TOGETHER_MS);
             lane.offset_ms = Some(together.unwrap_or(at_arrival).min(at_arrival));
-        } else if late < 0 {
+        } else if late < -self.slack_ms {
             if other.offset_ms == lane.offset_ms {
                 other.offset_ms = Some(at_arrival);
             }
@@ -147,7 +151,7 @@ mod tests {
 
     #[test]
     fn both_tracks_start_at_their_arrival_and_stay_together() {
-        let mut line = Timeline::new(1);
+        let mut line = Timeline::new(1, 0);
         let mut now = 1_000;
         let (picture, sound) = run(&mut line, &mut now, 77_777, 2_000);
         assert_eq!(picture, now - 40);
@@ -156,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_jump_of_an_hour_and_back_leaves_picture_and_sound_together() {
-        let mut line = Timeline::new(1);
+        let mut line = Timeline::new(1, 0);
         let mut now = 0;
         for source in [0, HOUR, -HOUR, 5] {
             let (picture, sound) = run(&mut line, &mut now, source, 2_000);
@@ -167,15 +171,23 @@ mod tests {
 
     #[test]
     fn a_backlog_is_squeezed_to_the_time_of_its_arrival() {
-        let mut line = Timeline::new(90);
+        let mut line = Timeline::new(90, 0);
         let places: Vec<_> = (0..20).map(|n| line.place(Track::Picture, n * 3600, 500)).collect();
         assert!(places.iter().all(|place| (500 * 90..=520 * 90).contains(place)), "{places:?}");
         assert_eq!(line.place(Track::Picture, 20 * 3600, 540), 540 * 90);
     }
 
     #[test]
+    fn within_the_slack_distances_stay_as_they_are() {
+        let mut line = Timeline::new(1, 100);
+        assert_eq!(line.place(Track::Sound, 0, 30), 30 * 48);
+        assert_eq!(line.place(Track::Sound, 960, 31), 50 * 48);
+        assert_eq!(line.place(Track::Sound, 1920, 32), 70 * 48);
+    }
+
+    #[test]
     fn timestamps_that_stand_still_do_not_stop_the_picture() {
-        let mut line = Timeline::new(1);
+        let mut line = Timeline::new(1, 0);
         let places: Vec<_> = (0..100).map(|n| line.place(Track::Picture, 5, n * 40)).collect();
         assert!(places.windows(2).all(|two| two[0] < two[1]));
         assert_eq!(places.last(), Some(&(99 * 40 * 90 + 5)));
@@ -183,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_new_source_goes_on_where_the_old_one_ended() {
-        let mut line = Timeline::new(1);
+        let mut line = Timeline::new(1, 0);
         let mut now = 0;
         let before = run(&mut line, &mut now, 0, 1_000).0;
         line.begin_anew();
@@ -194,7 +206,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_ever_goes_back(samples in prop::collection::vec((any::<bool>(), any::<i64>(), 0_i64..5000), 1..200)) {
-            let mut line = Timeline::new(1);
+            let mut line = Timeline::new(1, 0);
             let (mut now, mut last) = (0, [-1, -1]);
             for (picture, ticks, wait) in samples {
                 now += wait;

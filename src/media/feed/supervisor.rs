@@ -27,6 +27,8 @@ const SILENCE: Duration = Duration::from_secs(4);
 const FAREWELL: Duration = Duration::from_millis(300);
 /// A worker that lived this long was a good one: its successor starts at once.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
+/// A worker's timestamps are good; only their distance from our clock is not known exactly.
+const SLACK_MS: i64 = 200;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Why a worker's life ended.
@@ -66,7 +68,7 @@ impl Supervisor {
             Source::Test(_) => Scrub::default(),
         };
         let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
-        let (timeline, born) = (Timeline::new(1), Instant::now());
+        let (timeline, born) = (Timeline::new(1, SLACK_MS), Instant::now());
         Self { spec, program, outlet, events, wishes, counts, scrub, timeline, born }
     }
 

@@ -19,6 +19,10 @@ pub fn enter() {
             libc::setrlimit(resource, &raw const limit);
         }
         libc::setpriority(libc::PRIO_PROCESS, 0, 5);
+        // Rust's own handlers look for stack overflows and let the first signal sent from outside pass.
+        for signal in [libc::SIGSEGV, libc::SIGBUS] {
+            libc::signal(signal, libc::SIG_DFL);
+        }
     }
 }
 

@@ -97,9 +97,9 @@ fn pass(packet: &ffmpeg::Packet, picture: &StreamFacts, sets: &mut ParameterSets
     let Some(data) = packet.data().filter(|data| !data.is_empty() && data.len() <= MAX_PICTURE - 1024) else {
         return false;
     };
-    let Some(at) = packet.pts().or(packet.dts()) else { return false };
     let (whole, idr) = sets.complete(data);
-    stage.picture(whole, picture.ticks(at, 90_000), idr)
+    let at = packet.pts().or(packet.dts()).map(|at| picture.ticks(at, 90_000));
+    stage.picture(whole, at, idr)
 }
 
 fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::context::Input, Trouble> {

@@ -4,8 +4,10 @@ use super::opus::PACKET;
 
 const STEP: i64 = PACKET as i64;
 const PER_MS: i64 = 48;
-/// A packet this far off its place is still taken for the next one.
-const TOLERANCE: i64 = 60 * PER_MS;
+/// A packet this far behind its place is still taken for the next one; a backlog is not.
+const LATE: i64 = STEP;
+/// A packet this far ahead of its place is still taken for the next one.
+const EARLY: i64 = 3 * STEP;
 /// While the camera's sound was heard this recently, gaps are its own affair.
 const HEARD_MS: i64 = 1_000;
 /// Made silence stays this far behind the clock, so that the camera's sound finds its place.
@@ -41,10 +43,10 @@ impl SoundLine {
     pub fn place(&mut self, ticks: i64, now_ms: i64) -> Place {
         self.heard_ms = Some(now_ms);
         let ahead = ticks.saturating_sub(self.next);
-        if ahead < -TOLERANCE {
+        if ahead < -LATE {
             return Place { silence: 0, take: false };
         }
-        let missing = if ahead > TOLERANCE { ahead / STEP } else { 0 };
+        let missing = if ahead > EARLY { ahead / STEP } else { 0 };
         Place { silence: self.skip(missing), take: true }
     }
 

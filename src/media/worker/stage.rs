@@ -38,7 +38,7 @@ impl Stage {
     pub fn new() -> Self {
         Self(Mutex::new(Inner {
             out: BufWriter::with_capacity(64 * 1024, std::io::stdout()),
-            timeline: Timeline::new(90),
+            timeline: Timeline::new(90, 0),
             sound: SoundLine::default(),
             good_ms: now_ms(),
             slate: false,
@@ -70,15 +70,17 @@ impl Stage {
         inner.send(&FromWorker::Event(event));
     }
 
-    /// One of the source's pictures; 90 kHz ticks of its own clock. True if it was shown.
-    pub fn picture(&self, data: Bytes, ticks: i64, key: bool) -> bool {
+    /// One of the source's pictures; 90 kHz ticks of its own clock, if it has a timestamp at all: the
+    /// first one of an RTSP session often has none. True if it was shown.
+    pub fn picture(&self, data: Bytes, ticks: Option<i64>, key: bool) -> bool {
         let mut inner = self.inner();
         let now = now_ms();
         // Placed even if it is not shown: what is left out tells about the backlog.
-        let ticks = inner.timeline.place(Track::Picture, ticks, now);
+        let ticks = ticks.map(|ticks| inner.timeline.place(Track::Picture, ticks, now));
         if inner.needs_key && !key {
             return false;
         }
+        let ticks = ticks.unwrap_or_else(|| inner.timeline.now(Track::Picture, now));
         inner.needs_key = false;
         inner.slate = false;
         inner.good_ms = now;

@@ -68,7 +68,7 @@ pub fn run(camera: &str, pattern: TestPattern, shared: &Shared) -> Result<(), ff
                 key_at = now + KEY_EVERY_MS;
             }
             let (data, key) = screen.next(picture_no, sound_no, &shared.speaker, wanted)?;
-            shared.stage.picture(data, (began * 90).saturating_add(picture_no * 90_000 / fps), key);
+            shared.stage.picture(data, Some(began * 90 + picture_no * 90_000 / fps), key);
             picture_no = caught_up(picture_no, now - picture_at, fps);
         } else {
             let wait = (picture_at.min(sound_at) - now).clamp(1, 100);
