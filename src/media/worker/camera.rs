@@ -8,15 +8,14 @@ use ffmpeg_next::codec::Id;
 use ffmpeg_next::media::Type;
 use url::Url;
 
-use super::annex_b::ParameterSets;
 use super::liveness::Liveness;
+use super::picture_path::PicturePath;
 use super::pulse::Reason;
 use super::sound_path::SoundPath;
 use super::stage::Stage;
 use super::stream_facts::StreamFacts;
 use super::trouble::Trouble;
-use crate::media::wire::MAX_PICTURE;
-use crate::media::{FeedEvent, SoundFacts, VideoFacts};
+use crate::media::{FeedEvent, SoundFacts};
 
 const OPEN_MS: i64 = 10_000;
 const STALL_MS: i64 = 5_000;
@@ -57,16 +56,23 @@ fn show(
     let mut input = open(address, liveness)?;
     let picture = input.streams().best(Type::Video).map(|stream| StreamFacts::of(&stream));
     let picture = picture.ok_or_else(|| Trouble::lasting("the camera sends no picture".into()))?;
-    showable(&picture)?;
+    if picture.codec != Id::H264 {
+        return Err(not_showable(picture.codec));
+    }
     let sound = input
         .streams()
         .best(Type::Audio)
         .map(|stream| (StreamFacts::of(&stream), stream.parameters()))
         .filter(|(facts, _)| SOUNDS.contains(&facts.codec));
-    stage.opened(opened(&picture, sound.as_ref().map(|(facts, _)| facts)));
+    let sound_facts = sound.as_ref().map_or_else(
+        || SoundFacts { codec: "none".into(), rate: 48_000 },
+        |(facts, _)| SoundFacts { codec: facts.codec.name().to_owned(), rate: facts.rate },
+    );
     let sound_index = sound.as_ref().map(|(facts, _)| facts.index);
     let mut sound = sound.map(|(facts, parameters)| SoundPath::new(facts, parameters));
-    let mut sets = ParameterSets::from_extradata(&picture.extradata);
+    let mut picture = PicturePath::new(picture, sound_facts)?;
+    stage.begin();
+    stage.tell(picture.opened());
     let mut sound_errors = 0_u32;
     let mut packet = ffmpeg::Packet::empty();
     loop {
@@ -77,8 +83,8 @@ fn show(
             Err(ffmpeg::Error::InvalidData) if !liveness.is_overdue() => continue,
             Err(error) => return Err(Trouble::in_stream(error, liveness)),
         }
-        if packet.stream() == picture.index {
-            *shown |= pass(&packet, &picture, &mut sets, stage);
+        if packet.stream() == picture.facts.index {
+            *shown |= picture.take(&packet, stage)?;
         } else if Some(packet.stream()) == sound_index
             && let Some(path) = &mut sound
             && let Err(error) = path.take(&packet, stage)
@@ -90,16 +96,6 @@ fn show(
             }
         }
     }
-}
-
-/// True if the picture was shown.
-fn pass(packet: &ffmpeg::Packet, picture: &StreamFacts, sets: &mut ParameterSets, stage: &Stage) -> bool {
-    let Some(data) = packet.data().filter(|data| !data.is_empty() && data.len() <= MAX_PICTURE - 1024) else {
-        return false;
-    };
-    let (whole, idr) = sets.complete(data);
-    let at = packet.pts().or(packet.dts()).map(|at| picture.ticks(at, 90_000));
-    stage.picture(whole, at, idr)
 }
 
 fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::context::Input, Trouble> {
@@ -116,12 +112,15 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
     options.set("format_whitelist", FORMATS);
     options.set("codec_whitelist", DECODERS);
     options.set("user_agent", concat!("Doorstep/", env!("CARGO_PKG_VERSION")));
-    options.set("analyzeduration", "500000");
     if scheme.starts_with("rtsp") {
+        // The session description names the streams; all else is in the stream itself.
+        options.set("analyzeduration", "100000");
+        options.set("fpsprobesize", "0");
         options.set("rtsp_transport", "tcp");
         options.set("allowed_media_types", "video+audio");
         options.set("timeout", "10000000");
     } else {
+        options.set("analyzeduration", "500000");
         options.set("rw_timeout", "10000000");
     }
     liveness.back_within(OPEN_MS);
@@ -130,49 +129,11 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
         .map_err(|error| Trouble::at_open(error, liveness))
 }
 
-fn showable(picture: &StreamFacts) -> Result<(), Trouble> {
-    const WIDEST: u32 = 4096;
-    const HIGHEST: u32 = 2304;
-    match picture.codec {
-        Id::H264 => {}
-        Id::HEVC => {
-            return Err(Trouble::lasting(
-                "the camera sends H.265, which an Echo cannot show; choose its H.264 sub-stream".into(),
-            ));
-        }
+fn not_showable(codec: Id) -> Trouble {
+    Trouble::lasting(match codec {
+        Id::HEVC => "the camera sends H.265, which an Echo cannot show; choose its H.264 sub-stream".into(),
         other => {
-            return Err(Trouble::lasting(format!(
-                "the camera sends {}, which an Echo cannot show; choose its H.264 stream",
-                other.name()
-            )));
+            format!("the camera sends {}, which an Echo cannot show; choose its H.264 stream", other.name())
         }
-    }
-    if picture.width > WIDEST || picture.height > HIGHEST {
-        return Err(Trouble::lasting(format!(
-            "unsupported picture size {}x{}",
-            picture.width, picture.height
-        )));
-    }
-    Ok(())
-}
-
-fn opened(picture: &StreamFacts, sound: Option<&StreamFacts>) -> FeedEvent {
-    let why = if picture.reordered {
-        "copied: H.264, but with B frames, which some devices show unsteadily; switch them off in the camera"
-    } else {
-        "copied: H.264"
-    };
-    FeedEvent::Opened {
-        video: VideoFacts {
-            codec: picture.codec.name().to_owned(),
-            width: picture.width,
-            height: picture.height,
-            copied: true,
-            why: why.into(),
-        },
-        sound: sound.map_or_else(
-            || SoundFacts { codec: "none".into(), rate: 48_000 },
-            |facts| SoundFacts { codec: facts.codec.name().to_owned(), rate: facts.rate },
-        ),
-    }
+    })
 }

@@ -62,12 +62,11 @@ impl Stage {
     }
 
     /// The source is open: its clock is a new one and its first key picture is awaited.
-    pub fn opened(&self, event: FeedEvent) {
+    pub fn begin(&self) {
         let mut inner = self.inner();
         inner.timeline.begin_anew();
         inner.needs_key = true;
         inner.first = true;
-        inner.send(&FromWorker::Event(event));
     }
 
     /// One of the source's pictures; 90 kHz ticks of its own clock, if it has a timestamp at all: the

@@ -14,8 +14,6 @@ pub struct StreamFacts {
     pub height: u32,
     /// Hz; 0 if unknown or picture.
     pub rate: u32,
-    /// Pictures are sent in another order than they are shown.
-    pub reordered: bool,
     pub extradata: Vec<u8>,
 }
 
@@ -44,7 +42,6 @@ impl StreamFacts {
                 width: number(raw.width),
                 height: number(raw.height),
                 rate: number(raw.sample_rate),
-                reordered: raw.video_delay > 0,
                 extradata,
             }
         }

@@ -46,7 +46,8 @@ pub fn run(camera: &str, pattern: TestPattern, shared: &Shared) -> Result<(), ff
     shared.liveness.back_within(3_000);
     let mut screen = Screen::new(camera, &pattern)?;
     let mut sound = OpusEncoder::new()?;
-    shared.stage.opened(opened(&pattern));
+    shared.stage.begin();
+    shared.stage.tell(opened(&pattern));
     let began = now_ms();
     let (mut picture_no, mut sound_no, mut key_at) = (0_i64, 0_i64, began);
     let fps = i64::from(pattern.fps);
