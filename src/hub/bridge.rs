@@ -8,9 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture, WrapFuture,
-};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use secrecy::{ExposeSecret, SecretString};
@@ -146,15 +144,30 @@ impl Actor for HubBridge {
             Desk { publish, presses: self.presses.clone(), asked, waiting: HashMap::new(), last_ticket: 0 };
         let link = tokio::spawn(hold(self.dialer.clone(), model, desk));
         self.tasks = vec![AbortOnDrop(waker.abort_handle()), AbortOnDrop(link.abort_handle())];
-        // The link's task ends only by a mistake of ours. Its owner builds a new bridge then.
-        let end = async move {
-            if link.await.is_err() {
-                tracing::error!("the task of the hub's link has died");
+        // Not a future of the context: that would keep the actor alive when nobody has its address.
+        let actor = ctx.address().downgrade();
+        tokio::spawn(async move {
+            let end = link.await;
+            if let Some(actor) = actor.upgrade() {
+                tracing::error!(panicked = end.is_err_and(|end| end.is_panic()), "the hub's link has died");
+                // If it died first, all is said.
+                actor.send(LinkDied).await.unwrap_or(());
             }
-        };
-        ctx.spawn(actix::ActorFutureExt::map(end.into_actor(self), |(), _, ctx: &mut Context<Self>| {
-            ctx.stop()
-        }));
+        });
+    }
+}
+
+/// Note of the link's task: it has ended, which only a mistake of ours does. The actor goes with it,
+/// and its owner builds a new one.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+struct LinkDied;
+
+impl Handler<LinkDied> for HubBridge {
+    type Result = ();
+
+    fn handle(&mut self, _: LinkDied, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

@@ -300,3 +300,6 @@ fn tie_by_area<'a>(
     };
     tie_by_key(groups, &free, slot, area_of_group, |candidate| registries.area_of(candidate.entity_id));
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,374 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! The bridge over real sockets, against a few lines of a hub.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix::Addr;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio_tungstenite::accept_async;
+
+use super::*;
+
+const TOKEN: &str = "a-good-and-long-token";
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Good,
+    RefusesTokens,
+    ClosesAtOnce,
+    Forbids,
+    SaysNothing,
+}
+
+/// A hub with one doorbell.
+struct TestHub {
+    url: Url,
+    mood: Arc<Mutex<Mood>>,
+    tries: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
+    /// To every client: a frame, or `close`.
+    say: broadcast::Sender<String>,
+}
+
+impl TestHub {
+    async fn start(mood: Mood) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let hub = Self {
+            url,
+            mood: Arc::new(Mutex::new(mood)),
+            tries: Arc::default(),
+            open: Arc::default(),
+            say: broadcast::channel(64).0,
+        };
+        let (mood, tries, open, say) =
+            (hub.mood.clone(), hub.tries.clone(), hub.open.clone(), hub.say.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tries.fetch_add(1, Ordering::SeqCst);
+                open.fetch_add(1, Ordering::SeqCst);
+                let (mood, open, told) = (*mood.lock().unwrap(), open.clone(), say.subscribe());
+                tokio::spawn(async move {
+                    serve(stream, mood, told).await;
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        hub
+    }
+
+    fn is_now(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+}
+
+async fn serve(mut stream: TcpStream, mood: Mood, mut told: broadcast::Receiver<String>) {
+    match mood {
+        Mood::ClosesAtOnce => return,
+        Mood::Forbids => {
+            drop(stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await);
+            return;
+        }
+        Mood::SaysNothing => return sleep(Duration::from_secs(60)).await,
+        Mood::Good | Mood::RefusesTokens => {}
+    }
+    let Ok(mut socket) = accept_async(stream).await else { return };
+    socket.send(Message::text(r#"{"type":"auth_required","ha_version":"2026.11.0"}"#)).await.unwrap();
+    loop {
+        let text = tokio::select! {
+            message = socket.next() => match message {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(_)) => continue,
+                _ => return,
+            },
+            Ok(frame) = told.recv() => {
+                if frame == "close" || socket.send(Message::text(frame)).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+        };
+        let command: Value = serde_json::from_str(&text).unwrap();
+        let answer = if command["type"] == "auth" {
+            let token = command["access_token"].as_str().unwrap();
+            if mood == Mood::RefusesTokens || !token.contains("good") {
+                socket.send(Message::text(r#"{"type":"auth_invalid","message":"No."}"#)).await.unwrap();
+                return;
+            }
+            r#"{"type":"auth_ok","ha_version":"2026.11.0"}"#.to_owned()
+        } else {
+            answer(&command)
+        };
+        if socket.send(Message::text(answer)).await.is_err() {
+            return;
+        }
+    }
+}
+
+fn answer(command: &Value) -> String {
+    let id = &command["id"];
+    let fine = |result: Value| json!({"id": id, "type": "result", "success": true, "result": result});
+    match command["type"].as_str().unwrap() {
+        "ping" => json!({"id": id, "type": "pong"}),
+        "get_config" => fine(json!({"state": "RUNNING"})),
+        "auth/current_user" => fine(json!({"id": "u1", "name": "Owner", "is_admin": true})),
+        "config/entity_registry/list_for_display" => fine(json!({
+            "entities": [{"ei": "camera.door", "di": "d1"}, {"ei": "event.door", "di": "d1"}]})),
+        "config/entity_registry/get_entries" => fine(json!({"camera.door": {"id": "r1"}})),
+        // Larger than what is read on the spot.
+        "config/device_registry/list" => {
+            fine(json!([{"id": "d1", "name": "Door", "model": "M"}, {"id": "d2", "filler": "x".repeat(2 * LARGE_FRAME)}]))
+        }
+        "subscribe_entities" => json!([fine(Value::Null), {"type": "event", "id": id, "event": {"a": {
+            "camera.door": {"s": "idle", "a": {"friendly_name": "Door", "supported_features": 2}},
+            "event.door": {"s": "unknown", "a": {"device_class": "doorbell"}}}}}]),
+        "call_service" if command["service"] == "press" => fine(json!({"target": command["target"]})),
+        "call_service" => json!({"id": id, "type": "result", "success": false,
+            "error": {"code": "not_found", "message": format!("no such thing, {TOKEN}")}}),
+        _ => fine(Value::Null),
+    }
+    .to_string()
+}
+
+/// Counts wakes, as the registry would get them.
+struct Woken(Arc<AtomicUsize>);
+
+impl Actor for Woken {
+    type Context = Context<Self>;
+}
+
+impl Handler<HubChanged> for Woken {
+    type Result = ();
+
+    fn handle(&mut self, _: HubChanged, _: &mut Self::Context) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+struct Bridge {
+    addr: Addr<HubBridge>,
+    presses: mpsc::Receiver<Press>,
+    wakes: Arc<AtomicUsize>,
+}
+
+impl Bridge {
+    fn to(hub: &TestHub) -> Self {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let woken = Woken(wakes.clone()).start();
+        let (sender, presses) = mpsc::channel(2);
+        let config = BridgeConfig { url: hub.url.clone(), token: SecretString::from(TOKEN), ca_file: None };
+        Self { addr: HubBridge::new(config, woken.recipient(), sender).start(), presses, wakes }
+    }
+
+    async fn snapshot(&self) -> HubSnapshot {
+        self.addr.send(Snapshot).await.unwrap()
+    }
+
+    async fn until(&self, is_it: impl Fn(&HubSnapshot) -> bool) -> HubSnapshot {
+        for _ in 0..1500 {
+            let snapshot = self.snapshot().await;
+            if is_it(&snapshot) {
+                return snapshot;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("not within 15 s; last: {:?}", self.snapshot().await)
+    }
+
+    async fn running(&self) -> HubSnapshot {
+        self.until(|snapshot| snapshot.link == Link::Running).await
+    }
+
+    async fn identify(&self, token: &str) -> Result<HubUser, HubError> {
+        self.addr.send(Identify { token: SecretString::from(token) }).await.unwrap()
+    }
+
+    async fn call(&self, service: &str) -> Result<Value, HubError> {
+        let call = CallService {
+            domain: "button".into(),
+            service: service.into(),
+            target: json!({"entity_id": "button.x"}),
+            data: Value::Null,
+        };
+        self.addr.send(call).await.unwrap()
+    }
+}
+
+fn press_at(second: u64) -> String {
+    let stamp = format!("2026-11-22T14:50:{second:02}.000+00:00");
+    json!({"type": "event", "id": 4, "event": {"c": {"event.door": {"+": {"s": stamp, "lc": 1_795_359_000 + second}}}}})
+        .to_string()
+}
+
+#[actix::test]
+async fn cameras_presses_and_calls_come_over_one_link() {
+    let hub = TestHub::start(Mood::Good).await;
+    let mut bridge = Bridge::to(&hub);
+    let snapshot = bridge.running().await;
+    assert_eq!((snapshot.cameras.len(), snapshot.version.as_str()), (1, "2026.11.0"));
+    assert_eq!(
+        (snapshot.cameras[0].endpoint_id.as_str(), snapshot.cameras[0].model.as_str()),
+        ("hub#d1", "M")
+    );
+
+    hub.say.send(press_at(10)).unwrap();
+    let press = timeout(Duration::from_secs(10), bridge.presses.recv()).await.unwrap().unwrap();
+    assert_eq!(press, Press { endpoint_id: "hub#d1".into(), at: "2026-11-22T14:50:10Z".into() });
+
+    assert_eq!(bridge.call("press").await, Ok(json!({"target": {"entity_id": "button.x"}})));
+    sleep(WAKE_EVERY * 3).await;
+    assert!((1..=4).contains(&bridge.wakes.load(Ordering::SeqCst)));
+    assert_eq!(hub.tries.load(Ordering::SeqCst), 1);
+}
+
+#[actix::test]
+async fn a_token_that_the_hub_repeats_is_seen_by_nobody() {
+    let hub = TestHub::start(Mood::Good).await;
+    let bridge = Bridge::to(&hub);
+    bridge.running().await;
+    let error = bridge.call("nonsense").await.unwrap_err();
+    assert_eq!(error.to_string(), "hub: not_found: no such thing, ***");
+    assert!(
+        !format!("{:?}", BridgeConfig { url: hub.url.clone(), token: TOKEN.into(), ca_file: None })
+            .contains(TOKEN)
+    );
+}
+
+#[actix::test]
+async fn presses_that_nobody_takes_are_dropped_and_the_link_goes_on() {
+    let hub = TestHub::start(Mood::Good).await;
+    let mut bridge = Bridge::to(&hub);
+    bridge.running().await;
+    for second in 10..20 {
+        hub.say.send(press_at(second)).unwrap();
+    }
+    assert!(bridge.call("press").await.is_ok());
+    let mut taken = 0;
+    while bridge.presses.try_recv().is_ok() {
+        taken += 1;
+    }
+    assert_eq!((taken, bridge.snapshot().await.link), (2, Link::Running));
+}
+
+#[actix::test]
+async fn a_lost_hub_leaves_its_cameras_and_is_found_again() {
+    let hub = TestHub::start(Mood::Good).await;
+    let bridge = Bridge::to(&hub);
+    bridge.running().await;
+    hub.is_now(Mood::ClosesAtOnce);
+    hub.say.send("close".into()).unwrap();
+    let lost = bridge.until(|snapshot| matches!(snapshot.link, Link::Down(_))).await;
+    assert_eq!(lost.cameras.len(), 1);
+    assert!(matches!(bridge.call("press").await, Err(HubError::Down(_))));
+    sleep(Duration::from_secs(2)).await;
+    hub.is_now(Mood::Good);
+    let wakes = bridge.wakes.load(Ordering::SeqCst);
+    bridge.running().await;
+    sleep(WAKE_EVERY * 2).await;
+    assert!(bridge.wakes.load(Ordering::SeqCst) > wakes);
+}
+
+#[actix::test]
+async fn a_hub_that_closes_at_once_is_left_in_peace_between_tries() {
+    let hub = TestHub::start(Mood::ClosesAtOnce).await;
+    let _bridge = Bridge::to(&hub);
+    sleep(Duration::from_secs(4)).await;
+    assert!((2..=4).contains(&hub.tries.load(Ordering::SeqCst)));
+}
+
+#[actix::test]
+async fn a_refused_token_is_shown_once_and_not_again_soon() {
+    for mood in [Mood::RefusesTokens, Mood::Forbids] {
+        let hub = TestHub::start(mood).await;
+        let bridge = Bridge::to(&hub);
+        bridge.until(|snapshot| matches!(snapshot.link, Link::Refused(_))).await;
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(hub.tries.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[actix::test]
+async fn who_holds_a_token_is_asked_over_a_socket_that_is_closed_again() {
+    let hub = TestHub::start(Mood::Good).await;
+    let bridge = Bridge::to(&hub);
+    bridge.running().await;
+    let user = HubUser { id: "u1".into(), name: "Owner".into(), is_admin: true };
+    assert_eq!(bridge.identify("another good token").await, Ok(user));
+    assert_eq!(bridge.identify("a bad token").await, Err(HubError::Refused));
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(hub.open.load(Ordering::SeqCst), 1);
+    // Somebody else's bad token says nothing of ours.
+    assert_eq!(bridge.snapshot().await.link, Link::Running);
+}
+
+#[actix::test]
+async fn a_hub_that_says_nothing_costs_a_question_three_seconds() {
+    let hub = TestHub::start(Mood::SaysNothing).await;
+    let bridge = Bridge::to(&hub);
+    let asked = Instant::now();
+    assert!(matches!(bridge.identify("a good token").await, Err(HubError::Down(_))));
+    assert!(asked.elapsed() >= IDENTIFY_WITHIN);
+    // The actor has answered others meanwhile, and still does.
+    assert!(matches!(bridge.snapshot().await.link, Link::Down(_)));
+}
+
+#[actix::test]
+async fn dropping_the_bridge_ends_its_socket() {
+    let hub = TestHub::start(Mood::Good).await;
+    let bridge = Bridge::to(&hub);
+    bridge.running().await;
+    assert_eq!(hub.open.load(Ordering::SeqCst), 1);
+    drop(bridge);
+    for _ in 0..500 {
+        if hub.open.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the socket is still open");
+}
+
+#[actix::test]
+async fn whoever_comes_later_is_woken_instead() {
+    let hub = TestHub::start(Mood::Good).await;
+    let bridge = Bridge::to(&hub);
+    bridge.running().await;
+    sleep(WAKE_EVERY * 3).await;
+    let later = Arc::new(AtomicUsize::new(0));
+    bridge.addr.send(Wake(Woken(later.clone()).start().recipient())).await.unwrap();
+    let before = bridge.wakes.load(Ordering::SeqCst);
+    hub.say.send(r#"{"type":"event","id":4,"event":{"r":["event.door"]}}"#.into()).unwrap();
+    bridge.until(|snapshot| snapshot.cameras[0].bell.is_none()).await;
+    sleep(WAKE_EVERY * 2).await;
+    assert_eq!((later.load(Ordering::SeqCst), bridge.wakes.load(Ordering::SeqCst)), (2, before));
+}
+
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+struct KillLink;
+
+impl Handler<KillLink> for HubBridge {
+    type Result = ();
+
+    fn handle(&mut self, _: KillLink, _: &mut Self::Context) {
+        self.tasks.clear();
+    }
+}
+
+#[actix::test]
+async fn a_bridge_whose_link_has_died_dies_too_so_that_its_owner_notices() {
+    let hub = TestHub::start(Mood::Good).await;
+    let bridge = Bridge::to(&hub);
+    bridge.running().await;
+    bridge.addr.send(KillLink).await.unwrap();
+    for _ in 0..500 {
+        if !bridge.addr.connected() {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it lives on without a link");
+}
