@@ -3,9 +3,11 @@
 //! Every directive gets HTTP 200 with an event. Only what is no directive, or comes from somebody
 //! who may not speak here, gets a 4xx.
 
+use std::io;
 use std::num::NonZeroU32;
 use std::time::Instant;
 
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{self, ServiceConfig};
@@ -13,7 +15,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::{BODY_TIMEOUT, House, failure, refusal};
+use super::{House, refusal};
 use crate::alexa::message::Directive;
 use crate::error::ErrorKind;
 use crate::router::refuse;
@@ -23,8 +25,6 @@ mod tests;
 
 /// Where directives come in; the hub's own Alexa endpoint has the same path.
 pub const PATH: &str = "/api/alexa/smart_home";
-/// Largest directive, bytes.
-pub const MAX_BODY: usize = 64 * 1024;
 /// Directives a second.
 const RATE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// Directives at once after a pause.
@@ -103,7 +103,7 @@ pub enum Unheard {
     /// Compressed, or in a character set that JSON does not have.
     #[error("{0}")]
     Form(&'static str),
-    /// Larger than [`MAX_BODY`].
+    /// Larger than [`super::MAX_BODY`].
     #[error("the body is larger than 64 KiB")]
     Large,
     /// The body did not come in time.
@@ -123,33 +123,21 @@ impl ResponseError for Unheard {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = match self {
-            Self::NoDirective(_) => failure(ErrorKind::Malformed, &self.to_string()),
-            Self::Stranger => failure(ErrorKind::Unauthorized, &self.to_string()),
-            _ => refusal(self.status_code(), &self.to_string()),
-        };
-        // The rest of a body that nobody reads would be taken for the next request.
-        if matches!(self, Self::Form(_) | Self::Large | Self::Slow) {
-            response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-        }
-        response
+        refusal(self.status_code(), &self.to_string())
     }
 }
 
 async fn body(request: &HttpRequest, mut payload: web::Payload) -> Result<web::BytesMut, Unheard> {
     check_form(request)?;
-    let read = async {
-        let mut body = web::BytesMut::new();
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|e| Unheard::NoDirective(format!("the body ended early: {e}")))?;
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(Unheard::Large);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body)
-    };
-    tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(|_| Unheard::Slow)?
+    let mut body = web::BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        body.extend_from_slice(&chunk.map_err(|error| match error {
+            PayloadError::Overflow => Unheard::Large,
+            PayloadError::Io(error) if error.kind() == io::ErrorKind::TimedOut => Unheard::Slow,
+            error => Unheard::NoDirective(format!("the body ended early: {error}")),
+        })?);
+    }
+    Ok(body)
 }
 
 /// Takes JSON by whatever name it comes, but nothing that is surely something else.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::http::StatusCode;
-use actix_web::middleware::DefaultHeaders;
+use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
@@ -31,6 +31,7 @@ pub mod door;
 mod echo;
 mod fingerprint;
 mod guard;
+mod limits;
 mod login;
 pub mod tls;
 pub mod ui;
@@ -38,7 +39,9 @@ mod verdicts;
 
 /// Longest wait for a request's head.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for a request's body. actix-web has no such limit of its own.
+/// Largest body of a request, bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+/// Longest wait for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections per listener.
 pub const MAX_CONNECTIONS: usize = 512;
@@ -148,7 +151,9 @@ pub fn serve(
     tls: Option<rustls::ServerConfig>,
 ) -> std::io::Result<Server> {
     let shared = web::Data::new(house.clone());
-    let app = move || App::new().app_data(shared.clone()).wrap(headers()).configure(routes);
+    let app = move || {
+        App::new().app_data(shared.clone()).wrap(headers()).wrap(from_fn(limits::limited)).configure(routes)
+    };
     // The limit of connections is one per worker; the handlers only pass messages on, one suffices.
     let server = HttpServer::new(app)
         .workers(1)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::super::serve;
+use super::super::{MAX_BODY, serve};
 use super::*;
 use crate::router::tests::{Heard, SESSION, Scripted, discover, offer};
 use crate::router::{RouteError, Router};
@@ -236,19 +236,22 @@ async fn heads_and_bodies_that_stall_are_cut_off_while_others_are_served() {
         socket.write_all(text.as_bytes()).await.unwrap();
         let mut reply = Vec::new();
         let end = tokio::time::timeout(Duration::from_secs(40), socket.read_to_end(&mut reply)).await;
-        assert!(end.is_ok(), "still open");
+        assert!(end.is_ok(), "still open: {text} {}", String::from_utf8_lossy(&reply));
         (String::from_utf8_lossy(&reply).into_owned(), start.elapsed())
     };
-    let (slow_head, slow_body, slow_chunks, ()) = tokio::join!(
+    let unread = "POST /nowhere HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
+    let (slow_head, slow_body, slow_chunks, unread, ()) = tokio::join!(
         stalled(head.clone(), door.at),
         stalled(format!("{head}Content-Length: 100\r\n\r\n{{"), door.at),
         stalled(format!("{head}Transfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n"), door.at),
+        stalled(unread.into(), door.at),
         async {
             door.ask(&with_token(offer("garden"), "door-token")).await;
             assert!(start.elapsed() < Duration::from_secs(4), "served beside them");
         }
     );
     assert!(slow_head.0.is_empty() || slow_head.0.starts_with("HTTP/1.1 408"), "{}", slow_head.0);
+    assert!(unread.0.starts_with("HTTP/1.1 404"), "{}", unread.0);
     for (reply, took) in [slow_body, slow_chunks] {
         assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
         assert!(took >= Duration::from_secs(9), "{took:?}");
