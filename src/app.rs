@@ -109,8 +109,8 @@ impl App {
         };
         let door_tls = crate::http::tls::server_config(&config.door).map_err(AppError::Tls)?;
 
-        let (state, mut problems) = State::open(data);
-        problems.extend(notes);
+        let (state, problems) = State::open(data);
+        state.note(problems.into_iter().chain(notes));
         let door_token = config.door.token.clone().unwrap_or_else(|| state.door_token());
 
         let media = MediaRuntime::start().map_err(AppError::Thread)?;
@@ -145,8 +145,7 @@ impl App {
         let counters = Arc::new(move || serde_json::to_value(counters.port_counters()).unwrap_or_default());
         let door = door_socket.as_ref().map(|(_, address)| *address);
         let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
-            .with_addresses(ui, door)
-            .with_problems(problems);
+            .with_addresses(ui, door);
 
         let mut servers = Vec::new();
         let failed = |setting, address: &SocketAddr| {

@@ -156,7 +156,6 @@ pub(super) async fn status(house: web::Data<House>) -> HttpResponse {
 
 async fn house_status(house: &House) -> Value {
     let state = &house.state;
-    let problems: Vec<String> = house.problems.iter().cloned().chain(state.unsaved()).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": house.demo,
@@ -169,7 +168,7 @@ async fn house_status(house: &House) -> Value {
             "seconds_left": state.linking_left().map(|left| left.as_secs()),
         },
         "port": (house.port_counters)(),
-        "problems": problems.iter().map(|text| redact(text)).collect::<Vec<_>>(),
+        "problems": state.problems().iter().map(|text| redact(text)).collect::<Vec<_>>(),
     })
 }
 

@@ -85,8 +85,6 @@ pub struct House {
     pub ui_address: Option<SocketAddr>,
     /// Where the door's listener is bound; `None` while the door is closed.
     pub door_address: Option<SocketAddr>,
-    /// What people should know is wrong with settings and data folder.
-    pub problems: Arc<[String]>,
 }
 
 impl House {
@@ -120,7 +118,6 @@ impl House {
             pace,
             ui_address: None,
             door_address: None,
-            problems: Arc::default(),
         }
     }
 
@@ -128,13 +125,6 @@ impl House {
     #[must_use]
     pub fn with_addresses(mut self, ui: SocketAddr, door: Option<SocketAddr>) -> Self {
         (self.ui_address, self.door_address) = (Some(ui), door);
-        self
-    }
-
-    /// Says what the page is to show as wrong.
-    #[must_use]
-    pub fn with_problems(mut self, problems: Vec<String>) -> Self {
-        self.problems = problems.into();
         self
     }
 }

@@ -65,6 +65,7 @@ struct Shared {
     calls: Mutex<VecDeque<CallRecord>>,
     calls_dropped: AtomicU64,
     linking_until: Mutex<Option<Instant>>,
+    noted: Mutex<Vec<String>>,
     unsaved: Mutex<Option<String>>,
 }
 
@@ -112,6 +113,7 @@ impl State {
             calls: Mutex::new(calls),
             calls_dropped: AtomicU64::new(0),
             linking_until: Mutex::new(None),
+            noted: Mutex::default(),
             unsaved: Mutex::new(None),
         });
         let (work, queue) = sync_channel(QUEUE);
@@ -221,10 +223,15 @@ impl State {
         self.shared.calls_dropped.load(Ordering::Relaxed)
     }
 
-    /// Why the disk does not take what is to be kept, for people; `None` while it does.
+    /// What people should know is wrong: what was noted, and why the disk takes nothing.
     #[must_use]
-    pub fn unsaved(&self) -> Option<String> {
-        lock(&self.shared.unsaved).clone()
+    pub fn problems(&self) -> Vec<String> {
+        lock(&self.shared.noted).iter().chain(lock(&self.shared.unsaved).iter()).cloned().collect()
+    }
+
+    /// Adds to what people should know until the next start.
+    pub fn note(&self, problems: impl IntoIterator<Item = String>) {
+        lock(&self.shared.noted).extend(problems);
     }
 
     /// Waits until all is on the disk, at most 2 s. Blocks: not for an actor's thread while it works.

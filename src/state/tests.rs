@@ -140,7 +140,9 @@ fn without_a_folder_to_write_to_everything_works_in_memory_and_is_said() {
     state.record_call(call("c1"));
     assert!(!state.flush());
     assert_eq!((state.links().len(), state.calls(1).len()), (1, 1));
-    assert!(state.unsaved().unwrap().starts_with("not saved in"));
+    state.note(["noted".to_owned()]);
+    let all = state.problems();
+    assert!(all.len() == 2 && all[0] == "noted" && all[1].starts_with("not saved in"), "{all:?}");
 }
 
 #[test]
