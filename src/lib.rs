@@ -17,6 +17,7 @@
 //! | [`peer`] | WebRTC: offer, answer, connection, the one UDP port |
 //! | [`media`] | the worker process, its protocol, its supervision |
 //! | [`state`], [`config`], [`telemetry`], [`error`], [`seat`], [`runtime`] | what all may use |
+//! | [`manifest`] | what the hub must know before it runs us |
 //! | [`sim`] | the demo: a hub simulator and a page that plays the Echo |
 
 pub mod alexa;
@@ -26,6 +27,7 @@ pub mod config;
 pub mod error;
 pub mod http;
 pub mod hub;
+pub mod manifest;
 pub mod media;
 pub mod peer;
 pub mod router;
