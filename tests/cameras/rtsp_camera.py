@@ -380,6 +380,7 @@ class Listener(socketserver.ThreadingTCPServer):
 
 def main():
     wanted = options()
+    report.follow_parent()
     who = ""
     if wanted.user:
         quoted = [urllib.parse.quote(part, safe="") for part in (wanted.user, wanted.password)]

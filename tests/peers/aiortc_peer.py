@@ -442,6 +442,7 @@ def allocate_mid(taken):
 
 async def main():
     options = arguments.parse(__doc__)
+    report.follow_parent()
     # aiortc leaves loopback out of its candidates, and would offer all other addresses.
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [options.address]
     aiortc.rtcpeerconnection.allocate_mid = allocate_mid

@@ -547,6 +547,7 @@ class Call:
 
 def main():
     options = arguments.parse(__doc__)
+    report.follow_parent()
     Gst.init(None)
     loop = GLib.MainLoop()
     threading.Thread(target=loop.run, daemon=True).start()
