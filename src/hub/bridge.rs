@@ -445,6 +445,7 @@ async fn converse(
     let writer = tokio::spawn(write(sink, queue));
     let _writer = AbortOnDrop(writer.abort_handle());
     model.on_open(Instant::now());
+    let mut is_complete = false;
     loop {
         for outgoing in model.outgoing() {
             let text = match outgoing {
@@ -457,8 +458,10 @@ async fn converse(
             }
         }
         desk.settle(&mut model);
-        if model.snapshot().link == Link::Running {
+        if !is_complete && model.snapshot().link == Link::Running {
+            is_complete = true;
             retry.reached();
+            tracing::info!(cameras = model.snapshot().cameras.len(), "the hub is connected");
         }
         // Far enough away to be never, where the model waits for nothing.
         let wake_at = model.next_timeout().unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));

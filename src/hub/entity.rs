@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::registries::{Device, Registries};
-use super::states::{EntityState, States};
+use super::states::{Change, EntityState, States};
 use super::{HubCamera, HubCameraEntity, HubSensor};
 
 /// A tie made by hand.
@@ -165,6 +165,18 @@ pub fn may_ring(entity_id: &str, state: &EntityState, registries: &Registries, t
     !entity_id.starts_with("camera.")
         && (bell_rank(entity_id, state, registries).is_some()
             || ties.iter().any(|tie| tie.bell.as_deref() == Some(entity_id)))
+}
+
+/// Whether a change of this entity can show in a camera at all. Most entities of a home are none of
+/// ours, and they are the ones that change most.
+#[must_use]
+pub fn matters(change: &Change, registries: &Registries, ties: &[HandTie]) -> bool {
+    let id = change.entity_id.as_str();
+    let is_ours = |state| bell_rank(id, state, registries).or(motion_rank(id, state, registries)).is_some();
+    id.starts_with("camera.")
+        || is_ours(&change.before)
+        || is_ours(&change.after)
+        || ties.iter().any(|tie| [&tie.bell, &tie.motion].into_iter().any(|tied| tied.as_deref() == Some(id)))
 }
 
 /// How sure it is that an entity is a bell.

@@ -437,7 +437,9 @@ impl Model {
         if !self.states_seen {
             self.states_seen = true;
             self.publish_at = Some(now);
-        } else if applied.different {
+        } else if applied.others
+            || applied.changes.iter().any(|change| entity::matters(change, &self.registries, &self.ties))
+        {
             let earliest = self.published_at.map_or(now, |at| at + PUBLISH_EVERY);
             self.publish_at.get_or_insert(earliest);
         }

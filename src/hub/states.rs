@@ -73,8 +73,9 @@ impl EntityState {
     }
 }
 
-/// A state that became another one by a diff. Additions are never reported as changes: after a
-/// restart the hub adds every entity anew, bells with the stamp of their last ring.
+/// An entity that was changed by a diff, in its state or in what else is kept. Additions are never
+/// reported as changes: after a restart the hub adds every entity anew, bells with the stamp of
+/// their last ring.
 #[derive(Debug, PartialEq)]
 pub struct Change {
     /// Which entity.
@@ -88,10 +89,10 @@ pub struct Change {
 /// What one event of the subscription did.
 #[derive(Debug, Default, PartialEq)]
 pub struct Applied {
-    /// States that changed, in the order of the event.
+    /// Entities that changed, in the order of the event.
     pub changes: Vec<Change>,
-    /// Something that is kept is different now.
-    pub different: bool,
+    /// Entities have come or gone.
+    pub others: bool,
     /// Entries that made no sense; they were left out.
     pub faults: usize,
 }
@@ -133,7 +134,7 @@ impl States {
         match event.get("r").map(Value::as_array) {
             Some(Some(gone)) => {
                 for id in gone.iter().filter_map(Value::as_str) {
-                    applied.different |= self.0.remove(id).is_some();
+                    applied.others |= self.0.remove(id).is_some();
                 }
             }
             Some(None) => applied.faults += 1,
@@ -157,7 +158,7 @@ impl States {
             state.set(attributes);
         }
         let before = self.0.insert(id.to_owned(), state);
-        applied.different |= before.as_ref() != self.0.get(id);
+        applied.others |= before.as_ref() != self.0.get(id);
     }
 
     fn change(&mut self, id: &str, diff: &Value, applied: &mut Applied) {
@@ -182,10 +183,7 @@ impl States {
         }
         // A camera's tokens change every few minutes; nothing that is kept differs then.
         if *state != before {
-            applied.different = true;
-            if state.state != before.state {
-                applied.changes.push(Change { entity_id: id.to_owned(), before, after: state.clone() });
-            }
+            applied.changes.push(Change { entity_id: id.to_owned(), before, after: state.clone() });
         }
     }
 }
@@ -259,7 +257,7 @@ mod tests {
         let mut states = with_bell();
         let applied =
             states.apply(&json!({"a": {"event.door": {"s": "2026-11-22T14:50:44.577+00:00", "lc": 99.0}}}));
-        assert!(applied.different);
+        assert!(applied.others);
         assert!(applied.changes.is_empty());
     }
 
@@ -269,7 +267,7 @@ mod tests {
         let applied = states.apply(&json!({
             "a": {"camera.a": 7, "camera.b": {"s": 3}, "light.x": {"s": "on"}, "camera": {"s": "on"}},
             "c": {"event.door": "no", "event.nobody": {"+": {"s": "x"}}}, "r": "event.door"}));
-        assert_eq!((applied.faults, applied.different), (5, false));
+        assert_eq!((applied.faults, applied.others), (5, false));
         assert_eq!(states.iter().count(), 1);
     }
 

@@ -160,3 +160,26 @@ fn motion_is_surer_than_occupancy_and_a_bell_is_no_motion() {
         assert_eq!((motion.entity_id.as_str(), motion.on), (expected, true));
     }
 }
+
+#[test]
+fn what_never_shows_in_a_camera_does_not_matter() {
+    let (mut states, registries) = home(
+        &[
+            ["camera.a", "idle", ""],
+            ["binary_sensor.door", "off", "door"],
+            ["binary_sensor.m", "off", "motion"],
+        ],
+        json!([]),
+        json!([]),
+    );
+    let mut matter = |id: &str, plus: Value| {
+        let applied = states.apply(&json!({"c": {id: {"+": plus}}}));
+        matters(&applied.changes[0], &registries, &[])
+    };
+    assert!(matter("camera.a", json!({"s": "unavailable"})));
+    assert!(matter("binary_sensor.m", json!({"s": "on"})));
+    assert!(!matter("binary_sensor.door", json!({"s": "on"})));
+    // It becomes something else, and back.
+    assert!(matter("binary_sensor.door", json!({"a": {"device_class": "motion"}})));
+    assert!(matter("binary_sensor.door", json!({"a": {"device_class": "door"}})));
+}
