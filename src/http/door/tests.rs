@@ -267,8 +267,8 @@ async fn what_follows_a_body_that_was_too_large_is_not_taken_for_a_request() {
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: door\r\nContent-Length: {}\r\n\r\n", body.len());
     socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
     let mut reply = Vec::new();
-    // The rest may be cut off hard; what counts is how many replies came.
-    let _end = tokio::time::timeout(Duration::from_secs(20), socket.read_to_end(&mut reply)).await;
+    // Whether the connection stays is no matter; what counts is how many replies came.
+    let _end = tokio::time::timeout(Duration::from_secs(3), socket.read_to_end(&mut reply)).await;
     let reply = String::from_utf8_lossy(&reply);
     assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
     assert_eq!(reply.matches("HTTP/1.1").count(), 1, "{reply}");
