@@ -138,9 +138,8 @@ fn texts<'a>(request: &'a HttpRequest, name: &'a HeaderName) -> impl Iterator<It
 fn is_ours(request: &HttpRequest, listen: &str) -> bool {
     let listen = listen_address(listen).map(|address| address.ip());
     let ours = |authority: &str| {
-        let Some(host) = authority.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)) else {
-            return false;
-        };
+        let host = authority.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+        let Some(host) = host.filter(|_| !authority.contains('@')) else { return false };
         let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
         match host.parse::<IpAddr>() {
             Ok(ip) => ip.to_canonical().is_loopback() || Some(ip) == listen,

@@ -33,6 +33,8 @@ mod fingerprint;
 mod guard;
 mod limits;
 mod login;
+#[cfg(test)]
+pub(crate) mod tests;
 pub mod tls;
 pub mod ui;
 mod verdicts;

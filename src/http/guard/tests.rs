@@ -1,1 +1,228 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+use std::net::SocketAddr;
 
+use actix_web::http::header::SET_COOKIE;
+use actix_web::test::TestRequest;
+use actix_web::{App, body, http, test};
+
+use super::super::tests::{Stage, stage};
+use super::*;
+
+const LOCAL: &str = "127.0.0.1:50000";
+const LAN: &str = "192.168.1.50:50000";
+const HUB: &str = "172.30.32.2:50000";
+
+/// Status and body of one request.
+async fn ask(stage: &Stage, from: &str, request: TestRequest) -> (u16, String) {
+    let response = respond(stage, from, request).await;
+    let status = response.status().as_u16();
+    let bytes = body::to_bytes(response.into_body()).await.unwrap_or_else(|_| panic!("body"));
+    (status, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn respond(
+    stage: &Stage,
+    from: &str,
+    request: TestRequest,
+) -> ServiceResponse<impl MessageBody + use<>> {
+    let app = App::new().app_data(stage.house.clone()).wrap(super::super::headers());
+    let app = test::init_service(app.configure(super::super::ui::configure)).await;
+    test::call_service(&app, request.peer_addr(from.parse::<SocketAddr>().unwrap()).to_request()).await
+}
+
+fn get(path: &str) -> TestRequest {
+    TestRequest::get().uri(path).insert_header((HOST, "127.0.0.1:8099"))
+}
+
+fn post(path: &str) -> TestRequest {
+    TestRequest::post().uri(path).insert_header((HOST, "127.0.0.1:8099"))
+}
+
+fn json_post(path: &str) -> TestRequest {
+    post(path).insert_header((CONTENT_TYPE, "application/json"))
+}
+
+#[actix_web::test]
+async fn without_a_token_only_this_machine_is_served() {
+    let stage = stage(|_| {});
+    for path in ["/", "/api/v1/status", "/metrics", "/js/app.js", "/api/v1/diagnostics"] {
+        assert_eq!(ask(&stage, LOCAL, get(path)).await.0, 200, "{path}");
+        assert_eq!(ask(&stage, "[::1]:1", get(path)).await.0, 200, "{path}");
+        assert_eq!(ask(&stage, LAN, get(path)).await.0, 403, "{path}");
+        // From the hub's address as well: nobody said that the hub's supervisor is there.
+        assert_eq!(ask(&stage, HUB, get(path)).await.0, 403, "{path}");
+        let proxied = get(path).insert_header(("X-Forwarded-For", "192.168.1.50"));
+        assert_eq!(ask(&stage, LOCAL, proxied).await.0, 403, "{path}");
+    }
+    let (status, page) = ask(&stage, LAN, get("/").insert_header((ACCEPT, "text/html"))).await;
+    assert!(status == 403 && page.contains("<html") && page.contains("ui.token"), "{page}");
+    assert_eq!(ask(&stage, LAN, get("/healthz")).await.0, 200);
+}
+
+#[actix_web::test]
+async fn a_foreign_name_is_not_ours() {
+    let stage = stage(|_| {});
+    for name in [
+        "evil.example",
+        "evil.example:8099",
+        "127.0.0.1.evil.example",
+        "10.1.2.3:8099",
+        "",
+        "@localhost:1",
+        "a b",
+    ] {
+        let request = TestRequest::get().uri("/api/v1/status").insert_header((HOST, name));
+        assert_eq!(ask(&stage, LOCAL, request).await.0, 421, "{name}");
+    }
+    assert_eq!(ask(&stage, LOCAL, TestRequest::get().uri("/api/v1/status")).await.0, 421);
+    let two = get("/api/v1/status").append_header((HOST, "evil.example"));
+    assert_eq!(ask(&stage, LOCAL, two).await.0, 421);
+    let absolute =
+        TestRequest::get().uri("http://evil.example/api/v1/status").insert_header((HOST, "localhost"));
+    assert_eq!(ask(&stage, LOCAL, absolute).await.0, 421);
+    for name in ["localhost", "LOCALHOST:1", "127.0.0.1:8099", "127.9.9.9", "[::1]:8099", "door.localhost"] {
+        let request = TestRequest::get().uri("/api/v1/status").insert_header((HOST, name));
+        assert_eq!(ask(&stage, LOCAL, request).await.0, 200, "{name}");
+    }
+}
+
+#[actix_web::test]
+async fn another_sites_page_changes_nothing() {
+    let stage = stage(|_| {});
+    let open = "/api/v1/links/open";
+    for (name, value) in [
+        ("Origin", "null"),
+        ("Origin", "http://evil.example"),
+        ("Origin", "http://127.0.0.1:8098"),
+        ("Origin", "http://localhost:8099"),
+        ("Origin", "127.0.0.1:8099"),
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Sec-Fetch-Site", "nonsense"),
+    ] {
+        assert_eq!(
+            ask(&stage, LOCAL, json_post(open).insert_header((name, value))).await.0,
+            403,
+            "{name}: {value}"
+        );
+        let delete = TestRequest::delete().uri("/api/v1/links/u1").insert_header((HOST, "127.0.0.1:8099"));
+        assert_eq!(ask(&stage, LOCAL, delete.insert_header((name, value))).await.0, 403, "{name}: {value}");
+    }
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
+        assert_eq!(ask(&stage, LOCAL, post(open).insert_header((CONTENT_TYPE, kind))).await.0, 415, "{kind}");
+    }
+    assert_eq!(ask(&stage, LOCAL, post(open)).await.0, 415);
+    assert!(stage.house.state.linking_left().is_none());
+    let own = json_post(open)
+        .insert_header(("Origin", "http://127.0.0.1:8099"))
+        .insert_header(("Sec-Fetch-Site", "same-origin"));
+    assert_eq!(ask(&stage, LOCAL, own).await.0, 200);
+    assert!(stage.house.state.linking_left().is_some());
+    assert_eq!(ask(&stage, LOCAL, json_post(open)).await.0, 200, "a program that is no browser");
+}
+
+#[actix_web::test]
+async fn under_the_supervisor_only_the_ingress_is_served() {
+    let stage = stage(|config| config.supervised = true);
+    for from in [LAN, LOCAL, "172.30.32.1:1", "[::ffff:192.168.1.50]:1"] {
+        for path in ["/", "/api/v1/status", "/js/app.js", "/metrics"] {
+            let forged = get(path)
+                .insert_header(("X-Ingress-Path", "/api/hassio_ingress/x"))
+                .insert_header(("X-Remote-User-Id", "admin"))
+                .insert_header(("X-Forwarded-For", "172.30.32.2"));
+            assert_eq!(ask(&stage, from, forged).await.0, 403, "{path} from {from}");
+        }
+    }
+    assert_eq!(ask(&stage, LAN, get("/healthz")).await.0, 403);
+    assert_eq!(ask(&stage, LOCAL, get("/healthz")).await.0, 200);
+    // The hub's own name is in the host.
+    let through = || {
+        TestRequest::default().insert_header((HOST, "hub.example")).insert_header(("X-Ingress-Path", "/x"))
+    };
+    assert_eq!(ask(&stage, HUB, through().uri("/")).await.0, 200);
+    assert_eq!(ask(&stage, "[::ffff:172.30.32.2]:1", through().uri("/api/v1/status")).await.0, 200);
+    let push = || {
+        through()
+            .method(http::Method::POST)
+            .uri("/api/v1/links/open")
+            .insert_header((CONTENT_TYPE, "application/json"))
+    };
+    assert_eq!(ask(&stage, HUB, push().insert_header(("Origin", "https://hub.example"))).await.0, 200);
+    let forwarded = push()
+        .insert_header(("X-Forwarded-Host", "out.example"))
+        .insert_header(("Origin", "https://out.example"));
+    assert_eq!(ask(&stage, HUB, forwarded).await.0, 200);
+    assert_eq!(ask(&stage, HUB, push().insert_header(("Origin", "https://evil.example"))).await.0, 403);
+}
+
+#[actix_web::test]
+async fn directives_come_in_through_the_ingress_only_and_need_a_token() {
+    let directive = || post(door::PATH).set_payload("{}");
+    assert_eq!(ask(&stage(|_| {}), LOCAL, directive()).await.0, 403);
+    let token = stage(|config| config.ui.token = Some("a-login-token".to_owned().into()));
+    let logged_in = directive().insert_header(("Authorization", "Bearer a-login-token"));
+    assert_eq!(ask(&token, LAN, logged_in).await.0, 403);
+    let supervised = stage(|config| config.supervised = true);
+    let forged = directive().insert_header(("X-Remote-User-Id", "admin"));
+    assert_eq!(ask(&supervised, LAN, forged).await.0, 403);
+    // The door's own handler: no directive is 400, and one without a good token 401.
+    assert_eq!(ask(&supervised, HUB, directive()).await.0, 400);
+    let discover = r#"{"directive": {"header": {"namespace": "Alexa.Discovery", "name": "Discover",
+        "messageId": "1", "payloadVersion": "3"}, "payload": {"scope": {"type": "BearerToken", "token": "x"}}}}"#;
+    assert_eq!(ask(&supervised, HUB, post(door::PATH).set_payload(discover)).await.0, 401);
+}
+
+#[actix_web::test]
+async fn with_a_token_people_log_in_from_anywhere() {
+    let stage = stage(|config| config.ui.token = Some("a-login-token".to_owned().into()));
+    let named = |path: &str| TestRequest::get().uri(path).insert_header((HOST, "door.home:8099"));
+    for path in ["/", "/index.html", "/api/v1/status", "/metrics", "/api/v1/nothing"] {
+        assert_eq!(ask(&stage, LAN, named(path)).await.0, 401, "{path}");
+        let bearer = |token: &str| named(path).insert_header(("Authorization", format!("Bearer {token}")));
+        assert_ne!(ask(&stage, LAN, bearer("a-login-token")).await.0, 401, "{path}");
+        assert_eq!(ask(&stage, LAN, bearer("a-login-toke")).await.0, 401, "{path}");
+    }
+    assert_eq!(ask(&stage, LAN, named("/app.css")).await.0, 200);
+    let (status, page) = ask(&stage, LAN, named("/").insert_header((ACCEPT, "text/html"))).await;
+    assert!(status == 401 && page.contains("action=\"api/v1/login\""), "{page}");
+
+    let login = |payload: &'static str, kind: &str| {
+        post("/api/v1/login").insert_header((CONTENT_TYPE, kind.to_owned())).set_payload(payload)
+    };
+    let json = "application/json";
+    assert_eq!(ask(&stage, LAN, login(r#"{"token": "wrong-token"}"#, json)).await.0, 401);
+    assert_eq!(ask(&stage, LAN, login(r#"{"token": 7}"#, json)).await.0, 400);
+    assert_eq!(ask(&stage, LAN, login("{", json)).await.0, 400);
+    let foreign =
+        login(r#"{"token": "a-login-token"}"#, json).insert_header(("Origin", "http://evil.example"));
+    assert_eq!(ask(&stage, LAN, foreign).await.0, 403);
+    for (payload, kind, status) in [
+        (r#"{"token": "a-login-token"}"#, json, 200),
+        ("token=a-login-token", "application/x-www-form-urlencoded", 303),
+    ] {
+        let response = respond(&stage, LAN, login(payload, kind)).await;
+        assert_eq!(response.status().as_u16(), status, "{kind}");
+        let cookie = response.headers().get(SET_COOKIE).unwrap().to_str().unwrap().to_owned();
+        assert!(
+            cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && !cookie.contains("a-login"),
+            "{cookie}"
+        );
+        let pair = cookie.split(';').next().unwrap().to_owned();
+        let with = |cookie: String| named("/api/v1/status").insert_header(("Cookie", cookie));
+        assert_eq!(ask(&stage, LAN, with(format!("other=1; {pair}"))).await.0, 200);
+        assert_eq!(ask(&stage, LAN, with(format!("{pair}x"))).await.0, 401);
+    }
+}
+
+#[actix_web::test]
+async fn every_reply_carries_the_policy() {
+    let stage = stage(|_| {});
+    for (from, path) in [(LOCAL, "/"), (LOCAL, "/nothing"), (LAN, "/"), (LOCAL, "/api/v1/status")] {
+        let response = respond(&stage, from, get(path)).await;
+        let header = |name: &str| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        let policy = header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("referrer-policy"), "no-referrer");
+    }
+}
