@@ -32,6 +32,7 @@ use crate::peer::{PeerError, PortConfig};
 use crate::runtime::MediaRuntime;
 use crate::seat::{Seat, ask};
 use crate::state::State;
+use crate::telemetry::redact::hide;
 
 /// How often the keeper looks whether its actors live.
 const WATCH: Duration = Duration::from_millis(200);
@@ -112,6 +113,7 @@ impl App {
         let (state, problems) = State::open(data);
         state.note(problems.into_iter().chain(notes));
         let door_token = config.door.token.clone().unwrap_or_else(|| state.door_token());
+        config.secrets().iter().chain([&door_token]).for_each(hide);
 
         let media = MediaRuntime::start().map_err(AppError::Thread)?;
         let peers = open_port(&media, &config).await?;
@@ -314,7 +316,8 @@ impl Keeper {
         }
     }
 
-    fn bury(&mut self, role: &str) {
+    fn bury(&mut self, role: &'static str) {
+        crate::telemetry::actor_rebuilt(role);
         error!(role, "an actor died and is built anew");
         self.deaths.retain(|at| at.elapsed() < BROKEN_WITHIN);
         self.deaths.push(Instant::now());

@@ -122,6 +122,8 @@ impl Router {
                 refuse(directive, ErrorKind::Timeout, "no answer in time")
             }
         };
+        let failure = event.pointer("/event/payload/type").and_then(Value::as_str);
+        crate::telemetry::directive(&envelope.name, failure.unwrap_or("ok"));
         tracing::debug!(
             name = %envelope.name,
             endpoint = ?envelope.endpoint_id,

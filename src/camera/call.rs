@@ -55,6 +55,27 @@ pub enum EndReason {
     Internal,
 }
 
+impl EndReason {
+    /// One word, for counting.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::HungUp => "hung_up",
+            Self::EndedHere => "ended_here",
+            Self::Replaced => "replaced",
+            Self::NeverConnected => "never_connected",
+            Self::Vanished => "vanished",
+            Self::Closed(_) => "closed",
+            Self::TooLong => "too_long",
+            Self::NoPicture(_) => "no_picture",
+            Self::NotAnswered(_) => "not_answered",
+            Self::CameraGone => "camera_gone",
+            Self::HouseStops => "house_stops",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 impl std::fmt::Display for EndReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

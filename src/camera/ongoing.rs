@@ -17,6 +17,7 @@ use super::{Caller, CameraError, CameraSummary, Offer};
 use crate::media::VideoFacts;
 use crate::peer::{Answered, Peer, PeerEvent, TalkPacket};
 use crate::state::{CallRecord, VideoRecord};
+use crate::telemetry;
 
 /// Where a call's answer arrives; closed if the call ends before.
 pub type Reply = watch::Receiver<Option<Result<String, CameraError>>>;
@@ -72,6 +73,7 @@ impl Ongoing {
             started: stamp(),
             ..CallRecord::default()
         };
+        telemetry::call_began();
         Self {
             serial,
             call,
@@ -124,6 +126,7 @@ impl Ongoing {
     pub fn answered(&mut self, answered: Answered, live: &Live, notices: mpsc::Sender<Notice>) {
         let Answered { sdp, peer, events, talk } = answered;
         self.record.stages.answer_sent.get_or_insert(self.since_offer());
+        telemetry::answered(self.arrived.elapsed());
         self.call.answered();
         if live.is_lit() {
             self.call.lit();
@@ -213,11 +216,14 @@ impl Drop for Ongoing {
         }
         let mut record = self.current_record();
         record.ended = Some(stamp());
-        record.end_reason = Some(match self.call.state() {
-            CallState::Ended(reason) => reason.to_string(),
+        let reason = match self.call.state() {
+            CallState::Ended(reason) => reason,
             // Dropped in mid-call: its session died.
-            _ => EndReason::Internal.to_string(),
-        });
+            _ => &EndReason::Internal,
+        };
+        record.end_reason = Some(reason.to_string());
+        telemetry::call_ended(reason.label());
+        telemetry::pictures_dropped(record.counters.pictures_dropped);
         self.resources.state.record_call(record);
         if let Some(peer) = self.peer.take() {
             self.resources.media.spawn(async move { peer.close().await });

@@ -27,6 +27,7 @@ use crate::peer::connection::Peers;
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
 use crate::seat::Seat;
 use crate::state::State;
+use crate::telemetry;
 
 /// How often the times of calls and feed are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -339,6 +340,7 @@ impl CameraSession {
             }
             FeedEvent::WorkerLost(reason) => {
                 warn!(camera = %self.camera.summary.endpoint_id, reason, "media worker lost; it is replaced");
+                telemetry::worker_lost();
                 // The camera itself is not known to be down: the next worker may show it at once.
                 for ongoing in self.calls.values_mut() {
                     ongoing.call.darkened(now, &reason);
@@ -526,7 +528,9 @@ impl StreamHandler<Notice> for CameraSession {
             Notice::Peer(serial, event) => self.peer_event(serial, event),
             Notice::FirstPicture(serial) => {
                 if let Some((_, ongoing)) = self.by_serial(serial) {
-                    ongoing.record.stages.first_video_sent.get_or_insert(ongoing.since_offer());
+                    let after = ongoing.since_offer();
+                    ongoing.record.stages.first_video_sent.get_or_insert(after);
+                    telemetry::first_picture(Duration::from_millis(after));
                 }
             }
             Notice::FirstTalk(serial) => {

@@ -219,7 +219,7 @@ async fn a_body_that_is_not_what_is_asked_for_is_refused_without_quoting_it() {
         assert!(status == 400 && !reply.to_string().contains("canary"), "{path} {body}: {reply}");
     }
     let large = format!(r#"{{"name": "{}"}}"#, "x".repeat(70_000));
-    assert_eq!(ask(&stage, post("/api/v1/echo", large)).await.0, 400);
+    assert_eq!(ask(&stage, post("/api/v1/echo", large)).await.0, 413);
     for source in ["file:///etc/passwd", "ftp://h/", "concat:a|b", "rtsp:///x", "canary"] {
         let (status, reply) =
             ask(&stage, post("/api/v1/probe", json!({ "source": source }).to_string())).await;

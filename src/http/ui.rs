@@ -5,21 +5,20 @@
 use std::time::Duration;
 
 use actix_web::HttpResponse;
+use actix_web::error::{InternalError, JsonPayloadError, PayloadError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
-use super::{House, api, assets, door, echo, guard, login, refusal};
+use super::{House, MAX_BODY, api, assets, door, echo, guard, login, refusal};
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
 use crate::telemetry;
 
 /// Longest wait for an actor that answers from memory.
 pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
-/// Largest body of a request to the API, bytes: an offer in JSON.
-pub(super) const MAX_BODY: usize = 64 * 1024;
 
 /// The routes of the pages' listener.
 pub fn configure(routes: &mut ServiceConfig) {
@@ -39,19 +38,12 @@ pub fn configure(routes: &mut ServiceConfig) {
         .default_service(web::to(async || {
             refusal(StatusCode::NOT_FOUND, "there is nothing of that name here")
         }));
-    let bad_body = |text: String| {
-        let reply = refusal(StatusCode::BAD_REQUEST, &text);
-        actix_web::error::InternalError::from_response(text, reply).into()
-    };
     routes
-        .app_data(
-            web::JsonConfig::default().limit(MAX_BODY).error_handler(move |e, _| bad_body(plain_json(&e))),
-        )
-        .app_data(
-            web::FormConfig::default()
-                .limit(MAX_BODY)
-                .error_handler(move |_, _| bad_body("the form is not complete".into())),
-        )
+        .app_data(web::JsonConfig::default().limit(MAX_BODY).error_handler(|e, _| bad_json(&e)))
+        .app_data(web::FormConfig::default().limit(MAX_BODY).error_handler(|_, _| {
+            let text = "the form is not complete";
+            InternalError::from_response(text, refusal(StatusCode::BAD_REQUEST, text)).into()
+        }))
         .app_data(web::Data::new(login::WrongTokens::default()))
         .app_data(web::Data::new(echo::Echo::default()))
         .app_data(web::Data::new(api::Prober::default()))
@@ -69,15 +61,25 @@ pub fn configure(routes: &mut ServiceConfig) {
 }
 
 /// The parser's words without the value: it may be a secret.
-fn plain_json(error: &actix_web::error::JsonPayloadError) -> String {
-    match error {
-        actix_web::error::JsonPayloadError::Deserialize(e) => {
-            format!("the body is not what is asked for (line {}, column {})", e.line(), e.column())
+fn bad_json(error: &JsonPayloadError) -> actix_web::Error {
+    let (status, text) = match error {
+        JsonPayloadError::Overflow { .. }
+        | JsonPayloadError::OverflowKnownLength { .. }
+        | JsonPayloadError::Payload(PayloadError::Overflow) => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 64 KiB".to_owned())
         }
-        actix_web::error::JsonPayloadError::Overflow { .. }
-        | actix_web::error::JsonPayloadError::OverflowKnownLength { .. } => "the body is too large".into(),
-        _ => "the body is no JSON".into(),
-    }
+        JsonPayloadError::Payload(PayloadError::Io(e)) if e.kind() == std::io::ErrorKind::TimedOut => {
+            (StatusCode::REQUEST_TIMEOUT, "the body did not come in time".to_owned())
+        }
+        JsonPayloadError::Deserialize(e) => {
+            let text =
+                format!("the body is not what is asked for (line {}, column {})", e.line(), e.column());
+            (StatusCode::BAD_REQUEST, text)
+        }
+        _ => (StatusCode::BAD_REQUEST, "the body is no JSON".to_owned()),
+    };
+    let reply = refusal(status, &text);
+    InternalError::from_response(text, reply).into()
 }
 
 /// `GET /readyz`: the hub is connected, or none is configured.
