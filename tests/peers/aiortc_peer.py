@@ -95,9 +95,8 @@ class Call:
         """The whole call; never raises for what the other side does."""
         options = self.options
         if options.answer_only or options.no_connect:
-            text = offers.write(
-                options.generation, offers.made_up(options.address), options.line_end
-            )
+            local = offers.made_up(options.address)
+            text = offers.write(options.generation, local, options.line_end, options.kbps)
             if await self.ask(text) is None:
                 return self.result
             if options.no_connect:
@@ -225,7 +224,8 @@ class Call:
             audio_ssrc=ssrcs.get("audio", 1),
             video_ssrc=ssrcs.get("video", 2),
         )
-        return offers.write(self.options.generation, local, self.options.line_end)
+        options = self.options
+        return offers.write(options.generation, local, options.line_end, options.kbps)
 
     async def ask(self, text):
         """Posts the offer; the answer's SDP or None."""

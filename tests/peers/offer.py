@@ -82,8 +82,8 @@ def candidates(generation, local, shuffle):
     return lines
 
 
-def write(generation, local, line_end="\r\n"):
-    """The offer's text."""
+def write(generation, local, line_end="\r\n", kbps=None):
+    """The offer's text; `kbps` replaces the generation's own `b=AS`."""
     if generation not in GENERATIONS:
         raise ValueError("no such generation: " + generation)
     proto = "RTP/SAVPF" if generation == "g1" else "UDP/TLS/RTP/SAVPF"
@@ -118,7 +118,7 @@ def write(generation, local, line_end="\r\n"):
         elif kind == "video":
             lines.append(f"m=video 1 {proto} 99")
             lines += candidates(generation, local, shuffle=True)
-            lines.append("b=AS:500" if generation in ("g1", "g2") else "b=AS:2500")
+            lines.append(f"b=AS:{kbps or (500 if generation in ('g1', 'g2') else 2500)}")
             lines += ["a=setup:actpass", f"a=extmap:3 {ABS_SEND_TIME}", "a=rtpmap:99 H264/90000"]
             lines += ["a=rtcp:9 IN IP4 0.0.0.0", "a=rtcp-mux", "a=sendrecv", "a=mid:video0"]
             lines += ["a=rtcp-fb:99 nack", "a=rtcp-fb:99 nack pli", "a=rtcp-fb:99 ccm fir"]

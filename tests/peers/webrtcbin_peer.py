@@ -99,7 +99,7 @@ class Call:
         options = self.options
         if options.answer_only or options.no_connect:
             local = offers.made_up(options.address)
-            text = offers.write(options.generation, local, options.line_end)
+            text = offers.write(options.generation, local, options.line_end, options.kbps)
             if self.ask(text) is None:
                 return self.result
             if options.no_connect:
@@ -375,7 +375,8 @@ class Call:
             audio_ssrc=self.voice_ssrc,
             video_ssrc=self.voice_ssrc + 1,  # announced, never sent: the answer is sendonly
         )
-        return offers.write(self.options.generation, local, self.options.line_end)
+        options = self.options
+        return offers.write(options.generation, local, options.line_end, options.kbps)
 
     def ask(self, text):
         """Posts the offer; the answer's SDP or None."""

@@ -1,0 +1,8 @@
+#!/bin/sh
+# All figures, one after another, on an idle machine.
+set -eu
+cd "$(dirname "$0")"
+for figure in offers first_frame viewers leak; do
+    echo "== $figure"
+    /usr/bin/python3 "$figure.py" "$@"
+done

@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""First decoded frame after the offer, with aiortc: warm and cold camera, key frames 2 s and 10 s apart.
+
+The camera is a real RTSP server whose encoder runs all the time, so that a call comes into the middle
+of a group of pictures. Cold: the program was just started and never opened the camera. aiortc hands a
+picture to its decoder when the next one begins: 40 ms of each figure are its own.
+"""
+
+import argparse
+import random
+import statistics
+import sys
+import time
+
+from house import Camera, House, machine, peer
+
+
+def row(name, runs):
+    frames = sorted(run["first_frame_ms"] for run in runs if run.get("first_frame_ms"))
+    freezes = sum(run.get("freezes", 0) for run in runs)
+    if not frames:
+        print(f"{name}: no picture in {len(runs)} calls")
+        return
+    print(
+        f"{name}: {len(frames)} of {len(runs)} calls; median {statistics.median(frames):.0f} ms,"
+        f" least {frames[0]:.0f}, most {frames[-1]:.0f}; {freezes} freezes in {len(runs)} x 3 s"
+    )
+
+
+def call(house):
+    events = peer(house, "front", "--seconds", 3)
+    return next((event for event in events if event["event"] == "summary"), {})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--doorstep", help="program to measure")
+    parser.add_argument("--runs", type=int, default=10)
+    options = parser.parse_args()
+    print(machine())
+    dice = random.Random(2)
+    for gop in (2, 10):
+        camera = Camera("--size", "1280x720", "--kbps", 2000, "--gop", gop, "--prerecord", max(gop, 4))
+        try:
+            house = House([("front", camera.url, True)], options.doorstep)
+            # One whole group, so that the feed's ring holds a key frame.
+            time.sleep(gop + 4)
+            runs = []
+            for _ in range(options.runs):
+                time.sleep(dice.uniform(0, gop))
+                runs.append(call(house))
+            house.stop()
+            row(f"warm, key frame every {gop} s", runs)
+            runs = []
+            for _ in range(options.runs):
+                time.sleep(dice.uniform(0, gop))
+                house = House([("front", camera.url, False)], options.doorstep)
+                runs.append(call(house))
+                house.stop()
+            row(f"cold, key frame every {gop} s", runs)
+        finally:
+            camera.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
