@@ -2,7 +2,7 @@
 //!
 //! 1. files: what survived the last run
 //! 2. the media runtime, one thread of its own, with the one UDP port
-//! 3. the actors: [`Keeper`], which owns [`Registry`] and [`HubBridge`]
+//! 3. the actors: `Keeper`, which owns [`Registry`] and [`HubBridge`]
 //! 4. the door and the pages
 //!
 //! It stops the other way round: no new requests, calls ended, actors gone, records on disk.
@@ -21,10 +21,11 @@ use tracing::{error, info, warn};
 use crate::camera::call::EndReason;
 use crate::camera::registry::{Registry, Sessions};
 use crate::camera::session::{CameraSession, Leave, Places, Resources};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::http::{DemoInfo, House};
 use crate::hub::Press;
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
+use crate::hub::entity::HandTie;
 use crate::media::MediaError;
 use crate::media::feed::WorkerProgram;
 use crate::peer::connection::Peers;
@@ -224,6 +225,13 @@ impl App {
             // A session that does not leave in time is torn down with the media runtime.
             let _late = ask(&session, Leave(EndReason::HouseStops), LEAVE).await;
         }
+        // Peers close on the media thread; what is not closed by then is dropped with it.
+        let closed = async {
+            while self.peers.port_counters().live_ufrags > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _late = tokio::time::timeout(LEAVE, closed).await;
         let state = self.house.state.clone();
         self.media.stop().await;
         if actix_web::web::block(move || state.flush()).await.is_err() {
@@ -244,6 +252,15 @@ fn listen(setting: &'static str, address: &str) -> Result<(TcpListener, SocketAd
 fn bridge_config(config: &Config) -> Option<BridgeConfig> {
     let hub = config.hub.clone();
     Some(BridgeConfig { url: hub.url?, token: hub.token?, ca_file: hub.ca_file })
+}
+
+/// Bells and motion that the settings tie to a camera of the hub.
+fn hand_ties(config: &Config) -> Vec<HandTie> {
+    let tied = |camera: &config::Camera| {
+        let entity = camera.entity.clone()?;
+        Some(HandTie { camera: entity, bell: camera.bell.clone(), motion: camera.motion.clone() })
+    };
+    config.cameras.iter().filter_map(tied).filter(|tie| tie.bell.is_some() || tie.motion.is_some()).collect()
 }
 
 async fn open_port(media: &MediaRuntime, config: &Config) -> Result<Peers, AppError> {
@@ -300,7 +317,7 @@ impl Keeper {
             (&self.bridge, bridge_config(&self.config), self.presses.clone())
         {
             let wake = ctx.address().recipient();
-            seat.fill(HubBridge::new(config, wake, presses).start());
+            seat.fill(HubBridge::new(config, wake, presses).with_ties(hand_ties(&self.config)).start());
         }
     }
 

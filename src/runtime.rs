@@ -6,9 +6,6 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-/// Time that peers and feeds get to close when the runtime stops.
-const CLOSE: Duration = Duration::from_millis(1_500);
-
 /// One single-threaded runtime of its own for peers, feeds and packets: nothing else can delay
 /// them, and a packet is never handed from thread to thread.
 pub struct MediaRuntime {
@@ -41,15 +38,8 @@ impl MediaRuntime {
         self.handle.clone()
     }
 
-    /// Lets what is closing close, then ends the thread.
+    /// Ends the thread; what still runs there is dropped.
     pub async fn stop(mut self) {
-        let quiet = async {
-            while self.handle.metrics().num_alive_tasks() > 1 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        // What has not closed by then is dropped.
-        let _late = tokio::time::timeout(CLOSE, quiet).await;
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _panicked = tokio::task::spawn_blocking(move || thread.join()).await;

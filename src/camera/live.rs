@@ -16,6 +16,8 @@ use crate::peer::TalkPacket;
 const KEY_FRAMES: Duration = Duration::from_millis(500);
 /// A speaker whose talker has been silent for this long is free for another.
 const FLOOR: Duration = Duration::from_secs(2);
+/// A peak of the speaker is shown for this long.
+const HELD: Duration = Duration::from_secs(1);
 
 /// An open feed. Dropping it ends the worker and the fan-out.
 pub struct Live {
@@ -25,12 +27,12 @@ pub struct Live {
     pub video: Option<VideoFacts>,
     /// The sound, once the source is open.
     pub sound: Option<SoundFacts>,
-    /// Last level at the speaker.
-    pub speaker_dbfs: Option<f32>,
     /// Shared with the tasks that bring talk; ends with the last of them.
     feed: Arc<Feed>,
     fanout: Fanout,
     floor: Floor,
+    /// Loudest level at the speaker of late, dBFS, and when it was.
+    loudest: Option<(f32, Instant)>,
     /// Since when there has been no call.
     idle_since: Option<Instant>,
     /// The camera itself shows a picture.
@@ -67,10 +69,10 @@ impl Live {
             serial,
             video: None,
             sound: None,
-            speaker_dbfs: None,
             feed: Arc::new(feed),
             fanout,
             floor: Floor::default(),
+            loudest: None,
             idle_since: Some(Instant::now()),
             lit: false,
             key_frame_asked: None,
@@ -88,6 +90,20 @@ impl Live {
     #[must_use]
     pub fn speaker(&self, call: u64) -> Speaker {
         Speaker { call, feed: self.feed.clone(), floor: self.floor.clone() }
+    }
+
+    /// The speaker played this loud, dBFS.
+    pub fn played(&mut self, dbfs: f32) {
+        if self.loudest.is_none_or(|(loudest, at)| dbfs >= loudest || at.elapsed() >= HELD) {
+            self.loudest = Some((dbfs, Instant::now()));
+        }
+    }
+
+    /// Loudest level at the speaker within the last second, dBFS: who looks once a second misses
+    /// no word.
+    #[must_use]
+    pub fn speaker_dbfs(&self) -> Option<f32> {
+        self.loudest.map(|(dbfs, _)| dbfs)
     }
 
     /// A call uses it.

@@ -347,7 +347,7 @@ impl CameraSession {
                     ongoing.troubled(&reason);
                 }
             }
-            FeedEvent::SpeakerLevel(dbfs) => live.speaker_dbfs = Some(dbfs),
+            FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
         }
     }
 
@@ -493,7 +493,7 @@ impl Handler<Status> for CameraSession {
             live: live.is_some(),
             video: live.and_then(|live| live.video.clone()),
             sound: live.and_then(|live| live.sound.clone()),
-            speaker_dbfs: live.and_then(|live| live.speaker_dbfs),
+            speaker_dbfs: live.and_then(Live::speaker_dbfs),
             trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
             calls: self.calls.values().map(Ongoing::current_record).collect(),
         })

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use crate::app::{App, AppError};
-use crate::config::{Camera, Config, Door, Hub, Kind, Ui, WebRtc};
+use crate::config::{Camera, Config, Door, Hub, Kind, Prefer, Talk, Toggle, Ui, WebRtc};
 use crate::http::DemoInfo;
 
 use super::hub::{SimHub, SimHubOptions};
@@ -159,9 +159,10 @@ fn camera(entity: &str, kind: Kind) -> Camera {
         bell: None,
         motion: None,
         source: Some(SecretString::from("test:")),
-        prefer: crate::config::Prefer::Auto,
-        talk: crate::config::Talk::Auto,
-        echo_cancel: crate::config::Toggle::Auto,
+        prefer: Prefer::Auto,
+        // The plain camera has no speaker.
+        talk: if kind == Kind::Doorbell { Talk::Auto } else { Talk::None },
+        echo_cancel: Toggle::Auto,
         warm: false,
         alexa: true,
     }

@@ -53,8 +53,13 @@ pub fn start_logging(level: &str, overrides: Option<&str>) {
     }
 }
 
+/// The WebRTC stack's crates warn of what is daily business (a far end without candidates) and print
+/// whole packets in their errors; what matters of it comes as a peer's end with its reason.
+const SILENCED: &str =
+    "webrtc=off,rtc=off,rtc_ice=off,rtc_dtls=off,rtc_srtp=off,rtc_interceptor=off,rtc_stun=off";
+
 fn filter(level: &str, overrides: Option<&str>) -> EnvFilter {
-    let own = format!("warn,doorstep={level}");
+    let own = format!("warn,{SILENCED},doorstep={level}");
     let wanted = overrides.filter(|text| !text.trim().is_empty());
     // The last resort is what a typing mistake falls back to.
     [wanted, Some(own.as_str())]

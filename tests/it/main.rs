@@ -1,5 +1,10 @@
 //! Integration tests: one binary, modules by subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod calls;
 mod demo;
+mod faults;
 mod feed;
+mod fixture;
+mod hub;
+mod sessions;

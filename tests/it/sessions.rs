@@ -8,7 +8,8 @@ use crate::fixture::house::{House, wait_for};
 use crate::fixture::offers::{self, offer};
 
 /// A doorbell that needs no hub.
-const DOORBELL: &str = "[[camera]]\nid = 'front_door'\nname = 'Front door'\nkind = 'doorbell'\nsource = 'test:'\n";
+const DOORBELL: &str =
+    "[[camera]]\nid = 'front_door'\nname = 'Front door'\nkind = 'doorbell'\nsource = 'test:'\n";
 
 fn answer(event: &serde_json::Value) -> &str {
     event["event"]["payload"]["answer"]["value"].as_str().unwrap_or_else(|| panic!("no answer: {event}"))
@@ -92,7 +93,7 @@ async fn a_call_that_hangs_up_before_its_answer_leaves_nothing_behind() {
     }
     wait_for("an empty port", async || {
         let counters = (house.shared.port_counters)();
-        (counters["ufrags"] == 0 && counters["addresses"] == 0).then_some(())
+        (counters["live_ufrags"] == 0 && counters["live_addresses"] == 0).then_some(())
     })
     .await;
     assert_eq!(house.camera("front_door").await["calls"], 0);
@@ -111,7 +112,9 @@ async fn connected_is_confirmed_for_a_known_call_and_refused_for_an_unknown_one(
 
 #[actix::test]
 async fn a_call_too_many_is_told_that_the_camera_is_busy_and_the_others_go_on() {
-    let house = House::start(&format!("limits.calls_per_camera = 2\nlimits.calls = 3\n{DOORBELL}\n[[camera]]\nid = 'garden'\nsource = 'test:'\n"));
+    let house = House::start(&format!(
+        "limits.calls_per_camera = 2\nlimits.calls = 3\n{DOORBELL}\n[[camera]]\nid = 'garden'\nsource = 'test:'\n"
+    ));
     let sdp = offer("g3-2023");
     for session in ["a", "b"] {
         answer(&house.offer("front_door", session, &sdp).await);
@@ -129,7 +132,10 @@ async fn an_offer_that_cannot_be_used_is_refused_with_its_first_reason() {
     let house = House::start(DOORBELL);
     let good = offer("g3-2023");
     let without = |prefix: &str| {
-        good.lines().filter(|line| !line.starts_with(prefix)).map(|line| format!("{line}\r\n")).collect::<String>()
+        good.lines()
+            .filter(|line| !line.starts_with(prefix))
+            .map(|line| format!("{line}\r\n"))
+            .collect::<String>()
     };
     let section = good[good.find("m=video").unwrap()..].to_owned();
     let cases = [
