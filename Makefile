@@ -38,7 +38,7 @@ lint: setup ## Format and clippy; warnings are errors
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
 
 doc: setup ## Build the code's documentation; warnings are errors
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --locked --no-deps --document-private-items
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --locked --no-deps
 
 deny: ## Check licences, advisories and sources of all crates (needs cargo-deny)
 	$(CARGO) deny check
