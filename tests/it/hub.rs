@@ -18,7 +18,11 @@ async fn house_at(hub: &SimHub) -> House {
         hub.url, hub.token
     );
     let house = House::start(&settings);
-    link_is(&house, "running").await;
+    wait_for("the hub's cameras", async || {
+        let cameras = house.api("cameras").await;
+        cameras["cameras"].as_array().unwrap().iter().any(|camera| camera["name"] == "Front door").then_some(())
+    })
+    .await;
     house
 }
 
