@@ -30,14 +30,15 @@ pub fn run(address: &str, stage: &Stage, liveness: &Arc<Liveness>, reason: &Reas
     let mut pause = Duration::ZERO;
     loop {
         let mut shown = false;
-        let trouble = match show(address, stage, liveness, &mut shown) {
+        let trouble = match show(address, stage, liveness, reason, &mut shown) {
             Ok(never) => match never {},
             Err(trouble) => trouble,
         };
-        trouble.reason.clone_into(&mut reason.lock().unwrap_or_else(PoisonError::into_inner));
-        stage.tell(FeedEvent::Failed { reason: trouble.reason, unauthorized: trouble.unauthorized });
+        stage.tell(FeedEvent::Failed { reason: trouble.reason.clone(), unauthorized: trouble.unauthorized });
+        let lasting = trouble.lasting;
+        *reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
         pause = if shown { Duration::ZERO } else { pause * 2 }.clamp(Duration::from_secs(1), LONGEST_PAUSE);
-        if trouble.lasting {
+        if lasting {
             // A camera may lock out who tries too often.
             pause = pause.max(Duration::from_secs(10));
         }
@@ -51,6 +52,7 @@ fn show(
     address: &str,
     stage: &Stage,
     liveness: &Arc<Liveness>,
+    reason: &Reason,
     shown: &mut bool,
 ) -> Result<std::convert::Infallible, Trouble> {
     let mut input = open(address, liveness)?;
@@ -78,13 +80,18 @@ fn show(
     loop {
         liveness.back_within(STALL_MS);
         match packet.read(&mut input) {
+            // An interrupted read first gives out what the parsers still hold.
+            Ok(()) if liveness.is_overdue() => return Err(Trouble::in_stream(ffmpeg::Error::Exit, liveness)),
             Ok(()) => {}
             // One bad packet; the next one may be good.
             Err(ffmpeg::Error::InvalidData) if !liveness.is_overdue() => continue,
             Err(error) => return Err(Trouble::in_stream(error, liveness)),
         }
         if packet.stream() == picture.facts.index {
-            *shown |= picture.take(&packet, stage)?;
+            if picture.take(&packet, stage)? && !*shown {
+                *shown = true;
+                *reason.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            }
         } else if Some(packet.stream()) == sound_index
             && let Some(path) = &mut sound
             && let Err(error) = path.take(&packet, stage)

@@ -7,12 +7,13 @@ use super::clock::now_ms;
 use super::liveness::Liveness;
 use super::slate::{FPS, Slate};
 use super::stage::Stage;
+use super::trouble::Trouble;
 use crate::media::wire::FromWorker;
 
 const TICK: Duration = Duration::from_millis(20);
 
-/// Why the camera shows nothing, for the slate's second line.
-pub type Reason = Arc<Mutex<String>>;
+/// Why the camera shows nothing, for the slate.
+pub type Reason = Arc<Mutex<Option<Trouble>>>;
 
 /// Starts the thread.
 pub fn start(
@@ -47,7 +48,7 @@ fn run(stage: &Stage, liveness: &Liveness, camera: &str, reason: &Reason) {
                 if slate.is_none() {
                     slate = Slate::new(camera).ok();
                 }
-                if let Some(Ok((data, key))) = slate.as_mut().map(|slate| slate.next(&reason)) {
+                if let Some(Ok((data, key))) = slate.as_mut().map(|slate| slate.next(reason.as_ref())) {
                     stage.slate(data, key);
                 }
             } else {

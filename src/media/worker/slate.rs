@@ -5,6 +5,7 @@ use ffmpeg_next as ffmpeg;
 
 use super::canvas::{AMBER, Canvas, DARK, text_width};
 use super::h264_encoder::{H264Encoder, H264Settings};
+use super::trouble::Trouble;
 
 /// Pictures a second.
 pub const FPS: u32 = 5;
@@ -16,7 +17,7 @@ pub struct Slate {
     canvas: Canvas,
     encoder: H264Encoder,
     shown: u32,
-    reason: String,
+    trouble: Option<Trouble>,
 }
 
 impl Slate {
@@ -34,19 +35,16 @@ impl Slate {
         canvas.fill(0, 0, WIDTH as usize, HEIGHT as usize, DARK);
         let fits = WIDTH as usize / text_width(1, 2) - 2;
         canvas.centred(230, &camera.chars().take(fits).collect::<String>(), 2);
-        canvas.centred(320, "does not answer, trying again", 2);
-        Ok(Self { canvas, encoder, shown: 0, reason: String::new() })
+        let mut slate = Self { canvas, encoder, shown: 0, trouble: None };
+        slate.write();
+        Ok(slate)
     }
 
-    /// The next picture, with true if it is a key picture. `reason` is written below, small.
-    pub fn next(&mut self, reason: &str) -> Result<(Bytes, bool), ffmpeg::Error> {
-        if reason != self.reason {
-            reason.clone_into(&mut self.reason);
-            self.canvas.fill(0, 420, WIDTH as usize, 80, DARK);
-            let fits = WIDTH as usize / text_width(1, 1) - 2;
-            for (line, y) in wrapped(reason, fits).iter().zip([420, 460]) {
-                self.canvas.centred(y, line, 1);
-            }
+    /// The next picture, with true if it is a key picture.
+    pub fn next(&mut self, trouble: Option<&Trouble>) -> Result<(Bytes, bool), ffmpeg::Error> {
+        if trouble != self.trouble.as_ref() {
+            self.trouble = trouble.cloned();
+            self.write();
         }
         // Something has to move, or nobody can tell a slate from a frozen picture.
         let step = WIDTH as usize / 3 / 10;
@@ -55,6 +53,20 @@ impl Slate {
         self.canvas.fill(WIDTH as usize / 3 + at, 560, step, 8, AMBER);
         self.shown = self.shown.wrapping_add(1);
         self.encoder.encode(&self.canvas, false)
+    }
+}
+
+impl Slate {
+    fn write(&mut self) {
+        let lasting = self.trouble.as_ref().is_some_and(|trouble| trouble.lasting);
+        let headline = if lasting { "shows no picture" } else { "does not answer, trying again" };
+        self.canvas.fill(0, 320, WIDTH as usize, 180, DARK);
+        self.canvas.centred(320, headline, 2);
+        let fits = WIDTH as usize / text_width(1, 1) - 2;
+        let reason = self.trouble.as_ref().map(|trouble| trouble.reason.as_str()).unwrap_or_default();
+        for (line, y) in wrapped(reason, fits).iter().zip([420, 460]) {
+            self.canvas.centred(y, line, 1);
+        }
     }
 }
 
@@ -88,7 +100,8 @@ mod tests {
         let mut slate = Slate::new("Haustür 玄関").unwrap();
         let keys: Vec<_> = (0..25)
             .map(|_| {
-                let (data, key) = slate.next("the camera refused the connection").unwrap();
+                let (data, key) =
+                    slate.next(Some(&Trouble::passing("the camera refused the connection"))).unwrap();
                 let found = annex_b::look(&data);
                 assert_eq!(found.idr, key);
                 assert!(!key || (found.sps.is_some() && found.pps.is_some()));
