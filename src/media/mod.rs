@@ -2,7 +2,8 @@
 //!
 //! One worker process (`doorstep-media`) per live camera holds FFmpeg and does all decoding and
 //! encoding; `feed::Feed` owns it from this side, replaces it when it dies or falls silent,
-//! and turns its output into one steady timeline. `ffmpeg_next` is used in `worker` only.
+//! and turns its output into one steady timeline. `ffmpeg_next` is used in `worker/` only, which is
+//! the crate of that program and no module of this one: `doorstep` must not link it.
 
 use std::sync::Arc;
 
@@ -15,9 +16,8 @@ use crate::error::ErrorKind;
 pub mod feed;
 mod scrub;
 mod source;
-mod timeline;
+pub mod timeline;
 pub mod wire;
-pub mod worker;
 
 pub use source::TestPattern;
 

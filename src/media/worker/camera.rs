@@ -8,14 +8,14 @@ use ffmpeg_next::codec::Id;
 use ffmpeg_next::media::Type;
 use url::Url;
 
-use super::liveness::Liveness;
-use super::picture_path::PicturePath;
-use super::pulse::Reason;
-use super::sound_path::SoundPath;
-use super::stage::Stage;
-use super::stream_facts::StreamFacts;
-use super::trouble::Trouble;
-use crate::media::{FeedEvent, SoundFacts};
+use crate::liveness::Liveness;
+use crate::picture_path::PicturePath;
+use crate::pulse::Reason;
+use crate::sound_path::SoundPath;
+use crate::stage::Stage;
+use crate::stream_facts::StreamFacts;
+use crate::trouble::Trouble;
+use doorstep::media::{FeedEvent, SoundFacts};
 
 const OPEN_MS: i64 = 10_000;
 const STALL_MS: i64 = 5_000;

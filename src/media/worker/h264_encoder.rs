@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 
-use super::canvas::Canvas;
+use crate::canvas::Canvas;
 
 /// Constrained Baseline without B frames, no picture held back, SPS and PPS in front of each IDR.
 pub struct H264Encoder {

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::clock::now_ms;
+use crate::clock::now_ms;
 
 /// That thread says beforehand until when it may be away; past that, and some grace, the worker no
 /// longer says that it is alive, and is replaced.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 
-use super::pcm;
+use crate::pcm;
 
 /// Samples of a 20 ms packet at 48 kHz.
 pub const PACKET: usize = 960;

@@ -2,13 +2,13 @@
 
 use ffmpeg_next as ffmpeg;
 
-use super::annex_b::ParameterSets;
-use super::sps::Sps;
-use super::stage::Stage;
-use super::stream_facts::StreamFacts;
-use super::trouble::Trouble;
-use crate::media::wire::MAX_PICTURE;
-use crate::media::{FeedEvent, SoundFacts, VideoFacts};
+use crate::annex_b::ParameterSets;
+use crate::sps::Sps;
+use crate::stage::Stage;
+use crate::stream_facts::StreamFacts;
+use crate::trouble::Trouble;
+use doorstep::media::wire::MAX_PICTURE;
+use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
 
 const WIDEST: u32 = 4096;
 const HIGHEST: u32 = 2304;

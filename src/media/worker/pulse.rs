@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::clock::now_ms;
-use super::liveness::Liveness;
-use super::slate::{FPS, Slate};
-use super::stage::Stage;
-use super::trouble::Trouble;
-use crate::media::wire::FromWorker;
+use crate::clock::now_ms;
+use crate::liveness::Liveness;
+use crate::slate::{FPS, Slate};
+use crate::stage::Stage;
+use crate::trouble::Trouble;
+use doorstep::media::wire::FromWorker;
 
 const TICK: Duration = Duration::from_millis(20);
 

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 
-use super::canvas::{AMBER, Canvas, DARK, text_width};
-use super::h264_encoder::{H264Encoder, H264Settings};
-use super::trouble::Trouble;
+use crate::canvas::{AMBER, Canvas, DARK, text_width};
+use crate::h264_encoder::{H264Encoder, H264Settings};
+use crate::trouble::Trouble;
 
 /// Pictures a second.
 pub const FPS: u32 = 5;
@@ -93,7 +93,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::media::worker::annex_b;
+    use crate::annex_b;
 
     #[test]
     fn it_begins_with_a_key_picture_and_has_one_every_two_seconds() {

@@ -1,6 +1,6 @@
 //! The worker's sound: one packet every 20 ms without end, whatever the camera does.
 
-use super::opus::PACKET;
+use crate::opus::PACKET;
 
 const STEP: i64 = PACKET as i64;
 const PER_MS: i64 = 48;

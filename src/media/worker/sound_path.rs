@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 
-use super::opus::{self, OpusEncoder, PACKET};
-use super::pcm;
-use super::stage::Stage;
-use super::stream_facts::StreamFacts;
-use crate::media::wire::MAX_OPUS;
+use crate::opus::{self, OpusEncoder, PACKET};
+use crate::pcm;
+use crate::stage::Stage;
+use crate::stream_facts::StreamFacts;
+use doorstep::media::wire::MAX_OPUS;
 
 /// Samples whose timestamps leave a hole larger than this begin anew.
 const HOLE: i64 = 2 * PACKET as i64;

@@ -208,9 +208,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::media::worker::annex_b;
-    use crate::media::worker::canvas::Canvas;
-    use crate::media::worker::h264_encoder::{H264Encoder, H264Settings};
+    use crate::annex_b;
+    use crate::canvas::Canvas;
+    use crate::h264_encoder::{H264Encoder, H264Settings};
 
     #[test]
     fn the_size_of_what_an_encoder_makes_is_read_back_even_where_it_is_cropped() {

@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::cage;
-use super::clock::now_ms;
-use super::opus::SILENCE;
-use super::sound_line::SoundLine;
-use crate::media::FeedEvent;
-use crate::media::timeline::{Timeline, Track};
-use crate::media::wire::FromWorker;
+use crate::cage;
+use crate::clock::now_ms;
+use crate::opus::SILENCE;
+use crate::sound_line::SoundLine;
+use doorstep::media::FeedEvent;
+use doorstep::media::timeline::{Timeline, Track};
+use doorstep::media::wire::FromWorker;
 
 /// So long without a picture and the slate comes.
 const PATIENCE_MS: i64 = 3_000;

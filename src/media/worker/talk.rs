@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::opus::{OpusDecoder, PACKET};
-use super::stage::Stage;
-use crate::media::FeedEvent;
+use crate::opus::{OpusDecoder, PACKET};
+use crate::stage::Stage;
+use doorstep::media::FeedEvent;
 
 /// dBFS of silence.
 pub const SILENT: i32 = -100;

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::canvas::{AMBER, Canvas, Colour, DARK, GREEN, GREY, WHITE};
-use super::clock::{now_ms, wall};
-use super::h264_encoder::{H264Encoder, H264Settings};
-use super::liveness::Liveness;
-use super::opus::{OpusEncoder, PACKET};
-use super::stage::Stage;
-use super::talk::SILENT;
-use crate::media::{FeedEvent, SoundFacts, TestPattern, VideoFacts};
+use crate::canvas::{AMBER, Canvas, Colour, DARK, GREEN, GREY, WHITE};
+use crate::clock::{now_ms, wall};
+use crate::h264_encoder::{H264Encoder, H264Settings};
+use crate::liveness::Liveness;
+use crate::opus::{OpusEncoder, PACKET};
+use crate::stage::Stage;
+use crate::talk::SILENT;
+use doorstep::media::{FeedEvent, SoundFacts, TestPattern, VideoFacts};
 
 const BARS: [Colour; 8] = [
     WHITE,

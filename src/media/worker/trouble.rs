@@ -2,7 +2,7 @@
 
 use ffmpeg_next as ffmpeg;
 
-use super::liveness::Liveness;
+use crate::liveness::Liveness;
 
 /// One reason; never holds the camera's address.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,9 @@
 //! Threads: `main` hears what `doorstep` wants; `source` opens and reads the camera, blocking, and
 //! owns every context of FFmpeg's that belongs to it; `pulse` keeps sound, slate and sign of life
 //! going; `talk` decodes what the Echo's user says. All output goes through the `Stage`.
+//!
+//! A crate of its own, not a module of the library: so `doorstep` cannot link FFmpeg even with
+//! linkers that keep libraries of code that was thrown away.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use std::sync::mpsc::SyncSender;
 
 use ffmpeg_next as ffmpeg;
 
-use super::wire::{self, FromWorker, ToWorker, WireSource};
+use doorstep::media::wire::{self, FromWorker, ToWorker, WireSource};
 use liveness::Liveness;
 use stage::Stage;
 use talk::TalkPacket;
@@ -38,8 +41,7 @@ mod test_source;
 mod trouble;
 
 /// The worker's whole life: ends with its stdin.
-#[must_use]
-pub fn run() -> ExitCode {
+fn main() -> ExitCode {
     cage::enter();
     clock::now_ms();
     if ffmpeg::init().is_err() {
