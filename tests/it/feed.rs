@@ -237,6 +237,16 @@ async fn dropping_the_feed_leaves_no_child_even_if_it_hangs() {
     assert!(gone(pid).await);
 }
 
+#[test]
+fn only_the_worker_is_linked_to_ffmpeg() {
+    let names_ffmpeg = |program: &str| {
+        let program = std::fs::read(program).unwrap();
+        program.windows(11).any(|bytes| bytes == b"libavcodec." || bytes == b"libavformat")
+    };
+    assert!(names_ffmpeg(env!("CARGO_BIN_EXE_doorstep-media")));
+    assert!(!names_ffmpeg(env!("CARGO_BIN_EXE_doorstep")));
+}
+
 #[tokio::test]
 async fn a_program_that_is_no_worker_is_reported_and_tried_again_slowly() {
     let source = Source::parse(&SecretString::from("test:".to_owned())).unwrap();

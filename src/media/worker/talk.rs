@@ -41,23 +41,23 @@ fn run(from: &Receiver<TalkPacket>, stage: &Stage, shown: &AtomicI32) {
     let mut tick = Instant::now() + EVERY;
     let mut last: Option<u16> = None;
     let mut packets = 0;
-    let mut quiet = true;
+    // Nobody has talked yet.
+    let mut missed = 2_u32;
     loop {
         let now = Instant::now();
         if now >= tick {
             tick = now + EVERY;
-            let heard = packets > 0;
-            let level = meter.take();
-            // The first silence is news, the next ones are not.
-            if heard || !quiet {
+            missed = if packets > 0 { 0 } else { missed.saturating_add(1) };
+            // Packets that come in bursts leave one tick empty; two are an end. It is told once.
+            if missed == 0 || missed == 2 {
+                let level = meter.take();
                 stage.tell(FeedEvent::SpeakerLevel(level));
                 shown.store(level.round() as i32, Ordering::Relaxed);
             }
-            if !heard {
+            if missed == 2 {
                 // A talker who comes back may have a new sequence.
                 last = None;
             }
-            quiet = !heard;
             packets = 0;
         }
         match from.recv_timeout(tick.saturating_duration_since(now)) {
