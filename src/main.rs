@@ -10,7 +10,6 @@ use doorstep::camera::probe::{self, Finding};
 use doorstep::config::load::{Loaded, load};
 use doorstep::config::place::Place;
 use doorstep::config::validate::source_address;
-use doorstep::media::feed::WorkerProgram;
 use doorstep::sim::demo;
 use doorstep::telemetry::{self, redact};
 use secrecy::{ExposeSecret, SecretString};
@@ -166,16 +165,13 @@ fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), Stri
         return Err(format!("{camera}: the address {why}"));
     }
     telemetry::start_logging("error", environment(telemetry::LOG_VARIABLE).as_deref());
-    let worker = WorkerProgram::find().map_err(|e| e.to_string())?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let began = std::time::Instant::now();
-    let tell = |line: &str| {
+    let tell = move |line: &str| {
         eprintln!("{:5.1} s  {}", began.elapsed().as_secs_f32(), redact::redact(line));
     };
-    let finding = runtime.block_on(probe::probe(&camera, &source, worker, tell));
-    // The worker is told to end; it needs a moment.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    let finding = runtime.block_on(probe::probe_apart(&camera, &source, tell))?;
     let text = if json {
         serde_json::to_string_pretty(&finding).map_err(|e| e.to_string())? + "\n"
     } else {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::media::feed::{Feed, WorkerProgram};
 use crate::media::{FeedEvent, FeedSpec, Sample, SoundFacts, Source, VideoFacts};
+use crate::runtime::MediaRuntime;
 
 /// A camera that shows nothing for this long is not fit.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -34,6 +35,25 @@ pub struct Finding {
     pub kbps: Option<u32>,
     /// Seconds between key pictures; `None` if fewer than two came while it was looked at.
     pub key_picture_seconds: Option<f32>,
+}
+
+/// Probes on a media thread of its own, so that what a strange camera does disturbs no call. When
+/// this returns, worker and thread are gone.
+///
+/// # Errors
+/// When there is no worker program or no thread; the text is for people.
+pub async fn probe_apart(
+    camera: &str,
+    source: &SecretString,
+    tell: impl FnMut(&str) + Send + 'static,
+) -> Result<Finding, String> {
+    let worker = WorkerProgram::find().map_err(|e| e.to_string())?;
+    let media = MediaRuntime::start().map_err(|e| e.to_string())?;
+    let (camera, source) = (camera.to_owned(), source.clone());
+    let looking = media.handle().spawn(async move { probe(&camera, &source, worker, tell).await });
+    let finding = looking.await;
+    media.stop().await;
+    finding.map_err(|_| "looking at the camera broke off".into())
 }
 
 /// Opens the source and looks at it; takes at most 13 s. `tell` is given what happens, line by line.

@@ -14,15 +14,13 @@ use tokio::sync::Semaphore;
 
 use super::ui::{PATIENCE, hub_link};
 use super::{House, failure, refusal};
-use crate::camera::probe::{self, Finding};
+use crate::camera::probe;
 use crate::camera::registry::ListCameras;
 use crate::camera::session::CameraSession;
 use crate::camera::{CameraStatus, CameraSummary, Disconnect, SessionId, Status};
 use crate::config;
 use crate::config::validate::source_address;
 use crate::error::ErrorKind;
-use crate::media::feed::WorkerProgram;
-use crate::runtime::MediaRuntime;
 use crate::seat::{AskError, ask};
 use crate::state::CallRecord;
 use crate::telemetry::redact::{hide, redact};
@@ -278,7 +276,7 @@ pub(super) async fn probe(
     if let Some(password) = config::password_in(&source) {
         hide(&password);
     }
-    match run_probe(&name, &source).await {
+    match probe::probe_apart(&name, &source, |_| {}).await {
         Ok(finding) => reply(&finding),
         Err(text) => failure(ErrorKind::Internal, &text),
     }
@@ -288,15 +286,4 @@ fn of_settings(config: &config::Config, name: &str) -> Option<(String, SecretStr
     let is = |own: &Option<String>| own.as_deref() == Some(name);
     let camera = config.cameras.iter().find(|camera| is(&camera.id) || is(&camera.entity))?;
     Some((camera.name.clone().unwrap_or_else(|| name.to_owned()), camera.source.clone()?))
-}
-
-/// On a media thread of its own, so that what a strange camera does disturbs no call.
-async fn run_probe(name: &str, source: &SecretString) -> Result<Finding, String> {
-    let worker = WorkerProgram::find().map_err(|e| e.to_string())?;
-    let media = MediaRuntime::start().map_err(|e| e.to_string())?;
-    let (name, source) = (name.to_owned(), source.clone());
-    let looking = media.handle().spawn(async move { probe::probe(&name, &source, worker, |_| {}).await });
-    let finding = looking.await;
-    media.stop().await;
-    finding.map_err(|_| "looking at the camera broke off".into())
 }
