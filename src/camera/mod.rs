@@ -171,6 +171,8 @@ pub struct Status;
 pub struct CameraStatus {
     /// The feed is open (a worker runs).
     pub live: bool,
+    /// The camera itself shows a picture.
+    pub picture: bool,
     /// What the picture is, when known.
     pub video: Option<crate::media::VideoFacts>,
     /// What the sound is, when known.

@@ -491,6 +491,7 @@ impl Handler<Status> for CameraSession {
         let live = self.live.as_ref();
         actix::MessageResult(CameraStatus {
             live: live.is_some(),
+            picture: self.trouble.is_none() && live.is_some_and(Live::is_lit),
             video: live.and_then(|live| live.video.clone()),
             sound: live.and_then(|live| live.sound.clone()),
             speaker_dbfs: live.and_then(Live::speaker_dbfs),

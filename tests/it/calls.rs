@@ -9,7 +9,7 @@ const DOORBELL: &str =
     "[[camera]]\nid = 'front_door'\nname = 'Front door'\nkind = 'doorbell'\nsource = 'test:'\n";
 /// Tone of the test picture, Hz.
 const TONE: f64 = 440.0;
-/// Half a minute of a group of pictures, PLI and all, on a busy machine.
+/// A feed without calls stays open this long.
 const LINGER: Duration = Duration::from_secs(31);
 
 fn with_source(url: &str) -> String {
@@ -134,9 +134,10 @@ async fn a_camera_without_sound_gets_steady_silence() {
 async fn a_camera_with_ten_seconds_between_key_pictures_shows_its_picture_at_once_when_warm() {
     let camera = Camera::start(CameraOptions::default().gop(10.0)).await;
     let house = House::start(&(with_source(camera.url()) + "warm = true\n"));
+    // Its first key picture may be one that went by before anybody listened.
     wait_for("a warm camera", async || {
         let live = house.camera("front_door").await["live"].clone();
-        live["video"]["copied"].as_bool()
+        (live["picture"] == true).then_some(())
     })
     .await;
     // Between two key pictures: only the ring can show something now.

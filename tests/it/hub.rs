@@ -20,7 +20,12 @@ async fn house_at(hub: &SimHub) -> House {
     let house = House::start(&settings);
     wait_for("the hub's cameras", async || {
         let cameras = house.api("cameras").await;
-        cameras["cameras"].as_array().unwrap().iter().any(|camera| camera["name"] == "Front door").then_some(())
+        cameras["cameras"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|camera| camera["name"] == "Front door")
+            .then_some(())
     })
     .await;
     house
