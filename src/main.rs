@@ -120,7 +120,8 @@ fn run(place: Place) -> Result<(), String> {
     if let Err(error) = loaded.keep(&place) {
         tracing::warn!(%error, "the last good copy of the settings cannot be kept");
     }
-    let notes = loaded.problems.iter().map(ToString::to_string).collect();
+    let instead = loaded.instead.map(str::to_owned);
+    let notes = instead.into_iter().chain(loaded.problems.iter().map(ToString::to_string)).collect();
     actix::System::new().block_on(async move {
         let failed = |error: std::io::Error| format!("signals cannot be heard: {error}");
         // Before anything is started, so that no signal is missed.

@@ -61,6 +61,8 @@ pub struct Loaded {
     pub origins: BTreeMap<String, Origin>,
     /// The settings file.
     pub path: PathBuf,
+    /// What is used in the place of a settings file with mistakes, for people.
+    pub instead: Option<&'static str>,
     /// The settings file as text when all of it is well, to be kept by [`Loaded::keep`].
     good: Option<SecretString>,
 }
@@ -99,10 +101,11 @@ pub fn load(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     problems.append(&mut draft.problems);
     let damaged = draft.damaged || unreadable;
     let good = text.filter(|_| !damaged).map(SecretString::from);
+    let mut instead = None;
     if damaged {
         let fallback =
             read(&place.good()).ok().map(|text| Draft::read(&text, &around)).filter(|d| !d.damaged);
-        let instead = match fallback {
+        instead = Some(match fallback {
             Some(copy) => {
                 draft = copy;
                 let more: Vec<Problem> = draft.problems.drain(..).filter(|p| !problems.contains(p)).collect();
@@ -110,11 +113,10 @@ pub fn load(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
                 "the last good copy of the settings is used until this is mended"
             }
             None => "the rest of the settings is used until this is mended",
-        };
-        problems.insert(0, Problem::new("", instead));
+        });
     }
     let (config, origins) = draft.finish();
-    Loaded { config, problems, origins, path: place.config.clone(), good }
+    Loaded { config, problems, origins, path: place.config.clone(), instead, good }
 }
 
 /// All mistakes in the text of a settings file; what depends on its surroundings is no mistake.
