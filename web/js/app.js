@@ -3,7 +3,9 @@ import { get } from "./api.js";
 import { Echo } from "./echo.js";
 import { load, t } from "./text.js";
 
+// Levels are held for a second: during a call none is to be missed.
 const REFRESH_MS = 1000;
+const REFRESH_IN_CALL_MS = 400;
 
 function Cameras({ cameras }) {
   if (!cameras.length) return html`<p class="soft">${t("no_cameras")}</p>`;
@@ -19,22 +21,28 @@ function Cameras({ cameras }) {
   )}</ul>`;
 }
 
+const COLUMNS = ["started", "camera", "shown", "answer_time", "first_picture", "packets", "end"];
+
 function Calls({ calls }) {
   if (!calls.length) return html`<p class="soft">${t("no_calls")}</p>`;
   const ms = (n) => (n == null ? "–" : t("ms", { n }));
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("calls")}><table>
-    <thead><tr>${["started", "camera", "shown", "answer_time", "first_picture", "packets", "end"].map((key) => html`<th scope="col">${t(key)}</th>`)}</tr></thead>
-    <tbody>${calls.map(
-      (call) => html`<tr key=${call.id}>
-        <td class="num">${new Date(call.started).toLocaleTimeString()}</td>
-        <td>${call.camera}</td>
-        <td>${call.video ? `${call.video.mode}, ${call.video.codec}` : "–"}</td>
-        <td class="num">${ms(call.stages.answer_sent)}</td>
-        <td class="num">${ms(call.stages.first_video_sent)}</td>
-        <td class="num">${call.counters.packets_sent}${call.counters.retransmitted ? `, ${t("again", { n: call.counters.retransmitted })}` : ""}</td>
-        <td>${call.end_reason ?? t("ongoing")}</td>
-      </tr>`,
-    )}</tbody></table></div>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("calls")}><table role="table">
+    <thead role="rowgroup"><tr role="row">${COLUMNS.map((key) => html`<th scope="col" role="columnheader">${t(key)}</th>`)}</tr></thead>
+    <tbody role="rowgroup">${calls.map((call) => {
+      const again = call.counters.retransmitted;
+      const cells = [
+        new Date(call.started).toLocaleTimeString(),
+        call.camera,
+        call.video ? `${call.video.mode}, ${call.video.codec}` : "–",
+        ms(call.stages.answer_sent),
+        ms(call.stages.first_video_sent),
+        `${call.counters.packets_sent}${again ? `, ${t("again", { n: again })}` : ""}`,
+        call.end_reason ?? t("ongoing"),
+      ];
+      return html`<tr role="row" key=${call.id}>${cells.map(
+        (cell, at) => html`<td role="cell" data-label=${t(COLUMNS[at])} data-column=${COLUMNS[at]}>${cell}</td>`,
+      )}</tr>`;
+    })}</tbody></table></div>`;
 }
 
 function App() {
@@ -43,14 +51,16 @@ function App() {
   useEffect(() => {
     let timer;
     const refresh = async () => {
+      let wait = REFRESH_MS;
       try {
         const [status, cameras, calls] = await Promise.all([get("status"), get("cameras"), get("calls?limit=10")]);
         setKnown({ status, cameras: cameras.cameras, calls: calls.calls });
         setAway(false);
+        if (calls.calls.some((call) => !call.ended)) wait = REFRESH_IN_CALL_MS;
       } catch {
         setAway(true);
       }
-      timer = setTimeout(refresh, REFRESH_MS);
+      timer = setTimeout(refresh, wait);
     };
     refresh();
     return () => clearTimeout(timer);
@@ -62,7 +72,8 @@ function App() {
     <main>
       ${away && html`<section class="wide"><p class="error" role="alert">${t("away")}</p></section>`}
       ${known?.status.problems.map((problem) => html`<section class="wide"><p class="notice">${problem}</p></section>`)}
-      ${known && html`<${Echo} cameras=${known.cameras} />
+      ${!known && !away && html`<p class="loading wide" role="status">${t("loading")}</p>`}
+      ${known && html`<${Echo} cameras=${known.cameras} calls=${known.calls} demo=${known.status.demo} />
         <section aria-labelledby="cameras-title"><h2 id="cameras-title">${t("cameras")}</h2><${Cameras} cameras=${known.cameras} /></section>
         <section class="wide" aria-labelledby="calls-title"><h2 id="calls-title">${t("calls")}</h2><${Calls} calls=${known.calls} /></section>`}
     </main>`;

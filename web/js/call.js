@@ -34,15 +34,19 @@ async function microphone(camera) {
 }
 
 export class Call {
-  // `tell(change)` is given what changed of: stage, view_only, stream, answer_ms, error, ended.
+  // `tell(change)` is given what changed of: stage, view_only, microphone, stream, answer_ms, error, lost, ended.
   constructor(camera, tell) {
     this.camera = camera;
     this.tell = tell;
     this.session = sessionId();
     this.over = false;
+    this.offered = false;
+    this.pictured = false;
+    this.heard = {};
   }
 
   async start() {
+    this.began = performance.now();
     try {
       this.tell({ stage: "asking_microphone" });
       const { stream, why } = await microphone(this.camera);
@@ -64,27 +68,41 @@ export class Call {
       if (this.over) return;
       this.tell({ stage: "waiting_answer" });
       const asked = performance.now();
+      this.offered = true;
       const offer = { format: "SDP", value: peer.localDescription.sdp };
       const { answer } = await directive("InitiateSessionWithOffer", this.camera.endpoint_id, { sessionId: this.session, offer });
       if (this.over) return;
       this.tell({ stage: "connecting", answer_ms: Math.round(performance.now() - asked) });
       await peer.setRemoteDescription({ type: "answer", sdp: answer.value });
     } catch (error) {
-      if (!this.over) this.finish({ error });
+      if (this.over) return;
+      // An error event means that there is no call; after anything else there may be one.
+      if (this.offered && !error.type) this.disconnect();
+      this.finish({ error });
     }
   }
 
   connection(state) {
     if (this.over) return;
     if (state === "connected") {
-      this.tell({ stage: "waiting_picture" });
+      // After an interruption the picture just goes on.
+      this.tell({ stage: this.pictured ? "live" : "waiting_picture" });
+      if (this.connected) return;
+      this.connected = true;
       // Its reply changes nothing: media flows already.
       directive("SessionConnected", this.camera.endpoint_id, { sessionId: this.session }).catch(() => {});
     } else if (state === "disconnected") {
       this.tell({ stage: "interrupted" });
     } else if (state === "failed" || state === "closed") {
-      this.finish({ error: null, lost: true });
+      this.finish({ lost: true });
     }
+  }
+
+  // The first picture is there.
+  picture() {
+    if (this.over || this.pictured) return;
+    this.pictured = true;
+    this.tell({ stage: "live", picture_ms: Math.round(performance.now() - this.began) });
   }
 
   mute(muted) {
@@ -93,8 +111,17 @@ export class Call {
 
   hangUp() {
     if (this.over) return;
-    directive("SessionDisconnected", this.camera.endpoint_id, { sessionId: this.session }, true).catch(() => {});
+    this.disconnect();
     this.finish({});
+  }
+
+  // The house ended the call: not every browser tells that the far end closed.
+  ended() {
+    if (!this.over) this.finish({ lost: true });
+  }
+
+  disconnect() {
+    directive("SessionDisconnected", this.camera.endpoint_id, { sessionId: this.session }, true).catch(() => {});
   }
 
   finish(how) {
@@ -108,6 +135,14 @@ export class Call {
     this.microphone?.getTracks().forEach((track) => track.stop());
   }
 
+  // Mean since the last look, dBFS: the level of one moment would miss what is short.
+  loudness(of, { totalAudioEnergy: energy, totalSamplesDuration: seconds }) {
+    const before = this.heard[of] ?? { energy: 0, seconds: 0 };
+    this.heard[of] = { energy, seconds };
+    const mean = (energy - before.energy) / (seconds - before.seconds);
+    return mean > 0 ? 10 * Math.log10(mean) : -100;
+  }
+
   async figures() {
     const figures = {};
     if (!this.peer || this.over) return figures;
@@ -115,9 +150,9 @@ export class Call {
       if (row.type === "inbound-rtp" && row.kind === "video") {
         figures.picture = { width: row.frameWidth, height: row.frameHeight, frames: row.framesDecoded, fps: row.framesPerSecond };
       } else if (row.type === "inbound-rtp" && row.kind === "audio") {
-        figures.level = row.audioLevel;
+        figures.sound = this.loudness("sound", row);
       } else if (row.type === "media-source" && row.kind === "audio") {
-        figures.microphone = row.audioLevel;
+        figures.microphone = this.loudness("microphone", row);
       }
     }
     return figures;

@@ -7,27 +7,33 @@ const IDLE = { stage: null, stream: null, figures: {} };
 
 // dBFS to a bar of 0 to 60.
 const bar = (dbfs) => Math.max(0, Math.min(60, 60 + (dbfs ?? -100)));
-const decibel = (level) => (level > 0 ? 20 * Math.log10(level) : -100);
 
 function Level({ label, dbfs, id }) {
   return html`<dt>${label}</dt>
     <dd><meter id=${id} min="0" max="60" value=${bar(dbfs)} aria-label=${label}></meter></dd>`;
 }
 
-function Failure({ camera, error, lost }) {
+// A door is answered, anything else is shown.
+const phrase = (camera) => (camera.doorbell ? "answer" : "show");
+
+// What keeps the microphone away before anything was asked.
+const insecure = () => t("insecure", { here: `http://localhost${location.port && `:${location.port}`}/` });
+
+function Failure({ camera, error, lost, reason }) {
   if (error?.type) return html`<p class="error" role="alert">${t("refused", { camera, type: error.type, message: error.message })}</p>`;
   if (error) return html`<p class="error" role="alert">${t("failed", { message: error.message })}</p>`;
-  if (lost) return html`<p class="error" role="alert">${t("lost")}</p>`;
+  if (lost) return html`<p class="error" role="alert" id="lost">${t(reason ? "lost_because" : "lost", { reason })}</p>`;
   return null;
 }
 
-export function Echo({ cameras }) {
+export function Echo({ cameras, calls, demo }) {
   const [state, setState] = useState(IDLE);
   const [muted, setMuted] = useState(false);
   const call = useRef(null);
   const video = useRef(null);
 
-  const change = (part) => setState((before) => ({ ...before, ...part }));
+  const change = (part) =>
+    setState((before) => ({ ...before, ...part, ...(part.stage && part.stage !== before.stage && { since: performance.now() }) }));
 
   useEffect(() => {
     if (video.current) video.current.srcObject = state.stream;
@@ -42,16 +48,17 @@ export function Echo({ cameras }) {
     return () => (clearInterval(timer), removeEventListener("pagehide", leave), leave());
   }, []);
 
+  const record = calls.find((one) => one.session_id === state.session);
+  useEffect(() => {
+    if (record?.ended) call.current.ended();
+  }, [record?.ended]);
+
   const begin = (camera) => {
-    const started = performance.now();
     setMuted(false);
-    setState({ ...IDLE, camera, started });
     const own = new Call(camera, (part) => call.current === own && change(part));
+    setState({ ...IDLE, camera, session: own.session });
     call.current = own;
     own.start();
-  };
-  const pictured = () => {
-    change({ stage: "live", picture_ms: Math.round(performance.now() - state.started) });
   };
   const mute = () => {
     call.current.mute(!muted);
@@ -61,29 +68,36 @@ export function Echo({ cameras }) {
   const shared = cameras.filter((camera) => camera.alexa);
   const { camera, stage, figures } = state;
   const name = camera?.name ?? shared[0]?.name;
-  const status = stage ? t(stage) : state.ended ? t("ended") : shared.length ? t("echo_idle", { camera: name.toLowerCase() }) : t("echo_none");
+  const status = stage ? t(stage) : state.ended ? t("ended") : shared.length ? t("echo_idle", { phrase: t(phrase(shared[0]), { camera: shared[0].name.toLowerCase() }).toLowerCase() }) : t("echo_none");
+  const shows = stage === "live" || stage === "interrupted";
+  const waited = stage && stage !== "live" ? Math.floor((performance.now() - state.since) / 1000) : 0;
   const live = cameras.find((other) => other.endpoint_id === camera?.endpoint_id)?.live;
   return html`<section aria-labelledby="echo-title">
     <h2 id="echo-title">${t("echo")}</h2>
+    ${demo && html`<p class="soft hint" id="demo-hint">${t("demo_hint", demo)}</p>`}
     <div class="echo"><div class="screen">
-      ${state.stream && html`<video ref=${video} id="picture" autoplay playsinline aria-label=${name} onResize=${stage === "live" ? null : pictured}></video>`}
-      <span id="stage" role="status" data-stage=${stage ?? (state.ended ? "ended" : "idle")} class=${state.stream ? "over" : stage ? "pulse" : ""}>${status}</span>
+      ${state.stream && html`<video ref=${video} id="picture" autoplay playsinline aria-label=${name} onResize=${() => call.current.picture()}></video>`}
+      <div class=${shows ? "badge" : "words"}>
+        <span id="stage" role="status" data-stage=${stage ?? (state.ended ? "ended" : "idle")}>${status}</span>
+        ${waited > 0 && html`<span class="waiting" id="waiting" aria-hidden="true"><span class="spinner"></span>${t("seconds", { n: waited })}</span>`}
+      </div>
     </div></div>
     <div class="buttons">
       ${stage
         ? html`<button class="stop" id="hang-up" onClick=${() => call.current.hangUp()}>${t("hang_up")}</button>
-            ${state.microphone && html`<button id="mute" aria-pressed=${muted} onClick=${mute}>${t(muted ? "unmute" : "mute")}</button>`}`
-        : shared.map((one) => html`<button class="primary" key=${one.endpoint_id} data-endpoint=${one.endpoint_id} onClick=${() => begin(one)}>${t("answer", { camera: one.name.toLowerCase() })}</button>`)}
+            ${state.microphone && html`<button id="mute" aria-pressed=${muted} onClick=${mute}>${t(muted ? "unmute" : "mute")}</button>
+              <span class="soft" id="microphone-on">${t(muted ? "microphone_muted" : "microphone_on")}</span>`}`
+        : shared.map((one) => html`<button class="primary" key=${one.endpoint_id} data-endpoint=${one.endpoint_id} onClick=${() => begin(one)}>${t(phrase(one), { camera: one.name.toLowerCase() })}</button>`)}
     </div>
-    ${stage && state.view_only && html`<p class="notice" id="view-only">${t("view_only", { why: t(state.view_only) })}</p>`}
-    ${stage && state.microphone && html`<p class="soft" id="microphone-on">${t("microphone_on")}</p>`}
-    <${Failure} camera=${name} error=${state.error} lost=${state.lost} />
+    ${stage && state.view_only && html`<p class="notice" id="view-only">${t("view_only", { why: state.view_only === "insecure" ? insecure() : t(state.view_only) })}</p>`}
+    ${!stage && !window.isSecureContext && shared.some((one) => one.full_duplex) && html`<p class="notice" id="view-only-ahead">${t("view_only", { why: insecure() })}</p>`}
+    <${Failure} camera=${name} error=${state.error} lost=${state.lost} reason=${record?.end_reason} />
     ${camera && html`<dl>
       ${state.answer_ms !== undefined && html`<dt>${t("answer_time")}</dt><dd id="answer-time">${t("ms", { n: state.answer_ms })}</dd>`}
       ${state.picture_ms !== undefined && html`<dt>${t("picture_time")}</dt><dd id="picture-time">${t("ms", { n: state.picture_ms })}</dd>`}
       ${figures.picture?.width && html`<dt>${t("picture")}</dt><dd id="picture-facts" data-frames=${figures.picture.frames}>${figures.picture.width} × ${figures.picture.height}, ${figures.picture.fps ?? 0} fps</dd>`}
-      ${stage && html`<${Level} label=${t("sound")} id="sound-level" dbfs=${decibel(figures.level)} />`}
-      ${stage && state.microphone && html`<${Level} label=${t("microphone")} id="microphone-level" dbfs=${decibel(figures.microphone)} />`}
+      ${stage && html`<${Level} label=${t("sound")} id="sound-level" dbfs=${figures.sound} />`}
+      ${stage && state.microphone && html`<${Level} label=${t("microphone")} id="microphone-level" dbfs=${figures.microphone} />`}
       ${stage && camera.full_duplex && html`<${Level} label=${t("speaker")} id="speaker-level" dbfs=${live?.speaker_dbfs} />`}
     </dl>`}
   </section>`;
