@@ -1,0 +1,138 @@
+//! The page, in a real browser: calls through the demo as a user makes them.
+
+mod chromium;
+mod demo;
+
+use std::time::Duration;
+
+use chromium::{Chromium, Microphone};
+use demo::Demo;
+
+/// Generous: browser, encoder and decoder share the machine with other tests.
+const SOON: Duration = Duration::from_secs(40);
+
+const LIVE: &str = "document.querySelector('#stage').dataset.stage === 'live'";
+const ENDED: &str = "document.querySelector('#stage').dataset.stage === 'ended'";
+/// No text of the page is a key that has no words.
+const UNTRANSLATED: &str =
+    "document.body.innerText.split('\\n').filter((line) => /^[a-z]+(_[a-z]+)+$/.test(line.trim())).length";
+
+async fn visit(microphone: Microphone) -> (Demo, Chromium) {
+    let (demo, browser) = tokio::join!(Demo::start(), Chromium::start(microphone));
+    browser.open(&demo.page).await;
+    (demo, browser)
+}
+
+/// Pictures go on to be decoded.
+async fn pictures_flow(browser: &Chromium) {
+    browser.wait_until("document.querySelector('#picture-facts')?.dataset.frames > 0", SOON).await;
+    let seen = browser.value("Number(document.querySelector('#picture-facts').dataset.frames)").await;
+    let more = format!("document.querySelector('#picture-facts').dataset.frames > {seen} + 25");
+    browser.wait_until(&more, SOON).await;
+}
+
+fn meter(id: &str) -> String {
+    format!("document.querySelector('#{id}')?.value > 0")
+}
+
+#[tokio::test]
+async fn a_call_through_the_page_is_seen_heard_and_spoken_and_leaves_nothing() {
+    let (demo, browser) = visit(Microphone::Beeping).await;
+    browser
+        .wait_until("document.querySelector('#demo-hint').innerText.includes('plays an Echo')", SOON)
+        .await;
+    browser.press("Answer the front door").await;
+    browser.wait_until(LIVE, SOON).await;
+    pictures_flow(&browser).await;
+    browser.wait_until("document.querySelector('#picture').videoWidth === 1280", SOON).await;
+    browser.wait_until(&meter("sound-level"), SOON).await;
+    browser.wait_until("document.querySelector('#microphone-on')", SOON).await;
+    browser.wait_until(&meter("microphone-level"), SOON).await;
+    browser.wait_until(&meter("speaker-level"), SOON).await;
+    browser.wait_until("/^\\d+ ms$/.test(document.querySelector('#answer-time').innerText)", SOON).await;
+    assert_eq!(demo.calls().await.len(), 1);
+
+    browser.press("Hang up").await;
+    browser.wait_until(ENDED, SOON).await;
+    let call = demo.quiet(SOON).await;
+    assert_eq!(call["end_reason"], "hung up", "{call}");
+    assert_eq!(call["camera"], "Front door", "{call}");
+    for stage in ["answer_sent", "ice_connected", "dtls_connected", "first_video_sent", "first_talk_received"]
+    {
+        assert!(call["stages"][stage].is_u64(), "{stage}: {call}");
+    }
+    assert!(call["counters"]["talk_packets"].as_u64().unwrap() > 0, "{call}");
+    browser.wait_until("document.querySelector('td[data-column=end]')?.innerText === 'hung up'", SOON).await;
+    assert_eq!(browser.value("document.querySelector('#lost')").await, serde_json::Value::Null);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn without_a_microphone_the_page_says_view_only_and_leaving_it_hangs_up() {
+    let (demo, browser) = visit(Microphone::Forbidden).await;
+    browser.press("Answer the front door").await;
+    browser
+        .wait_until("document.querySelector('#view-only')?.innerText.startsWith('View only: ')", SOON)
+        .await;
+    browser.wait_until(LIVE, SOON).await;
+    pictures_flow(&browser).await;
+    assert_eq!(browser.value("document.querySelector('#microphone-on')").await, serde_json::Value::Null);
+
+    browser.open("about:blank").await;
+    let call = demo.quiet(SOON).await;
+    assert_eq!(call["end_reason"], "hung up", "{call}");
+    assert_eq!(call["counters"]["talk_packets"], 0, "{call}");
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_again() {
+    let (demo, browser) = visit(Microphone::Beeping).await;
+    browser.press("Answer the front door").await;
+    browser.wait_until(LIVE, SOON).await;
+    let call = demo.calls().await.remove(0);
+    demo.end(&call).await;
+    browser.wait_until(ENDED, SOON).await;
+    browser
+        .wait_until("document.querySelector('#lost')?.innerText.includes('ended from the page')", SOON)
+        .await;
+
+    browser.press("Answer the front door").await;
+    browser.wait_until(LIVE, SOON).await;
+    assert_eq!(browser.value("document.querySelector('#lost')").await, serde_json::Value::Null);
+    pictures_flow(&browser).await;
+    browser.press("Hang up").await;
+    let next = demo.quiet(SOON).await;
+    assert_eq!(next["end_reason"], "hung up", "{next}");
+    assert_ne!(next["id"], call["id"]);
+    browser.close().await;
+}
+
+#[tokio::test]
+async fn on_a_phone_nothing_scrolls_sideways_and_the_console_stays_empty() {
+    // Text that no line can hold sticks out even where the page itself does not scroll.
+    const OUTSIDE: &str = "[...document.querySelectorAll('main *')]\
+        .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML)";
+    const SIDEWAYS: &str = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
+    let (demo, browser) = visit(Microphone::Beeping).await;
+    browser.be_a_phone(375, 800).await;
+    browser.open(&demo.page).await;
+    let looks_right = async |when: &str| {
+        assert_eq!(browser.value("innerWidth").await, 375, "{when}");
+        assert_eq!(browser.value(SIDEWAYS).await, false, "{when}");
+        assert_eq!(browser.value(OUTSIDE).await, serde_json::json!([]), "{when}");
+        assert_eq!(browser.value(UNTRANSLATED).await, 0, "{when}");
+    };
+    browser.wait_until("document.querySelector('button')", SOON).await;
+    looks_right("before a call").await;
+    browser.press("Answer the front door").await;
+    browser.wait_until(LIVE, SOON).await;
+    browser.wait_until("document.querySelector('td')", SOON).await;
+    looks_right("in a call").await;
+    browser.press("Hang up").await;
+    browser.wait_until("document.querySelector('td[data-column=end]')?.innerText === 'hung up'", SOON).await;
+    looks_right("after a call").await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    demo.quiet(SOON).await;
+    browser.close().await;
+}
