@@ -144,8 +144,8 @@ async fn an_offer_that_cannot_be_used_is_refused_with_its_first_reason() {
         ("no fingerprint", without("a=fingerprint")),
         ("no ufrag", without("a=ice-ufrag")),
         ("no H.264", good.replace("H264", "H265").replace("opus", "speex")),
-        ("1000 sections", good.clone() + &"m=video 9 UDP/TLS/RTP/SAVPF 99\r\n".repeat(1000)),
-        ("too large", good.clone() + &section.repeat(40)),
+        ("1000 sections", format!("{good}{}", "m=video 9 UDP/TLS/RTP/SAVPF 99\r\n".repeat(1000))),
+        ("too large", format!("{good}{}", section.repeat(40))),
     ];
     for (name, sdp) in cases {
         let event = house.offer("front_door", "bad", &sdp).await;
