@@ -75,6 +75,7 @@ class Call:
         self.end_reason = None
         self.frame_times = []
         self.size = None
+        self.sizes = []
         self.ear = sound.Ear()
         self.watch = {kind: picture.RtpWatch(kind) for kind in ("audio", "video")}
         self.sent = {"nack": 0, "nacked_packets": 0, "pli": 0, "fir": 0, "remb": 0}
@@ -342,6 +343,8 @@ class Call:
                 size = (frame.width, frame.height)
                 if self.size is None:
                     self.tell("first_frame", ms=self.ms(now), width=size[0], height=size[1])
+                if size != self.size:
+                    self.sizes.append([*size, self.ms(now)])
                 self.size = size
         except MediaStreamError:
             pass
@@ -385,6 +388,7 @@ class Call:
             "frozen_ms": frozen_ms,
             "width": self.size[0] if self.size else None,
             "height": self.size[1] if self.size else None,
+            "sizes": self.sizes,
             "profile_idc": video.sps and video.sps["profile_idc"],
             "level_idc": video.sps and video.sps["level_idc"],
             "sps": video.sps,

@@ -26,13 +26,16 @@ def _spectrum(values):
 
 
 def pitch(samples, rate):
-    """Strongest frequency in Hz (to about 2 Hz), or None when there is next to no sound."""
+    """Strongest frequency in Hz (to about 2 Hz) where it is loudest, or None in next to silence."""
     step = max(rate // 8000, 1)
     low = [sum(samples[i : i + step]) / step for i in range(0, len(samples) - step + 1, step)]
-    low = low[-4096:]
-    if len(low) < 4096 or dbfs([int(value) for value in low]) < -60:
+    # A tone may come in beeps.
+    parts = [low[at : at + 4096] for at in range(0, len(low) - 4095, 1024)]
+    power = [sum(value * value for value in part) for part in parts]
+    if not parts or max(power) < 4096 * 32:
         return None
-    shaped = [value * (0.5 - 0.5 * math.cos(2 * math.pi * i / 4096)) for i, value in enumerate(low)]
+    part = parts[power.index(max(power))]
+    shaped = [value * (0.5 - 0.5 * math.cos(2 * math.pi * i / 4096)) for i, value in enumerate(part)]
     power = [abs(value) for value in _spectrum(shaped)[:2048]]
     peak = max(range(10, 2047), key=lambda k: power[k])
     left, mid, right = (math.log(power[peak + d] + 1e-9) for d in (-1, 0, 1))

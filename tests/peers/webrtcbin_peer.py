@@ -73,7 +73,8 @@ class Call:
         self.candidates = []
         self.frame_times = []
         self.size = None
-        self.level_dbfs = None
+        self.sizes = []
+        self.level_dbfs = sound.SILENCE_DBFS
         self.ear = sound.Ear()
         self.watch = {kind: picture.RtpWatch(kind) for kind in ("audio", "video")}
         self.sent = {"nack": 0, "nacked_packets": 0, "pli": 0, "fir": 0, "remb": 0}
@@ -239,7 +240,8 @@ class Call:
             text = structure.to_string()
             start = text.find("rms=")
             for part in text[start:].replace("<", ">").split(">")[1:2]:
-                self.level_dbfs = round(float(part.replace("(double)", "").split(",")[0]), 1)
+                level = round(float(part.replace("(double)", "").split(",")[0]), 1)
+                self.level_dbfs = max(self.level_dbfs, level)
 
     def on_talk(self, _pad, info):
         self.talk_sent += sum(1 for _ in buffers(info))
@@ -346,10 +348,13 @@ class Call:
     def on_frame(self, pad, _info):
         now = time.monotonic()
         self.frame_times.append(now)
+        structure = pad.get_current_caps().get_structure(0)
+        size = (structure.get_value("width"), structure.get_value("height"))
         if self.size is None:
-            structure = pad.get_current_caps().get_structure(0)
-            self.size = (structure.get_value("width"), structure.get_value("height"))
-            self.tell("first_frame", ms=self.ms(now), width=self.size[0], height=self.size[1])
+            self.tell("first_frame", ms=self.ms(now), width=size[0], height=size[1])
+        if size != self.size:
+            self.sizes.append([*size, self.ms(now)])
+        self.size = size
         return Gst.PadProbeReturn.OK
 
     def on_sound(self, _sink, buffer, _pad):
@@ -504,9 +509,6 @@ class Call:
             strange = [ssrc for ssrc in watch.ssrcs if ssrc not in announced.get(kind, [])]
             if strange:
                 self.problems.append(f"{kind}: SSRC {strange} sent, {announced.get(kind)} announced")
-        heard = self.ear.summary()
-        if self.level_dbfs is not None:
-            heard["audio_dbfs"] = self.level_dbfs
         summary = {
             "ended": reason,
             "session": self.session,
@@ -519,6 +521,7 @@ class Call:
             "frozen_ms": frozen_ms,
             "width": self.size[0] if self.size else None,
             "height": self.size[1] if self.size else None,
+            "sizes": self.sizes,
             "profile_idc": video.sps and video.sps["profile_idc"],
             "level_idc": video.sps and video.sps["level_idc"],
             "sps": video.sps,
@@ -539,7 +542,8 @@ class Call:
             "dropped": len(self.dropped),
             "recovered": len(self.recovered),
             **{f"{what}_sent": count for what, count in self.sent.items()},
-            **heard,
+            **self.ear.summary(),
+            "loudest_dbfs": self.level_dbfs,  # of half a second, by GStreamer's own meter
             "problems": self.problems,
         }
         self.result.update(summary)
