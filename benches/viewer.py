@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Many viewers in one process that decrypt and decode nothing: they hold their calls and count packets.
 
-To be run by `.venv/bin/python`; `viewers.py` does. Prints `{"packets": n, "bytes": n, "gaps": n, "viewers": n}` for each
-line that it reads.
+To be run by `.venv/bin/python`; `viewers.py` does. For each line that it reads it prints
+`{"packets": n, "bytes": n, "gaps": n, "viewers": n}`.
 """
 
 import argparse
