@@ -43,8 +43,8 @@ doc: setup ## Build the code's documentation; warnings are errors
 deny: ## Check licences, advisories and sources of all crates (needs cargo-deny)
 	$(CARGO) deny check
 
-figures: setup-test ## Measure what the README claims (takes long, wants an idle machine)
-	$(CARGO) test --release --locked --test it -- --ignored --nocapture --test-threads=1 figures
+figures: setup-test build ## Measure what the README claims (50 minutes, wants an idle machine)
+	sh benches/all.sh
 
 fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-fuzz)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }

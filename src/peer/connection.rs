@@ -112,7 +112,7 @@ async fn establish(peers: Peers, offer: Offer, options: AnswerOptions) -> Result
     let (events, event_receiver) = mpsc::channel(EVENTS);
     let (talk, talk_receiver) = mpsc::channel(TALK);
     let (progress, progress_receiver) = watch::channel(Progress::default());
-    let handler = Arc::new(StackHandler::new(progress, talk, Arc::clone(&tally)));
+    let handler = Arc::new(StackHandler::new(progress, talk, Arc::clone(&tally), runtime.hurry()));
 
     let builder =
         stack::builder(&offer, &ufrag, password.expose_secret(), Arc::clone(&tally), events.clone())?

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
@@ -43,6 +43,8 @@ pub(super) struct StackHandler {
     progress: watch::Sender<Progress>,
     talk: mpsc::Sender<TalkPacket>,
     tally: Arc<PeerTally>,
+    /// Wakes the driver.
+    hurry: Arc<Notify>,
 }
 
 impl StackHandler {
@@ -50,8 +52,9 @@ impl StackHandler {
         progress: watch::Sender<Progress>,
         talk: mpsc::Sender<TalkPacket>,
         tally: Arc<PeerTally>,
+        hurry: Arc<Notify>,
     ) -> Self {
-        Self { progress, talk, tally }
+        Self { progress, talk, tally, hurry }
     }
 
     fn note(&self, change: impl FnOnce(&mut Progress)) {
@@ -71,6 +74,7 @@ impl PeerConnectionEventHandler for StackHandler {
         match state {
             RTCIceConnectionState::Connected | RTCIceConnectionState::Completed => {
                 self.note(|progress| progress.path = Path::Open);
+                self.hurry.notify_one();
             }
             RTCIceConnectionState::Disconnected => self.note(|progress| progress.path = Path::Silent),
             RTCIceConnectionState::Failed => self.note(|progress| progress.over = Some("ICE failed")),
