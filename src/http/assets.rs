@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, body};
 use rust_embed::RustEmbed;
 
 use super::refusal;
@@ -36,14 +36,15 @@ pub async fn serve(request: HttpRequest) -> HttpResponse {
         let list = value.to_str().unwrap_or_default();
         list.split(',').any(|one| one.trim().trim_start_matches("W/") == tag)
     };
-    let mut response = if request.headers().get(IF_NONE_MATCH).is_some_and(known) {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
+    let unchanged = request.headers().get(IF_NONE_MATCH).is_some_and(known);
+    let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     // Asked for anew each time, answered by its tag: a page never meets scripts of another version.
     response.insert_header((CACHE_CONTROL, "no-cache")).insert_header((ETAG, tag));
     response.insert_header((CONTENT_TYPE, content_type(name)));
+    if unchanged {
+        // Not even an empty one: packed, it would have bytes, which a browser takes for the next response.
+        return response.body(body::None::new());
+    }
     match file.data {
         Cow::Borrowed(bytes) => response.body(bytes),
         Cow::Owned(bytes) => response.body(bytes),

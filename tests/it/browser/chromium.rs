@@ -25,10 +25,9 @@ pub enum Microphone {
 
 /// A headless Chromium with a profile of its own. Dropping it ends it.
 pub struct Chromium {
-    // In this order: the session is closed while its driver lives, the profile removed after both.
     driver: WebDriver,
     _chromedriver: Child,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Chromium {
@@ -79,7 +78,7 @@ impl Chromium {
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).unwrap();
         let driver = timeout(START, WebDriver::new(address, wanted)).await.expect("Chromium does not start");
         let driver = driver.unwrap_or_else(|error| panic!("Chromium does not start: {error}"));
-        Self { driver, _chromedriver: chromedriver, _profile: profile }
+        Self { driver, _chromedriver: chromedriver, profile }
     }
 
     /// Opens a page.
@@ -106,13 +105,19 @@ impl Chromium {
         self.driver.execute(script, Vec::new()).await.unwrap().json().clone()
     }
 
+    /// Whether an expression gives something true; what is not on the page yet is not.
+    async fn holds(&self, expression: &str) -> bool {
+        let script = format!("try {{ return !!({expression}) }} catch {{ return false }}");
+        self.driver.execute(script, Vec::new()).await.unwrap().json() == true
+    }
+
     /// Waits until an expression gives something true.
     ///
     /// # Panics
     /// When it does not in time; says what the page shows then.
     pub async fn wait_until(&self, expression: &str, within: Duration) {
         let until = Instant::now() + within;
-        while self.value(&format!("!!({expression})")).await != true {
+        while !self.holds(expression).await {
             if Instant::now() > until {
                 let shown = self.value("document.body.innerText").await;
                 panic!("not in {within:?}: {expression}; the page shows: {shown}");
@@ -127,9 +132,26 @@ impl Chromium {
         log.into_iter().filter(|entry| entry.level == "SEVERE").map(|entry| entry.message).collect()
     }
 
-    /// Ends it.
+    /// Closes it, so that pages take their leave.
     pub async fn close(self) {
-        self.driver.quit().await.unwrap();
+        self.driver.clone().quit().await.unwrap();
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        // After a failure nothing is asked of a driver that may be stuck: the browser, which would
+        // outlive its driver, is found by its profile.
+        if self.driver.clone().leak().is_err() {
+            return;
+        }
+        let profile = self.profile.path().to_str().unwrap();
+        for process in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&line).contains(profile) {
+                drop(std::process::Command::new("kill").arg("-KILL").arg(process.file_name()).status());
+            }
+        }
     }
 }
 
