@@ -217,14 +217,15 @@ impl App {
         if let Err(error) = stopped {
             warn!(%error, "the keeper was gone already");
         }
+        // Nobody is asked for a session any more.
+        self.house.registry.empty();
         let sessions: Vec<Addr<CameraSession>> = {
             let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.values().cloned().collect()
         };
-        for session in sessions {
-            // A session that does not leave in time is torn down with the media runtime.
-            let _late = ask(&session, Leave(EndReason::HouseStops), LEAVE).await;
-        }
+        // A session that does not leave in time is torn down with the media runtime.
+        let leave = |session| async move { ask(&session, Leave(EndReason::HouseStops), LEAVE).await };
+        futures_util::future::join_all(sessions.into_iter().map(leave)).await;
         // Peers close on the media thread; what is not closed by then is dropped with it.
         let closed = async {
             while self.peers.port_counters().live_ufrags > 0 {
@@ -295,7 +296,7 @@ struct Keeper {
     broken: watch::Sender<bool>,
 }
 
-/// Ask: stop building anew, and stop the bridge.
+/// Ask: build nothing anew.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 struct Stop;

@@ -54,6 +54,11 @@ impl<A: Actor> Seat<A> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(addr);
     }
 
+    /// Takes the actor out; only its owner does.
+    pub fn empty(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The actor that sits there, dead or alive.
     #[must_use]
     pub fn addr(&self) -> Option<Addr<A>> {

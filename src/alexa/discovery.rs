@@ -98,7 +98,7 @@ fn capabilities(camera: &Description) -> Vec<Value> {
             "version": "3.1",
             "properties": {
                 "supported": [{ "name": "connectivity" }],
-                "proactivelyReported": true,
+                "proactivelyReported": camera.sends_events,
                 "retrievable": true,
             },
         }),

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 /// A call that never connects ends after this long (one minute is the least that Alexa allows).
 const CONNECT: Duration = Duration::from_secs(61);
-/// A call whose peer lost consent ends after this long (RFC 7675).
-const CONSENT: Duration = Duration::from_secs(30);
+/// A call whose peer fell silent ends after this long. Silence is told after five seconds, so that
+/// half a minute without consent (RFC 7675) is over then.
+const CONSENT: Duration = Duration::from_secs(25);
 /// A call that shows nothing of the camera itself ends after this long.
 const PICTURE: Duration = Duration::from_secs(60);
 
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vanished_peer_ends_the_call_after_30_seconds_unless_it_comes_back() {
+    fn a_peer_that_falls_silent_ends_the_call_after_25_seconds_unless_it_comes_back() {
         let now = Instant::now();
         let mut call = live_call(now);
         call.disconnected(now);
@@ -235,7 +236,8 @@ mod tests {
         call.connected(now + Duration::from_secs(20));
         assert_eq!(reason_after(&mut call, now, 40), None);
         call.disconnected(now + Duration::from_secs(40));
-        assert_eq!(reason_after(&mut call, now, 71), Some(EndReason::Vanished));
+        assert_eq!(reason_after(&mut call, now, 64), None);
+        assert_eq!(reason_after(&mut call, now, 66), Some(EndReason::Vanished));
     }
 
     #[test]

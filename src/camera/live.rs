@@ -132,7 +132,12 @@ impl Live {
         self.lit = true;
     }
 
-    /// True once the camera itself has shown a picture.
+    /// The camera shows nothing any more. True if it did before.
+    pub fn unlit(&mut self) -> bool {
+        std::mem::take(&mut self.lit)
+    }
+
+    /// True while the camera itself shows a picture.
     #[must_use]
     pub fn is_lit(&self) -> bool {
         self.lit

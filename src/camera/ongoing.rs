@@ -22,8 +22,10 @@ use crate::telemetry;
 /// Where a call's answer arrives; closed if the call ends before.
 pub type Reply = watch::Receiver<Option<Result<String, CameraError>>>;
 
-/// The ring is sent again to one viewer at most this often.
+/// The ring is sent again to one viewer after this long at the earliest, and after twice as long
+/// each time: a path that loses the picture over and over is not helped by more of it.
 const REPLAY: Duration = Duration::from_secs(2);
+const LONGEST_REPLAY: Duration = Duration::from_secs(30);
 /// Different troubles that one record keeps.
 const TROUBLES: usize = 8;
 
@@ -48,6 +50,7 @@ pub struct Ongoing {
     tasks: Vec<JoinHandle<()>>,
     replay: Arc<Notify>,
     replayed: Instant,
+    replay_pause: Duration,
     dropped: Arc<AtomicU64>,
     resources: Resources,
     _place: Place,
@@ -87,6 +90,7 @@ impl Ongoing {
             tasks: Vec::new(),
             replay: Arc::default(),
             replayed: Instant::now(),
+            replay_pause: REPLAY,
             dropped: Arc::default(),
             resources: resources.clone(),
             _place: place,
@@ -166,8 +170,9 @@ impl Ongoing {
     /// Its viewer gets the ring again, for a far end that lost the picture of a camera that cannot
     /// make a key picture.
     pub fn replay(&mut self) {
-        if self.replayed.elapsed() >= REPLAY {
+        if self.replayed.elapsed() >= self.replay_pause {
             self.replayed = Instant::now();
+            self.replay_pause = (self.replay_pause * 2).min(LONGEST_REPLAY);
             self.replay.notify_one();
         }
     }

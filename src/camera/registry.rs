@@ -9,15 +9,17 @@ use tracing::{info, warn};
 
 use super::call::EndReason;
 use super::catalogue::{Catalogue, catalogue};
-use super::session::{CameraSession, Leave, Resources, Update};
+use super::session::{CameraSession, Leave, Report, Resources, Update};
 use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
-use crate::hub::HubSnapshot;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
+use crate::hub::{HubCamera, HubSnapshot, Link};
 use crate::seat::Seat;
 
 /// The hub's snapshot comes out of its bridge's memory.
 const SNAPSHOT: Duration = Duration::from_secs(2);
+/// A snapshot that could not be had is asked for again after this long.
+const AGAIN: Duration = Duration::from_secs(1);
 /// This many deaths within [`UNHEALTHY`] keep a camera closed for as long.
 const DEATHS: usize = 3;
 const UNHEALTHY: Duration = Duration::from_secs(60);
@@ -110,13 +112,26 @@ impl Registry {
     fn pull(&mut self, ctx: &mut Context<Self>) {
         let Some(bridge) = self.bridge.clone() else { return };
         let ask = async move { bridge.ask(Snapshot, SNAPSHOT).await };
-        ctx.spawn(ask.into_actor(self).map(|snapshot, act, _ctx| match snapshot {
+        ctx.spawn(ask.into_actor(self).map(|snapshot, act, ctx| match snapshot {
             Ok(snapshot) => act.take(snapshot),
-            Err(error) => warn!(%error, "the hub's cameras could not be read; the last known ones stay"),
+            Err(error) => {
+                warn!(%error, "the hub's cameras could not be read; the last known ones stay");
+                ctx.run_later(AGAIN, |act, ctx| act.pull(ctx));
+            }
         }));
     }
 
-    fn take(&mut self, snapshot: HubSnapshot) {
+    fn take(&mut self, mut snapshot: HubSnapshot) {
+        // Before the hub is complete nothing is gone, least of all for a bridge that has just begun.
+        if snapshot.link != Link::Running
+            && let Some(before) = &self.hub
+        {
+            let missing = |camera: &&HubCamera| {
+                !snapshot.cameras.iter().any(|known| known.endpoint_id == camera.endpoint_id)
+            };
+            let kept: Vec<HubCamera> = before.cameras.iter().filter(missing).cloned().collect();
+            snapshot.cameras.extend(kept);
+        }
         let fresh = catalogue(&self.config, Some(&snapshot));
         if fresh.len() != self.catalogue.len() {
             info!(cameras = fresh.len(), "cameras known");
@@ -189,6 +204,10 @@ impl Actor for Registry {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(256);
+        // Sessions of the Registry before this one know what it has yet to hear.
+        for session in self.sessions().values() {
+            session.do_send(Report);
+        }
         self.pull(ctx);
         self.warm_up();
     }
@@ -239,12 +258,14 @@ impl Handler<CameraStopped> for Registry {
         if sessions.get(&stopped.endpoint).is_some_and(|session| !session.connected()) {
             sessions.remove(&stopped.endpoint);
         }
+        drop(sessions);
         self.calls.remove(&stopped.endpoint);
         if stopped.died {
             warn!(camera = %stopped.endpoint, "the camera's session died; the next call builds a new one");
             let deaths = self.deaths.entry(stopped.endpoint).or_default();
             deaths.retain(|at| at.elapsed() < UNHEALTHY);
             deaths.push(Instant::now());
+            self.warm_up();
         } else {
             self.troubles.remove(&stopped.endpoint);
         }

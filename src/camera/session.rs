@@ -1,6 +1,6 @@
 //! One camera that is in use: an actor that owns its calls, its feed and its speaker.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -35,6 +35,10 @@ const TICK: Duration = Duration::from_millis(500);
 const LINGER: Duration = Duration::from_secs(30);
 /// A camera whose opening failed less than this ago is known to be down.
 const KNOWN_DOWN: Duration = Duration::from_secs(30);
+/// An offer may come this long after its own hang-up and is not answered then.
+const OVERTAKEN: Duration = Duration::from_secs(10);
+/// Hang-ups that are remembered.
+const HUNG_UP: usize = 32;
 /// Notices of peers, viewers and feed that wait for this actor.
 const NOTICES: usize = 256;
 
@@ -105,6 +109,9 @@ pub struct CameraSession {
     serial: u64,
     /// The camera's last trouble and when it was seen; `None` while it shows a picture.
     trouble: Option<(Instant, String)>,
+    /// Hang-ups of late, newest last: directives come over connections of their own and may pass
+    /// each other.
+    hung_up: VecDeque<(SessionId, Caller, Instant)>,
     /// Somebody asked it to leave.
     leaving: bool,
 }
@@ -127,6 +134,11 @@ pub enum Notice {
 #[rtype(result = "()")]
 pub struct Update(pub KnownCamera);
 
+/// Note of a Registry that is new: tell it how the camera is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Report;
+
 /// Ask: end all calls and leave; the camera is gone or the house stops.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -147,6 +159,7 @@ impl CameraSession {
             inbox: Some(inbox),
             serial: 0,
             trouble: None,
+            hung_up: VecDeque::new(),
             leaving: false,
         }
     }
@@ -160,8 +173,8 @@ impl CameraSession {
         self.serial
     }
 
-    /// Whether the offer may be answered, apart from its own content.
-    fn admit(&mut self) -> Result<Place, CameraError> {
+    /// Whether the camera can take an offer at all.
+    fn admit(&self) -> Result<(), CameraError> {
         let camera = self.name().to_owned();
         if !self.camera.summary.alexa {
             return Err(CameraError::Disabled(camera));
@@ -175,6 +188,12 @@ impl CameraSession {
         {
             return Err(CameraError::Unreachable { camera, reason: reason.clone() });
         }
+        Ok(())
+    }
+
+    /// A place for one more call.
+    fn place(&mut self) -> Result<Place, CameraError> {
+        let camera = self.name().to_owned();
         self.elapse();
         let limits = &self.resources.limits;
         if self.calls.len() >= limits.calls_per_camera {
@@ -186,9 +205,12 @@ impl CameraSession {
 
     /// Begins to answer an offer that is new here. The reply comes through the call's own channel.
     fn begin(&mut self, offer: Offer, ctx: &mut Context<Self>) -> Result<Reply, CameraError> {
-        let place = self.admit()?;
+        self.admit()?;
         let parsed = crate::peer::offer::Offer::parse(&offer.sdp, self.resources.allow_loopback)
             .map_err(|error| CameraError::Offer(error.to_string()))?;
+        // Only an offer that can be used takes the place of the call that has its id.
+        self.end_if_known(&offer.session, EndReason::Replaced);
+        let place = self.place()?;
         let serial = self.next_serial();
         let longest = Duration::from_secs(self.resources.limits.call_minutes.saturating_mul(60));
         let call = Call::new(offer.arrived, longest);
@@ -336,15 +358,20 @@ impl CameraSession {
             }
             FeedEvent::Failed { reason, .. } => {
                 warn!(camera = %self.camera.summary.endpoint_id, reason, "camera shows nothing");
+                live.unlit();
                 self.dark(now, reason);
             }
             FeedEvent::WorkerLost(reason) => {
                 warn!(camera = %self.camera.summary.endpoint_id, reason, "media worker lost; it is replaced");
                 telemetry::worker_lost();
-                // The camera itself is not known to be down: the next worker may show it at once.
-                for ongoing in self.calls.values_mut() {
-                    ongoing.call.darkened(now, &reason);
-                    ongoing.troubled(&reason);
+                // One loss says nothing of the camera: the next worker may show it at once.
+                if live.unlit() {
+                    for ongoing in self.calls.values_mut() {
+                        ongoing.call.darkened(now, &reason);
+                        ongoing.troubled(&reason);
+                    }
+                } else {
+                    self.dark(now, reason);
                 }
             }
             FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
@@ -369,7 +396,7 @@ impl CameraSession {
         if let Some(registry) = self.registry.addr()
             && registry.try_send(news).is_err()
         {
-            debug!("the Registry is away; it will ask again");
+            debug!("the Registry is away; its successor asks for a report");
         }
     }
 
@@ -415,10 +442,8 @@ impl Handler<Offer> for CameraSession {
         let reply = match known {
             Some(ongoing) if ongoing.caller != offer.caller => Err(CameraError::Foreign),
             Some(ongoing) if ongoing.is_retry(&offer) => Ok(ongoing.reply()),
-            _ => {
-                self.end_if_known(&session, EndReason::Replaced);
-                self.begin(offer, ctx)
-            }
+            _ if self.hung_up_before(&offer) => Err(CameraError::Ended),
+            _ => self.begin(offer, ctx),
         };
         let camera = self.name().to_owned();
         match reply {
@@ -449,6 +474,13 @@ async fn wait_for(
 }
 
 impl CameraSession {
+    /// True for an offer that its own hang-up has overtaken on the way.
+    fn hung_up_before(&self, offer: &Offer) -> bool {
+        self.hung_up.iter().any(|(session, caller, at)| {
+            *session == offer.session && *caller == offer.caller && at.elapsed() < OVERTAKEN
+        })
+    }
+
     fn end_if_known(&mut self, session: &SessionId, reason: EndReason) {
         if self.calls.contains_key(session) {
             self.end(session, reason);
@@ -477,6 +509,11 @@ impl Handler<Disconnect> for CameraSession {
             Some(caller) => {
                 self.owned(&disconnect.session, caller)?;
                 self.end_if_known(&disconnect.session, EndReason::HungUp);
+                self.hung_up.retain(|(_, _, at)| at.elapsed() < OVERTAKEN);
+                if self.hung_up.len() == HUNG_UP {
+                    self.hung_up.pop_front();
+                }
+                self.hung_up.push_back((disconnect.session, caller.clone(), Instant::now()));
             }
             None => self.end_if_known(&disconnect.session, EndReason::EndedHere),
         }
@@ -498,6 +535,14 @@ impl Handler<Status> for CameraSession {
             trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
             calls: self.calls.values().map(Ongoing::current_record).collect(),
         })
+    }
+}
+
+impl Handler<Report> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, _: Report, _: &mut Self::Context) {
+        self.tell_registry();
     }
 }
 

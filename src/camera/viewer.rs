@@ -12,8 +12,12 @@ use tokio::time::Instant;
 use super::fanout::{Fanout, Item};
 use crate::peer::{Peer, PeerError, Picture};
 
-/// Slowest rate at which the ring is sent, kbit/s: ten seconds of a 4 Mbit/s camera take two.
-const SLOWEST_KBPS: u32 = 20_000;
+/// What a far end is taken to receive that does not say, kbit/s.
+const USUAL_KBPS: u32 = 2_500;
+/// The ring is sent no faster than this, kbit/s.
+const FASTEST_KBPS: u32 = 80_000;
+/// The rate doubles this often while nothing is lost.
+const STEP: Duration = Duration::from_millis(100);
 /// Pictures of the ring are stamped this far apart (1 ms in 90 kHz ticks), so that the far end
 /// plays them at once and is level with the camera when they end.
 const SQUEEZED: u64 = 90;
@@ -46,7 +50,9 @@ impl Viewer {
         let mut sound = Timeline::new(rand::random());
         loop {
             let mut joined = self.fanout.join(self.dropped.clone());
-            self.send_ring(&joined.ring, &mut pictures).await?;
+            if self.peer.has_video() {
+                self.send_ring(&joined.ring, &mut pictures).await?;
+            }
             loop {
                 let item = tokio::select! {
                     biased;
@@ -55,6 +61,7 @@ impl Viewer {
                 };
                 match item {
                     None => return Ok(()),
+                    Some(Item::Picture(_)) if !self.peer.has_video() => {}
                     Some(Item::Picture(picture)) => {
                         let stamp = pictures.stamp(picture.timestamp);
                         self.send_picture(&picture, stamp).await?;
@@ -69,15 +76,12 @@ impl Viewer {
 
     async fn send_ring(&mut self, ring: &[Arc<Picture>], timeline: &mut Timeline) -> Result<(), PeerError> {
         let Some(newest) = ring.last() else { return Ok(()) };
-        let kbps = self.bandwidth_kbps.unwrap_or(0).saturating_mul(2).max(SLOWEST_KBPS);
-        let began = Instant::now();
-        let mut bits = 0_u64;
+        let mut pace = Pace::new(self.bandwidth_kbps, self.peer.counters().nack, Instant::now());
         for (age, picture) in ring.iter().enumerate().map(|(at, picture)| (ring.len() - 1 - at, picture)) {
             let squeezed = newest.timestamp.saturating_sub(age as u64 * SQUEEZED);
             let stamp = timeline.stamp(squeezed);
             self.send_picture(picture, stamp).await?;
-            bits += picture.len() as u64 * 8;
-            let due = began + Duration::from_micros(bits * 1000 / u64::from(kbps));
+            let due = pace.sent(picture.len(), self.peer.counters().nack, Instant::now());
             // Timers are coarse; small debts are paid together.
             if due > Instant::now() + Duration::from_millis(2) {
                 tokio::time::sleep_until(due).await;
@@ -93,6 +97,37 @@ impl Viewer {
             let _gone = first.send(());
         }
         Ok(())
+    }
+}
+
+/// How fast the ring goes out: from twice what the far end says it can receive upwards, back to that
+/// at the first loss.
+struct Pace {
+    slowest_kbps: u32,
+    kbps: u32,
+    /// NACK messages so far.
+    nack: u64,
+    /// When the rate last changed.
+    changed: Instant,
+    /// When what has been sent will have left at that rate.
+    due: Instant,
+}
+
+impl Pace {
+    fn new(bandwidth_kbps: Option<u32>, nack: u64, now: Instant) -> Self {
+        let slowest_kbps = bandwidth_kbps.unwrap_or(USUAL_KBPS).saturating_mul(2).clamp(1_000, FASTEST_KBPS);
+        Self { slowest_kbps, kbps: slowest_kbps, nack, changed: now, due: now }
+    }
+
+    /// Takes account of `bytes` that were just sent; the next ones are due at the returned time.
+    fn sent(&mut self, bytes: usize, nack: u64, now: Instant) -> Instant {
+        if nack > self.nack {
+            (self.nack, self.kbps, self.changed) = (nack, self.slowest_kbps, now);
+        } else if now.saturating_duration_since(self.changed) >= STEP {
+            (self.kbps, self.changed) = (self.kbps.saturating_mul(2).min(FASTEST_KBPS), now);
+        }
+        self.due += Duration::from_micros(bytes as u64 * 8_000 / u64::from(self.kbps));
+        self.due
     }
 }
 
@@ -118,6 +153,22 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ring_goes_out_faster_while_nothing_is_lost_and_at_its_first_rate_after_a_loss() {
+        let mut now = Instant::now();
+        let mut pace = Pace::new(Some(2_500), 0, now);
+        let mut send = |nack| {
+            let due = pace.sent(62_500, nack, now);
+            let took = due - now;
+            now = due;
+            took.as_millis()
+        };
+        assert_eq!([send(0), send(0), send(0)], [100, 50, 50]);
+        assert_eq!(send(0), 25);
+        assert_eq!(send(1), 100, "a loss");
+        assert_eq!(send(1), 50);
+    }
 
     #[test]
     fn a_ring_sent_again_never_goes_back_in_time_and_the_live_pictures_catch_up() {

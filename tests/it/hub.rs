@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use doorstep::hub::bridge::HubBridge;
 use doorstep::sim::hub::{SimHub, SimHubOptions};
 use serde_json::{Value, json};
 
@@ -160,6 +161,39 @@ async fn without_its_hub_the_house_goes_on_with_what_it_knows_and_comes_back_wit
     link_is(&house, "running").await;
     assert_eq!(discover(&house, &owner).await.len(), 2);
     assert_eq!(house.camera(&door).await["calls"], 2);
+}
+
+/// Makes the bridge panic.
+#[derive(actix::Message)]
+#[rtype(result = "()")]
+struct Panic;
+
+impl actix::Handler<Panic> for HubBridge {
+    type Result = ();
+    fn handle(&mut self, _: Panic, _: &mut Self::Context) {
+        panic!("a test asked for it");
+    }
+}
+
+#[actix::test]
+async fn a_bridge_that_panics_is_built_anew_and_its_cameras_calls_go_on() {
+    let hub = SimHub::start(SimHubOptions::default()).await.unwrap();
+    let house = house_at(&hub).await;
+    let owner = hub.issue("Owner", HOUR).unwrap();
+    let endpoints = discover(&house, &owner).await;
+    let door = endpoint(&endpoints, "Front door")["endpointId"].as_str().unwrap().to_owned();
+    assert_eq!(name(&offer_as(&house, &owner, &door, "on").await), "AnswerGeneratedForSession");
+
+    let bridge = house.shared.bridge.clone().unwrap();
+    bridge.addr().unwrap().send(Panic).await.expect_err("it panicked");
+    wait_for("another bridge", async || bridge.addr().filter(|addr| addr.connected())).await;
+    for _ in 0..20 {
+        assert_eq!(house.camera(&door).await["calls"], 1, "the call goes on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    link_is(&house, "running").await;
+    assert_eq!(discover(&house, &owner).await.len(), 2);
+    assert_eq!(house.camera(&door).await["calls"], 1);
 }
 
 #[actix::test]

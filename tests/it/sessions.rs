@@ -63,10 +63,8 @@ async fn sixteen_copies_of_one_offer_at_once_make_one_call() {
 #[actix::test]
 async fn hanging_up_is_the_same_for_a_call_that_never_was_that_goes_on_or_that_is_over() {
     let house = House::start(DOORBELL);
+    house.offer("front_door", "on", &offer("g3-2023")).await;
     for session in ["never", "on", "on"] {
-        if session == "on" && house.camera("front_door").await["calls"] == 0 {
-            house.offer("front_door", "on", &offer("g3-2023")).await;
-        }
         let event = house.hang_up("front_door", session).await;
         assert_eq!(event["event"]["header"]["name"], "SessionDisconnected", "{event}");
         assert_eq!(event["event"]["payload"], json!({ "sessionId": session }));
@@ -97,6 +95,26 @@ async fn a_call_that_hangs_up_before_its_answer_leaves_nothing_behind() {
     })
     .await;
     assert_eq!(house.camera("front_door").await["calls"], 0);
+}
+
+#[actix::test]
+async fn an_offer_that_its_own_hang_up_has_overtaken_is_not_answered() {
+    let house = House::start(DOORBELL);
+    house.hang_up("front_door", "quick").await;
+    let event = house.offer("front_door", "quick", &offer("g3-2023")).await;
+    assert_eq!(error_type(&event), "INVALID_VALUE", "{event}");
+    answer(&house.offer("front_door", "other", &offer("g3-2023")).await);
+    assert_eq!(house.camera("front_door").await["calls"], 1);
+}
+
+#[actix::test]
+async fn an_offer_that_cannot_be_used_does_not_end_the_call_that_has_its_id() {
+    let house = House::start(DOORBELL);
+    answer(&house.offer("front_door", "s1", &offer("g3-2023")).await);
+    let event = house.offer("front_door", "s1", "v=0\r\nnonsense").await;
+    assert_eq!(error_type(&event), "INVALID_VALUE", "{event}");
+    let known = house.rtc("SessionConnected", "front_door", json!({ "sessionId": "s1" })).await;
+    assert_eq!(known["event"]["header"]["name"], "SessionConnected");
 }
 
 #[actix::test]

@@ -5,6 +5,7 @@ use actix_web::http::header::SET_COOKIE;
 use actix_web::test::TestRequest;
 use actix_web::{App, body, http, test};
 
+use super::super::DemoInfo;
 use super::super::tests::{Stage, stage};
 use super::*;
 
@@ -225,4 +226,18 @@ async fn every_reply_carries_the_policy() {
         assert_eq!(header("x-content-type-options"), "nosniff");
         assert_eq!(header("referrer-policy"), "no-referrer");
     }
+}
+
+#[actix_web::test]
+async fn the_demos_page_is_served_to_other_machines_but_not_to_their_other_pages() {
+    let mut stage = stage(|_| {});
+    let mut house = House::clone(&stage.house);
+    house.demo = Some(DemoInfo { door: "http://127.0.0.1:1".into(), hub: "http://127.0.0.1:2".into() });
+    stage.house = web::Data::new(house);
+    let at = |request: TestRequest| request.insert_header((HOST, "192.168.1.2:8099"));
+    assert_eq!(ask(&stage, LAN, at(TestRequest::get().uri("/"))).await.0, 200);
+    let foreign = at(TestRequest::post().uri("/api/v1/links/open"))
+        .insert_header((CONTENT_TYPE, "application/json"))
+        .insert_header((ORIGIN, "http://evil.example"));
+    assert_eq!(ask(&stage, LAN, foreign).await.0, 403);
 }

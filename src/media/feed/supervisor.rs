@@ -124,9 +124,13 @@ impl Supervisor {
             let (camera, scrub) = (self.spec.camera.clone(), self.scrub.clone());
             tokio::spawn(async move { log::forward(stderr, &camera, &scrub).await })
         };
-        let end = match self.handshake(&mut reader, &mut writer).await {
+        let greeted = tokio::select! {
+            greeted = handshake(&self.spec, &mut reader, &mut writer) => greeted.map_err(End::Lost),
+            () = closed(&mut self.wishes) => Err(End::Closed),
+        };
+        let end = match greeted {
             Ok(()) => self.converse(&mut reader, &mut writer).await,
-            Err(reason) => End::Lost(reason),
+            Err(end) => end,
         };
         drop((reader, writer));
         let status = bury(&mut child, matches!(end, End::Closed)).await;
@@ -139,30 +143,6 @@ impl Supervisor {
             }
             end => end,
         }
-    }
-
-    async fn handshake(&self, reader: &mut Reader, writer: &mut Writer) -> Result<(), String> {
-        let source = match &self.spec.source {
-            Source::Address(address) => WireSource::Address(address.expose_secret().to_owned()),
-            Source::Test(pattern) => WireSource::Test(*pattern),
-        };
-        let words = async {
-            say(writer, ToWorker::Hello { version: wire::VERSION }).await?;
-            match reader.next().await {
-                Some(Ok(frame)) => match FromWorker::decode(frame.freeze()) {
-                    Ok(FromWorker::Hello { version: wire::VERSION }) => {}
-                    Ok(FromWorker::Hello { version }) => {
-                        return Err(format!("it speaks version {version} of the protocol"));
-                    }
-                    Ok(_) => return Err("it did not say hello".into()),
-                    Err(error) => return Err(format!("it sent {error}")),
-                },
-                Some(Err(error)) => return Err(format!("its pipe broke: {error}")),
-                None => return Err(String::new()),
-            }
-            say(writer, ToWorker::Open { camera: self.spec.camera.clone(), source }).await
-        };
-        timeout(HANDSHAKE, words).await.unwrap_or_else(|_elapsed| Err("it did not say hello in time".into()))
     }
 
     /// Listens and speaks until one of the two ends. Each goes on while the other waits.
@@ -203,6 +183,36 @@ impl Supervisor {
     fn tell(&self, event: FeedEvent) {
         tell(&self.events, event);
     }
+}
+
+async fn handshake(spec: &FeedSpec, reader: &mut Reader, writer: &mut Writer) -> Result<(), String> {
+    let source = match &spec.source {
+        Source::Address(address) => WireSource::Address(address.expose_secret().to_owned()),
+        Source::Test(pattern) => WireSource::Test(*pattern),
+    };
+    let words = async {
+        say(writer, ToWorker::Hello { version: wire::VERSION }).await?;
+        match reader.next().await {
+            Some(Ok(frame)) => match FromWorker::decode(frame.freeze()) {
+                Ok(FromWorker::Hello { version: wire::VERSION }) => {}
+                Ok(FromWorker::Hello { version }) => {
+                    return Err(format!("it speaks version {version} of the protocol"));
+                }
+                Ok(_) => return Err("it did not say hello".into()),
+                Err(error) => return Err(format!("it sent {error}")),
+            },
+            Some(Err(error)) => return Err(format!("its pipe broke: {error}")),
+            None => return Err(String::new()),
+        }
+        say(writer, ToWorker::Open { camera: spec.camera.clone(), source }).await
+    };
+    timeout(HANDSHAKE, words).await.unwrap_or_else(|_elapsed| Err("it did not say hello in time".into()))
+}
+
+/// Comes back when nobody wants the feed any more; what is wished for before the worker can do it is
+/// not done.
+async fn closed(wishes: &mut mpsc::Receiver<ToWorker>) {
+    while wishes.recv().await.is_some() {}
 }
 
 /// The listening half.

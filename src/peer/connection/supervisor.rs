@@ -24,7 +24,7 @@ const NEVER_CONNECTED: Duration = Duration::from_secs(65);
 /// From the first path to the end of the DTLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 /// With the 5 s after which silence is noticed: 30 s without consent (RFC 7675).
-const SILENT: Duration = Duration::from_secs(25);
+const SILENT: Duration = Duration::from_secs(30);
 /// How often the state of DTLS is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// Bound for taking the stack down.
@@ -148,7 +148,7 @@ fn next_deadline(
         (Path::Searching, _) => current,
         // A path that comes and goes must not stretch the handshake.
         (_, false) if seen.path != Path::Searching => current,
-        (Path::Silent, _) => Some((Instant::now() + SILENT, "no consent from the far end for 30 s")),
+        (Path::Silent, _) => Some((Instant::now() + SILENT, "no consent from the far end")),
         (Path::Open, false) => Some((Instant::now() + HANDSHAKE, "DTLS did not come about")),
         (Path::Open, true) => None,
     }

@@ -1,6 +1,6 @@
 //! A browser that is not ours.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 const START: Duration = Duration::from_secs(60);
+const END: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What the browser hears.
@@ -140,19 +141,28 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // After a failure nothing is asked of a driver that may be stuck: the browser, which would
-        // outlive its driver, is found by its profile.
-        if self.driver.clone().leak().is_err() {
-            return;
-        }
-        let profile = self.profile.path().to_str().unwrap();
-        for process in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
-            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
-            if String::from_utf8_lossy(&line).contains(profile) {
-                drop(std::process::Command::new("kill").arg("-KILL").arg(process.file_name()).status());
-            }
+        // After a failure nothing is asked of a driver that may be stuck; the browser would outlive it.
+        drop(self.driver.clone().leak());
+        let until = Instant::now() + END;
+        // What still writes to the profile would keep it from being removed.
+        while Instant::now() < until && end_all_of(self.profile.path()) > 0 {
+            std::thread::sleep(LOOK);
         }
     }
+}
+
+/// Ends every process whose command line names the profile; how many there were.
+fn end_all_of(profile: &Path) -> usize {
+    let profile = profile.to_str().unwrap();
+    let mut found = 0;
+    for process in std::fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&line).contains(profile) {
+            found += 1;
+            drop(std::process::Command::new("kill").arg("-KILL").arg(process.file_name()).status());
+        }
+    }
+    found
 }
 
 /// Waits until the driver says on which port it listens.
