@@ -9,6 +9,11 @@ export async function get(path) {
   return reply(await fetch(`api/v1/${path}`, { headers: { Accept: "application/json" } }));
 }
 
+// POST or DELETE without content. The content type keeps other sites' forms out.
+export async function act(method, path) {
+  return reply(await fetch(`api/v1/${path}`, { method, headers: { "Content-Type": "application/json" } }));
+}
+
 // Sends a directive as Alexa would, through the real door, and gives the event that came back.
 export async function directive(name, endpointId, payload, keepalive = false) {
   const body = JSON.stringify({ name, endpoint_id: endpointId, payload });

@@ -1,6 +1,8 @@
 import { html, render, useEffect, useState } from "../vendor/preact-htm.js";
 import { get } from "./api.js";
+import { Calls } from "./calls.js";
 import { Echo } from "./echo.js";
+import { People } from "./people.js";
 import { load, t } from "./text.js";
 
 // Levels are held for a second: during a call none is to be missed.
@@ -21,29 +23,8 @@ function Cameras({ cameras }) {
   )}</ul>`;
 }
 
-const COLUMNS = ["started", "camera", "shown", "answer_time", "first_picture", "packets", "end"];
-
-function Calls({ calls }) {
-  if (!calls.length) return html`<p class="soft">${t("no_calls")}</p>`;
-  const ms = (n) => (n == null ? "–" : t("ms", { n }));
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("calls")}><table role="table">
-    <thead role="rowgroup"><tr role="row">${COLUMNS.map((key) => html`<th scope="col" role="columnheader">${t(key)}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${calls.map((call) => {
-      const again = call.counters.retransmitted;
-      const cells = [
-        new Date(call.started).toLocaleTimeString(),
-        call.camera,
-        call.video ? `${call.video.mode}, ${call.video.codec}` : "–",
-        ms(call.stages.answer_sent),
-        ms(call.stages.first_video_sent),
-        `${call.counters.packets_sent}${again ? `, ${t("again", { n: again })}` : ""}`,
-        call.end_reason ?? t("ongoing"),
-      ];
-      return html`<tr role="row" key=${call.id}>${cells.map(
-        (cell, at) => html`<td role="cell" data-label=${t(COLUMNS[at])} data-column=${COLUMNS[at]}>${cell}</td>`,
-      )}</tr>`;
-    })}</tbody></table></div>`;
-}
+// The door token speaks for nobody where a hub says who its users are: the page could not call.
+const playsEcho = ({ demo, hub, door }) => door.listening && (demo || hub.state === "none");
 
 function App() {
   const [known, setKnown] = useState(null);
@@ -73,8 +54,11 @@ function App() {
       ${away && html`<section class="wide"><p class="error" role="alert">${t("away")}</p></section>`}
       ${known?.status.problems.map((problem) => html`<section class="wide"><p class="notice">${problem}</p></section>`)}
       ${!known && !away && html`<p class="loading wide" role="status">${t("loading")}</p>`}
-      ${known && html`<${Echo} cameras=${known.cameras} calls=${known.calls} demo=${known.status.demo} />
-        <section aria-labelledby="cameras-title"><h2 id="cameras-title">${t("cameras")}</h2><${Cameras} cameras=${known.cameras} /></section>
+      ${known && html`${playsEcho(known.status) && html`<${Echo} cameras=${known.cameras} calls=${known.calls} demo=${known.status.demo} />`}
+        <div class=${playsEcho(known.status) ? "stack" : "stack wide"}>
+          <section aria-labelledby="cameras-title"><h2 id="cameras-title">${t("cameras")}</h2><${Cameras} cameras=${known.cameras} /></section>
+          ${known.status.hub.state !== "none" && html`<${People} links=${known.status.links} linking=${known.status.linking} />`}
+        </div>
         <section class="wide" aria-labelledby="calls-title"><h2 id="calls-title">${t("calls")}</h2><${Calls} calls=${known.calls} /></section>`}
     </main>`;
 }
