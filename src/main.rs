@@ -25,7 +25,7 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The add-on itself. Without settings it starts with the set-up page
+    /// The add-on itself. Without settings it starts with no hub and no camera
     Run {
         #[command(flatten)]
         files: Files,
@@ -197,7 +197,7 @@ fn camera_to_probe(name: &str, config: Option<PathBuf>) -> Result<(String, Secre
         format!("{name:?} is no address, and no camera of {} is called so", loaded.path.display())
     })?;
     let source = camera.source.ok_or_else(|| {
-        format!("{name:?} has no source of its own; a camera that the hub shows can be tested on the page")
+        format!("{name:?} has no `source` of its own in the settings; give it one, its RTSP address")
     })?;
     Ok((camera.name.unwrap_or_else(|| name.to_owned()), source))
 }

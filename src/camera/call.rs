@@ -32,7 +32,7 @@ pub enum CallState {
 pub enum EndReason {
     /// The far end hung up.
     HungUp,
-    /// The house hung up: the page's button.
+    /// The house hung up: somebody ended the call in the page or through its API.
     EndedHere,
     /// A new offer under the same id took its place.
     Replaced,

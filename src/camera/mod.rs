@@ -1,7 +1,7 @@
 //! The meeting place of hub, peers and media: which cameras exist, who shows what to whom.
 //!
 //! `registry::Registry` (one actor) knows every camera and owns a `session::CameraSession`
-//! (an actor per camera that is in use). Asks go only downward, news only upward.
+//! (an actor per camera that was called or is kept warm). Asks go only downward, news only upward.
 
 use std::time::{Duration, Instant};
 
@@ -157,7 +157,7 @@ pub struct Connected {
 pub struct Disconnect {
     /// The call.
     pub session: SessionId,
-    /// Who says so; `None` ends it on behalf of the house (the page's End button).
+    /// Who says so; `None` ends it on behalf of the house (`POST /api/v1/calls/{id}/end`).
     pub caller: Option<Caller>,
 }
 
@@ -200,7 +200,9 @@ pub enum CameraError {
         reason: String,
     },
     /// The user keeps the camera away from Alexa.
-    #[error("{0} is not shared with Alexa; it can be shared on the Cameras page")]
+    #[error(
+        "{0} is not shared with Alexa; in the settings it needs a `source` and must not have `alexa = false`"
+    )]
     Disabled(String),
     /// All places are taken.
     #[error("{camera}: {limit} calls are going on, no more fit")]

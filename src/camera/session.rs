@@ -1,4 +1,4 @@
-//! One camera that is in use: an actor that owns its calls, its feed and its speaker.
+//! One camera that was called or is kept warm: an actor that owns its calls, its feed and its speaker.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -28,7 +28,7 @@ pub struct Config {
     pub door: Door,
     /// The pages.
     pub ui: Ui,
-    /// Proactive events to Alexa.
+    /// Proactive events to Alexa. Not used yet.
     pub alexa: Alexa,
     /// Peers and their addresses.
     pub webrtc: WebRtc,
@@ -101,13 +101,13 @@ pub struct Door {
     pub token: Option<SecretString>,
     /// File that holds the token.
     pub token_file: Option<PathBuf>,
-    /// Public address, shown in the page and used by its reachability test.
+    /// Public address; told on in `/api/v1/status`, nothing else uses it yet.
     pub public_url: Option<url::Url>,
     /// Certificate chain, PEM; with `tls_key`: TLS here instead of at a proxy.
     pub tls_cert: Option<PathBuf>,
     /// Private key, PEM.
     pub tls_key: Option<PathBuf>,
-    /// Other directives go on to the hub's own Alexa endpoint.
+    /// Other directives go on to the hub's own Alexa endpoint. Not used yet.
     pub forward_to_hub: bool,
 }
 
@@ -143,7 +143,7 @@ impl Default for Ui {
     }
 }
 
-/// `[alexa]`
+/// `[alexa]`; not used yet
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Alexa {
@@ -186,13 +186,13 @@ pub struct WebRtc {
     pub bind: Vec<Ipv4Addr>,
     /// Public or host IPv4 addresses in front of a 1:1 NAT or a published port.
     pub advertise: Vec<Ipv4Addr>,
-    /// STUN servers, `host:port`.
+    /// STUN servers, `host:port`. Not used yet.
     pub stun: Vec<String>,
-    /// TURN servers.
+    /// TURN servers. Not used yet.
     pub turn: Vec<Turn>,
     /// Offers and answers loopback candidates; for demo and tests.
     pub allow_loopback: bool,
-    /// kbit/s of video that a call may take.
+    /// kbit/s of video that a call may take. Not used yet: what is copied cannot be made smaller.
     pub max_kbps: u32,
 }
 
@@ -230,7 +230,7 @@ pub struct Limits {
     pub calls: usize,
     /// Calls at once at one camera.
     pub calls_per_camera: usize,
-    /// Transcodes at once; 0 = half the cores, at least 1.
+    /// Transcodes at once; 0 = half the cores, at least 1. Not used yet.
     pub transcodes: usize,
     /// Longest call, minutes.
     pub call_minutes: u64,
@@ -267,13 +267,13 @@ pub struct Camera {
     /// Own address, replaces the hub's stream: `rtsp`, `rtsps`, `http(s)`, or `test:`.
     #[serde(default)]
     pub source: Option<SecretString>,
-    /// Source pinned by the user.
+    /// Source pinned by the user. Not used yet: `source` is the only one.
     #[serde(default)]
     pub prefer: Prefer,
-    /// Speaker path.
+    /// Speaker path. Only `none` has an effect yet.
     #[serde(default)]
     pub talk: Talk,
-    /// Echo cancelling.
+    /// Echo cancelling. Not used yet.
     #[serde(default)]
     pub echo_cancel: Toggle,
     /// Keep the feed open so that the first picture is instant.

@@ -52,7 +52,9 @@ pub enum CallerError {
     #[error("the token in the directive has run out")]
     Expired,
     /// A good token of a user who is not linked.
-    #[error("{0} is not linked; link the account on the Alexa page, then try again within 10 minutes")]
+    #[error(
+        "{0} is not linked; press \"Let another person link\" in Doorstep's page, then try again within 10 minutes"
+    )]
     NotLinked(String),
     /// Too many tokens were refused lately.
     #[error("too many tokens were refused lately; this one is looked at in a minute")]
