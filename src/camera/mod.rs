@@ -1,7 +1,7 @@
 //! The meeting place of hub, peers and media: which cameras exist, who shows what to whom.
 //!
 //! `registry::Registry` (one actor) knows every camera and owns a `session::CameraSession`
-//! (an actor per camera that was called or is kept warm). Asks go only downward, news only upward.
+//! (an actor per camera that a directive named or that is kept warm). Asks go only downward, news only upward.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! One camera that was called or is kept warm: an actor that owns its calls, its feed and its speaker.
+//! One camera that a directive named or that is kept warm: an actor that owns its calls, its feed and its speaker.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
