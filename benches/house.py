@@ -154,7 +154,7 @@ class House:
 def peer(house, endpoint, *arguments, patience=600):
     """A run of the aiortc peer; its events."""
     script = ROOT / "tests" / "peers" / "aiortc_peer.py"
-    command = [str(VENV), str(script), "--door", house.door, "--token", house.token]
+    command = [str(VENV), str(script), "--door", house.door, f"--token={house.token}"]
     command += ["--endpoint", endpoint, *map(str, arguments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=patience, check=False)
     return [json.loads(line) for line in done.stdout.splitlines()]

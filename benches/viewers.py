@@ -34,7 +34,7 @@ class Viewers:
 
     def __init__(self, house, count):
         command = [str(VENV), str(ROOT / "benches" / "viewer.py"), "--door", house.door]
-        command += ["--token", house.token, "--endpoint", "front", "--viewers", str(count)]
+        command += [f"--token={house.token}", "--endpoint", "front", "--viewers", str(count)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -36,7 +36,7 @@ const LINGER: Duration = Duration::from_secs(30);
 /// A camera whose opening failed less than this ago is known to be down.
 const KNOWN_DOWN: Duration = Duration::from_secs(30);
 /// An offer may come this long after its own hang-up and is not answered then.
-const OVERTAKEN: Duration = Duration::from_secs(10);
+const OVERTAKEN: Duration = Duration::from_secs(5);
 /// Hang-ups that are remembered.
 const HUNG_UP: usize = 32;
 /// Notices of peers, viewers and feed that wait for this actor.
@@ -109,8 +109,8 @@ pub struct CameraSession {
     serial: u64,
     /// The camera's last trouble and when it was seen; `None` while it shows a picture.
     trouble: Option<(Instant, String)>,
-    /// Hang-ups of late, newest last: directives come over connections of their own and may pass
-    /// each other.
+    /// Hang-ups of late for calls that were not there, newest last: directives come over connections
+    /// of their own and may pass each other.
     hung_up: VecDeque<(SessionId, Caller, Instant)>,
     /// Somebody asked it to leave.
     leaving: bool,
@@ -474,6 +474,14 @@ async fn wait_for(
 }
 
 impl CameraSession {
+    fn remember_hang_up(&mut self, session: SessionId, caller: Caller) {
+        self.hung_up.retain(|(_, _, at)| at.elapsed() < OVERTAKEN);
+        if self.hung_up.len() == HUNG_UP {
+            self.hung_up.pop_front();
+        }
+        self.hung_up.push_back((session, caller, Instant::now()));
+    }
+
     /// True for an offer that its own hang-up has overtaken on the way.
     fn hung_up_before(&self, offer: &Offer) -> bool {
         self.hung_up.iter().any(|(session, caller, at)| {
@@ -508,12 +516,11 @@ impl Handler<Disconnect> for CameraSession {
         match &disconnect.caller {
             Some(caller) => {
                 self.owned(&disconnect.session, caller)?;
-                self.end_if_known(&disconnect.session, EndReason::HungUp);
-                self.hung_up.retain(|(_, _, at)| at.elapsed() < OVERTAKEN);
-                if self.hung_up.len() == HUNG_UP {
-                    self.hung_up.pop_front();
+                if self.calls.contains_key(&disconnect.session) {
+                    self.end(&disconnect.session, EndReason::HungUp);
+                } else {
+                    self.remember_hang_up(disconnect.session, caller.clone());
                 }
-                self.hung_up.push_back((disconnect.session, caller.clone(), Instant::now()));
             }
             None => self.end_if_known(&disconnect.session, EndReason::EndedHere),
         }
