@@ -190,6 +190,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::super::MediaPort;
+    use super::super::stun::tests::message;
     use super::*;
     use crate::peer::PortConfig;
 
@@ -220,6 +221,39 @@ mod tests {
         assert_eq!(port.counters().live_ufrags, 1, "the newer socket keeps the place");
         drop(second);
         assert_eq!(port.counters().live_ufrags, 0);
+    }
+
+    #[tokio::test]
+    async fn peers_that_ask_one_stun_server_through_the_port_get_their_own_responses() {
+        let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut request = [0; 600];
+            while let Ok((_, from)) = server.recv_from(&mut request).await {
+                let mut response = request[..20].to_vec();
+                response[..4].copy_from_slice(&[1, 1, 0, 0]);
+                server.send_to(&response, from).await.unwrap();
+            }
+        });
+        let port = port();
+        let peers: Vec<_> = (1..=3)
+            .map(|id: u8| {
+                let runtime = port.runtime(format!("ufrag{id}"), "password".into());
+                let socket = runtime.wrap_udp_socket(UdpSocket::bind("127.0.0.1:0").unwrap()).unwrap();
+                (id, runtime, socket)
+            })
+            .collect();
+        for (id, _, socket) in &peers {
+            socket.send_to(&message(1, [*id; 12], None, None), address).await.unwrap();
+        }
+        // The last one to ask looks first: what is there is its own all the same.
+        for (id, _, socket) in peers.iter().rev() {
+            let mut response = [0; 600];
+            let received = tokio::time::timeout(Duration::from_secs(5), socket.recv_from(&mut response));
+            let (length, from) = received.await.unwrap().unwrap();
+            assert_eq!((&response[8..length], from), (&[*id; 12][..], address));
+        }
+        assert_eq!(port.counters().live_transactions, 0);
     }
 
     #[tokio::test]
