@@ -76,12 +76,6 @@ impl Places {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
         Some(Place(self.clone()))
     }
-
-    /// Places taken.
-    #[must_use]
-    pub fn taken(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 impl Drop for Place {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, MessageResult, Recipient, ResponseFuture};
@@ -63,11 +63,6 @@ pub struct HubChanged;
 #[rtype(result = "HubSnapshot")]
 pub struct Snapshot;
 
-/// Note: wake this one from now on, instead of whom it was before; it is woken at once.
-#[derive(actix::Message)]
-#[rtype(result = "()")]
-pub struct Wake(pub Recipient<HubChanged>);
-
 /// Ask: whose token this is. Takes at most 3 s. Nothing is cached here.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "Result<HubUser, HubError>")]
@@ -95,7 +90,7 @@ pub struct HubBridge {
     dialer: Arc<Dialer>,
     ties: Vec<HandTie>,
     /// Whom to wake; shared with the task that wakes.
-    wake: Arc<Mutex<Recipient<HubChanged>>>,
+    wake: Recipient<HubChanged>,
     presses: mpsc::Sender<Press>,
     /// What the link's task published last.
     snapshot: Option<watch::Receiver<Arc<HubSnapshot>>>,
@@ -113,7 +108,7 @@ impl HubBridge {
         Self {
             dialer: Arc::new(Dialer { config, tls: OnceCell::new() }),
             ties: Vec::new(),
-            wake: Arc::new(Mutex::new(wake)),
+            wake,
             presses,
             snapshot: None,
             asks: None,
@@ -184,16 +179,6 @@ impl Handler<Snapshot> for HubBridge {
     }
 }
 
-impl Handler<Wake> for HubBridge {
-    type Result = ();
-
-    fn handle(&mut self, Wake(recipient): Wake, _: &mut Self::Context) {
-        // A mailbox that is full holds a wake already, or will be full of asks that pull.
-        drop(recipient.try_send(HubChanged));
-        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = recipient;
-    }
-}
-
 impl Handler<CallService> for HubBridge {
     type Result = ResponseFuture<Result<Value, HubError>>;
 
@@ -251,10 +236,10 @@ struct Ask {
 }
 
 /// Wakes after every change, at most so often, and again if there was no room.
-async fn wake(recipient: Arc<Mutex<Recipient<HubChanged>>>, mut snapshot: watch::Receiver<Arc<HubSnapshot>>) {
+async fn wake(recipient: Recipient<HubChanged>, mut snapshot: watch::Receiver<Arc<HubSnapshot>>) {
     while snapshot.changed().await.is_ok() {
         loop {
-            let sent = recipient.lock().unwrap_or_else(PoisonError::into_inner).try_send(HubChanged);
+            let sent = recipient.try_send(HubChanged);
             sleep(WAKE_EVERY).await;
             if !matches!(sent, Err(actix::dev::SendError::Full(_))) {
                 break;

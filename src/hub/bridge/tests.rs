@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 //! The bridge over real sockets, against a few lines of a hub.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix::Addr;
@@ -329,21 +330,6 @@ async fn dropping_the_bridge_ends_its_socket() {
         sleep(Duration::from_millis(10)).await;
     }
     panic!("the socket is still open");
-}
-
-#[actix::test]
-async fn whoever_comes_later_is_woken_instead() {
-    let hub = TestHub::start(Mood::Good).await;
-    let bridge = Bridge::to(&hub);
-    bridge.running().await;
-    sleep(WAKE_EVERY * 3).await;
-    let later = Arc::new(AtomicUsize::new(0));
-    bridge.addr.send(Wake(Woken(later.clone()).start().recipient())).await.unwrap();
-    let before = bridge.wakes.load(Ordering::SeqCst);
-    hub.say.send(r#"{"type":"event","id":4,"event":{"r":["event.door"]}}"#.into()).unwrap();
-    bridge.until(|snapshot| snapshot.cameras[0].bell.is_none()).await;
-    sleep(WAKE_EVERY * 2).await;
-    assert_eq!((later.load(Ordering::SeqCst), bridge.wakes.load(Ordering::SeqCst)), (2, before));
 }
 
 #[derive(actix::Message)]
