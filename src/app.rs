@@ -19,8 +19,9 @@ use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
 use crate::camera::call::EndReason;
+use crate::camera::places::Places;
 use crate::camera::registry::{Registry, Sessions};
-use crate::camera::session::{CameraSession, Leave, Places, Resources};
+use crate::camera::session::{CameraSession, Leave, Resources};
 use crate::config::{self, Config};
 use crate::http::{DemoInfo, House};
 use crate::hub::Press;

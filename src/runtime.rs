@@ -46,3 +46,14 @@ impl MediaRuntime {
         }
     }
 }
+
+/// Gives memory that calls have freed back to the system. The allocator would keep it for good: what
+/// a hundred calls at once needed would be ours for ever. Takes some ms: for a blocking thread.
+#[allow(unsafe_code)]
+pub fn release_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called by any thread at any time and touches only free memory.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}

@@ -14,6 +14,7 @@ pub mod catalogue;
 pub mod fanout;
 pub mod live;
 pub mod ongoing;
+pub mod places;
 pub mod probe;
 pub mod registry;
 pub mod session;

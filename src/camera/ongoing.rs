@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 
 use super::call::{Call, CallState, EndReason};
 use super::live::{Live, Speaker};
-use super::session::{Notice, Place, Resources};
+use super::places::Place;
+use super::session::{Notice, Resources};
 use super::viewer::Viewer;
 use super::{Caller, CameraError, CameraSummary, Offer};
 use crate::media::VideoFacts;

@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::fut::ready;
@@ -18,6 +17,7 @@ use super::call::{Call, CallState, EndReason};
 use super::catalogue::KnownCamera;
 use super::live::Live;
 use super::ongoing::{Ongoing, Reply};
+use super::places::{Place, Places};
 use super::registry::{CameraNews, CameraStopped, Registry};
 use super::{Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, SessionId, Status};
 use crate::config::Limits;
@@ -25,6 +25,7 @@ use crate::media::FeedEvent;
 use crate::media::feed::WorkerProgram;
 use crate::peer::connection::Peers;
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
+use crate::runtime::release_memory;
 use crate::seat::Seat;
 use crate::state::State;
 use crate::telemetry;
@@ -33,6 +34,8 @@ use crate::telemetry;
 const TICK: Duration = Duration::from_millis(500);
 /// An idle feed stays open this long, so that a call that comes back has its picture at once.
 const LINGER: Duration = Duration::from_secs(30);
+/// Peers have closed this long after their calls.
+const TIDY: Duration = Duration::from_secs(2);
 /// A camera whose opening failed less than this ago is known to be down.
 const KNOWN_DOWN: Duration = Duration::from_secs(30);
 /// An offer may come this long after its own hang-up and is not answered then.
@@ -61,29 +64,6 @@ pub struct Resources {
     pub places: Places,
 }
 
-/// The places for calls in the whole house.
-#[derive(Clone, Default)]
-pub struct Places(Arc<AtomicUsize>);
-
-/// One taken place; dropping it frees it.
-pub struct Place(Places);
-
-impl Places {
-    /// Takes a place if fewer than `limit` are taken.
-    #[must_use]
-    pub fn take(&self, limit: usize) -> Option<Place> {
-        let free = |taken: usize| (taken < limit).then_some(taken + 1);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).ok()?;
-        Some(Place(self.clone()))
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Owns a camera's calls, feed and speaker. At most one per camera, owned by the Registry.
 pub struct CameraSession {
     /// The camera as the Registry knows it.
@@ -106,6 +86,8 @@ pub struct CameraSession {
     /// Hang-ups of late for calls that were not there, newest last: directives come over connections
     /// of their own and may pass each other.
     hung_up: VecDeque<(SessionId, Caller, Instant)>,
+    /// When the memory of the last calls is given back.
+    tidy_at: Option<Instant>,
     /// Somebody asked it to leave.
     leaving: bool,
 }
@@ -154,6 +136,7 @@ impl CameraSession {
             serial: 0,
             trouble: None,
             hung_up: VecDeque::new(),
+            tidy_at: None,
             leaving: false,
         }
     }
@@ -268,10 +251,11 @@ impl CameraSession {
             info!(camera = %self.camera.summary.endpoint_id, call = ongoing.id(), %reason, "call ended");
             ongoing.call.end(reason);
         }
-        if self.calls.is_empty()
-            && let Some(live) = &mut self.live
-        {
-            live.idle();
+        if self.calls.is_empty() {
+            self.tidy_at = Some(Instant::now() + TIDY);
+            if let Some(live) = &mut self.live {
+                live.idle();
+            }
         }
         self.tell_registry();
     }
@@ -288,6 +272,10 @@ impl CameraSession {
         }
         for (session, reason) in over {
             self.end(&session, reason);
+        }
+        if self.calls.is_empty() && self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy_at = None;
+            self.resources.media.spawn_blocking(release_memory);
         }
         if !self.camera.warm && self.live.as_ref().is_some_and(|live| live.idle_for(LINGER)) {
             self.live = None;
