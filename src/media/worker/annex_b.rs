@@ -210,12 +210,12 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_can_upset_it(extradata in prop::collection::vec(any::<u8>(), 0..64), data in prop::collection::vec(0_u8..4, 0..200)) {
-            let mut sets = ParameterSets::from_extradata(&extradata);
-            let short = sets.complete(&data).0;
-            prop_assert!(short.len() <= data.len() + extradata.len() + 8);
-            let mut sets = ParameterSets::from_extradata(&[&[1, 0, 0, 0, 3, 0xE1], &extradata[..]].concat());
-            let prefixed = sets.complete(&data).0;
-            prop_assert!(prefixed.len() <= 4 * data.len() + extradata.len() + 16);
+            let avcc = [&[1, 0, 0, 0, 3, 0xE1], &extradata[..]].concat();
+            for extradata in [extradata, avcc] {
+                let whole = ParameterSets::from_extradata(&extradata).complete(&data).0;
+                // A length of one byte that says zero becomes a start code of four.
+                prop_assert!(whole.len() <= 4 * data.len() + extradata.len() + 16);
+            }
         }
 
         #[test]
