@@ -27,6 +27,7 @@ impl KnownCamera {
         let address = |camera: &Self| match &camera.source {
             Some(Source::Address(address)) => Some(address.expose_secret().to_owned()),
             Some(Source::Test(pattern)) => Some(format!("{pattern:?}")),
+            Some(Source::Fetched(fetch)) => Some(fetch.name().to_owned()),
             None => None,
         };
         self.summary == other.summary && self.warm == other.warm && address(self) == address(other)
@@ -157,6 +158,7 @@ mod tests {
                 entity_id: entity.into(),
                 available: false,
                 streams: true,
+                ways: None,
             }],
             bell,
             motion: None,

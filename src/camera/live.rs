@@ -52,7 +52,7 @@ impl Live {
         resources: &Resources,
         notices: mpsc::Sender<Notice>,
     ) -> Self {
-        let spec = FeedSpec { camera: camera.to_owned(), source };
+        let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps: 2_500 };
         let runtime = resources.media.enter();
         let (feed, samples, mut events) = Feed::open(spec, resources.worker.clone());
         drop(runtime);

@@ -71,7 +71,7 @@ pub async fn probe(
     let began = Instant::now();
     let since = |began: Instant| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut finding = Finding::default();
-    let spec = FeedSpec { camera: camera.to_owned(), source };
+    let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps: 2_500 };
     tell("opening the camera");
     let (_feed, mut samples, mut events) = Feed::open(spec, worker);
     let mut look = Look::default();
@@ -103,7 +103,7 @@ pub async fn probe(
                     finding.says = reason;
                     break;
                 }
-                Some(FeedEvent::SpeakerLevel(_)) => {}
+                Some(FeedEvent::SpeakerLevel(_) | FeedEvent::Uses { .. }) => {}
                 None => break,
             },
         }

@@ -357,6 +357,7 @@ impl CameraSession {
                 }
             }
             FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
+            FeedEvent::Uses { .. } => {}
         }
     }
 

@@ -26,7 +26,7 @@ use super::entity::HandTie;
 use super::model::{Model, Outgoing, Ticket};
 use super::protocol::{self, Incoming};
 use super::retry::Retry;
-use super::{HubError, HubSnapshot, HubUser, Link, Press, trust};
+use super::{HubError, HubSnapshot, HubUser, Link, Press, RelayLine, trust};
 
 /// From nothing to an open WebSocket.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -50,6 +50,9 @@ pub struct BridgeConfig {
     pub token: SecretString,
     /// Extra certificate authority, PEM.
     pub ca_file: Option<PathBuf>,
+    /// The hub's own base address, where `url` leads to the Supervisor's proxy: foreign tokens and
+    /// streams need it. `None`: `url` is the hub itself.
+    pub direct: Option<Url>,
 }
 
 /// Wake: the hub's cameras or the link are not what they were. Sent at most ten times a second;
@@ -83,6 +86,51 @@ pub struct CallService {
     pub target: Value,
     /// The service's own data, or null.
     pub data: Value,
+}
+
+/// Ask: a WebRTC session at a camera of the hub (`camera/webrtc/offer`). Answered when the hub has taken
+/// the offer, within 10 s.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<RelayLine, HubError>")]
+pub struct OpenRelay {
+    /// The camera.
+    pub entity_id: String,
+    /// Our offer.
+    pub offer: String,
+}
+
+/// Ask: what a WebRTC session at this camera needs (`camera/webrtc/get_client_config`): the name of a
+/// data channel, if it wants one. Within 10 s.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<Option<String>, HubError>")]
+pub struct RelayWishes {
+    /// The camera.
+    pub entity_id: String,
+}
+
+/// Ask: the address of a camera's HLS stream (`camera/stream`), absolute; it is a secret. Within 15 s.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<SecretString, HubError>")]
+pub struct OpenStream {
+    /// The camera.
+    pub entity_id: String,
+}
+
+/// Ask: how a camera's still picture is fetched. Answered from memory.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<StillAddress, HubError>")]
+pub struct FindStill {
+    /// The camera.
+    pub entity_id: String,
+}
+
+/// How a still picture is fetched: `GET` with a bearer.
+#[derive(Debug, Clone)]
+pub struct StillAddress {
+    /// `…/api/camera_proxy/camera.front_door`
+    pub url: Url,
+    /// Our token.
+    pub bearer: SecretString,
 }
 
 /// The actor that answers for the hub. Dropping it ends its tasks.
@@ -200,6 +248,38 @@ impl Handler<CallService> for HubBridge {
                 .map_err(|_| HubError::Down("too many questions at once".into()))?;
             answer.await.map_err(|_| lost())?
         })
+    }
+}
+
+impl Handler<OpenRelay> for HubBridge {
+    type Result = ResponseFuture<Result<RelayLine, HubError>>;
+
+    fn handle(&mut self, _: OpenRelay, _: &mut Self::Context) -> Self::Result {
+        Box::pin(async { Err(HubError::Down("not built yet".into())) })
+    }
+}
+
+impl Handler<RelayWishes> for HubBridge {
+    type Result = ResponseFuture<Result<Option<String>, HubError>>;
+
+    fn handle(&mut self, _: RelayWishes, _: &mut Self::Context) -> Self::Result {
+        Box::pin(async { Err(HubError::Down("not built yet".into())) })
+    }
+}
+
+impl Handler<OpenStream> for HubBridge {
+    type Result = ResponseFuture<Result<SecretString, HubError>>;
+
+    fn handle(&mut self, _: OpenStream, _: &mut Self::Context) -> Self::Result {
+        Box::pin(async { Err(HubError::Down("not built yet".into())) })
+    }
+}
+
+impl Handler<FindStill> for HubBridge {
+    type Result = Result<StillAddress, HubError>;
+
+    fn handle(&mut self, _: FindStill, _: &mut Self::Context) -> Self::Result {
+        Err(HubError::Down("not built yet".into()))
     }
 }
 

@@ -119,6 +119,7 @@ impl<'a> Group<'a> {
                     entity_id: picture.entity_id.to_owned(),
                     available: picture.state.available(),
                     streams: picture.state.features & STREAM != 0,
+                    ways: None,
                     registry_id: picture.registry_id,
                 })
                 .collect(),

@@ -5,6 +5,7 @@
 //! motion, and whoever was given to it as `Recipient<HubChanged>` is woken and pulls a [`HubSnapshot`].
 
 use serde::Serialize;
+use tokio::sync::mpsc;
 
 use crate::error::ErrorKind;
 
@@ -46,6 +47,50 @@ pub struct HubCameraEntity {
     pub available: bool,
     /// True if it can stream (supported_features bit 2), false for stills only.
     pub streams: bool,
+    /// How it can be streamed, as the hub told (`camera/capabilities`; older hubs: its attribute
+    /// `frontend_stream_type`); `None` while that is not known.
+    pub ways: Option<StreamWays>,
+}
+
+/// How a camera of the hub can be streamed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct StreamWays {
+    /// By `camera/webrtc/offer`.
+    pub relay: bool,
+    /// By `camera/stream`.
+    pub hls: bool,
+    /// The hub says that its speaker can be reached. A hint: the relay's answer is the truth.
+    pub two_way_audio: bool,
+}
+
+/// A WebRTC session at a camera of the hub. Dropping it ends the session. It ends with the link, too:
+/// then `news` ends.
+#[derive(Debug)]
+pub struct RelayLine {
+    /// What the hub says of it, in order.
+    pub news: mpsc::Receiver<RelayNews>,
+    /// The link's task, which unsubscribes when this is dropped.
+    pub guard: RelayGuard,
+}
+
+/// Ends a [`RelayLine`] when it is dropped.
+#[derive(Debug)]
+pub struct RelayGuard {}
+
+/// What the hub says of a WebRTC session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RelayNews {
+    /// The answer's SDP.
+    Answer(String),
+    /// A candidate of the far end's, `candidate:…`. May come before the answer, and twice.
+    Candidate(String),
+    /// It failed; may come after a success.
+    Failed {
+        /// The hub's code.
+        code: String,
+        /// The hub's text, without secrets.
+        message: String,
+    },
 }
 
 /// An entity that rings or sees motion, and its entity id.

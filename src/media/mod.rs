@@ -13,9 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
 
+pub mod annex_b;
 pub mod feed;
+pub mod fetch;
 mod scrub;
 mod source;
+pub mod sps;
 pub mod timeline;
 pub mod wire;
 
@@ -28,6 +31,8 @@ pub enum Source {
     Address(SecretString),
     /// The worker's own pattern with clock and tone, and a speaker whose level can be read.
     Test(TestPattern),
+    /// Read by `doorstep` itself; the worker gets bytes, if it is needed at all.
+    Fetched(Arc<dyn fetch::Fetch>),
 }
 
 /// What a feed is to show.
@@ -35,8 +40,10 @@ pub enum Source {
 pub struct FeedSpec {
     /// The camera's name as people say it; for the slate and the log.
     pub camera: String,
-    /// Where its picture comes from.
-    pub source: Source,
+    /// Where its picture may come from, best first; never empty.
+    pub sources: Vec<Source>,
+    /// Most that an encoded picture may take, kbit/s.
+    pub max_kbps: u32,
 }
 
 /// One access unit of the camera's H.264, on the feed's own timeline.
@@ -103,6 +110,13 @@ pub enum FeedEvent {
         video: VideoFacts,
         /// Its sound.
         sound: SoundFacts,
+    },
+    /// The feed reads this source now. Said by the feed itself, never by a worker.
+    Uses {
+        /// Place in [`FeedSpec::sources`].
+        source: usize,
+        /// It has a speaker that talk reaches.
+        talk: bool,
     },
     /// The first picture of the camera itself (no slate) since the source was opened.
     FirstPicture,

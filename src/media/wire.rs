@@ -10,10 +10,11 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::fetch::{Form, SoundCodec};
 use super::{FeedEvent, TestPattern};
 
 /// Both sides must speak the same one.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// Largest access unit, bytes.
 pub const MAX_PICTURE: usize = 8 * 1024 * 1024;
 /// Largest control message, bytes of JSON.
@@ -27,10 +28,13 @@ const CONTROL: u8 = 0;
 const PICTURE: u8 = 1;
 const SOUND: u8 = 2;
 const TALK: u8 = 3;
+const PIECE: u8 = 4;
+const SPEECH: u8 = 5;
 
 const PICTURE_HEADER: usize = 1 + 1 + 8;
 const SOUND_HEADER: usize = 1 + 8;
 const TALK_HEADER: usize = 1 + 2 + 4;
+const PIECE_HEADER: usize = 1 + 1 + 8;
 
 const KEY: u8 = 1;
 const SLATE: u8 = 2;
@@ -59,6 +63,20 @@ pub enum WireSource {
     Address(String),
     /// The test pattern.
     Test(TestPattern),
+    /// Nothing: it is handed over piece by piece ([`ToWorker::Begin`], [`ToWorker::Piece`]).
+    Handed,
+}
+
+/// What a piece of a handed source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum PieceKind {
+    /// Bytes of a container, in order; ticks are 0.
+    Bytes = 0,
+    /// One access unit (Annex B) or one JPEG; 90 kHz ticks.
+    Picture = 1,
+    /// One packet of sound; ticks of its codec's clock.
+    Sound = 2,
 }
 
 // An address holds a password, so it must not be printed by accident.
@@ -67,6 +85,7 @@ impl std::fmt::Debug for WireSource {
         match self {
             Self::Address(_) => f.write_str("Address(***)"),
             Self::Test(pattern) => write!(f, "Test({pattern:?})"),
+            Self::Handed => f.write_str("Handed"),
         }
     }
 }
@@ -85,6 +104,33 @@ pub enum ToWorker {
         camera: String,
         /// What to open.
         source: WireSource,
+        /// Most that an encoded picture may take, kbit/s.
+        max_kbps: u32,
+    },
+    /// A handed source begins, or begins anew: what came before is over.
+    Begin {
+        /// What its pieces are.
+        form: Form,
+    },
+    /// The handed source has ended; the text is for the slate.
+    End {
+        /// For people, without secrets.
+        reason: String,
+    },
+    /// The camera has a speaker that takes this; talk comes back as [`FromWorker::Speech`]. `None`: it
+    /// has none, or one that takes the talk as it is.
+    Speaker {
+        /// What it takes.
+        codec: Option<SoundCodec>,
+    },
+    /// A piece of the handed source.
+    Piece {
+        /// What it is.
+        kind: PieceKind,
+        /// Its time on the source's own clock.
+        ticks: i64,
+        /// At most [`MAX_PICTURE`] bytes.
+        data: Bytes,
     },
     /// Make a key frame soon, if the picture is made here.
     KeyFrame,
@@ -131,12 +177,17 @@ pub enum FromWorker {
         /// 48 kHz on the worker's clock.
         ticks: i64,
     },
+    /// 20 ms for the camera's speaker, in the form that [`ToWorker::Speaker`] named.
+    Speech(Bytes),
 }
 
 #[derive(Serialize, Deserialize)]
 enum ToControl {
     Hello { version: u16 },
-    Open { camera: String, source: WireSource },
+    Open { camera: String, source: WireSource, max_kbps: u32 },
+    Begin { form: Form },
+    End { reason: String },
+    Speaker { codec: Option<SoundCodec> },
     KeyFrame,
     Stop,
 }
@@ -165,7 +216,19 @@ impl ToWorker {
                 Ok(frame.freeze())
             }
             Self::Hello { version } => control(&ToControl::Hello { version }),
-            Self::Open { camera, source } => control(&ToControl::Open { camera, source }),
+            Self::Piece { kind, ticks, data } => {
+                capped(&data, MAX_PICTURE)?;
+                let mut frame = BytesMut::with_capacity(PIECE_HEADER + data.len());
+                frame.put_u8(PIECE);
+                frame.put_u8(kind as u8);
+                frame.put_i64(ticks);
+                frame.put_slice(&data);
+                Ok(frame.freeze())
+            }
+            Self::Open { camera, source, max_kbps } => control(&ToControl::Open { camera, source, max_kbps }),
+            Self::Begin { form } => control(&ToControl::Begin { form }),
+            Self::End { reason } => control(&ToControl::End { reason }),
+            Self::Speaker { codec } => control(&ToControl::Speaker { codec }),
             Self::KeyFrame => control(&ToControl::KeyFrame),
             Self::Stop => control(&ToControl::Stop),
         }
@@ -179,7 +242,10 @@ impl ToWorker {
         match frame.try_get_u8().map_err(|_| WireError::Short)? {
             CONTROL => Ok(match read_control(&frame)? {
                 ToControl::Hello { version } => Self::Hello { version },
-                ToControl::Open { camera, source } => Self::Open { camera, source },
+                ToControl::Open { camera, source, max_kbps } => Self::Open { camera, source, max_kbps },
+                ToControl::Begin { form } => Self::Begin { form },
+                ToControl::End { reason } => Self::End { reason },
+                ToControl::Speaker { codec } => Self::Speaker { codec },
                 ToControl::KeyFrame => Self::KeyFrame,
                 ToControl::Stop => Self::Stop,
             }),
@@ -188,6 +254,17 @@ impl ToWorker {
                 let timestamp = frame.try_get_u32().map_err(|_| WireError::Short)?;
                 capped(&frame, MAX_OPUS)?;
                 Ok(Self::Talk { opus: frame, sequence, timestamp })
+            }
+            PIECE => {
+                let kind = match frame.try_get_u8().map_err(|_| WireError::Short)? {
+                    0 => PieceKind::Bytes,
+                    1 => PieceKind::Picture,
+                    2 => PieceKind::Sound,
+                    kind => return Err(WireError::Kind(kind)),
+                };
+                let ticks = frame.try_get_i64().map_err(|_| WireError::Short)?;
+                capped(&frame, MAX_PICTURE)?;
+                Ok(Self::Piece { kind, ticks, data: frame })
             }
             kind => Err(WireError::Kind(kind)),
         }
@@ -224,6 +301,10 @@ impl FromWorker {
                 header.put_i64(*ticks);
                 Ok((header.freeze(), opus))
             }
+            Self::Speech(frame) => {
+                capped(frame, MAX_OPUS)?;
+                Ok((Bytes::from_static(&[SPEECH]), frame))
+            }
             Self::Hello { version } => Ok((control(&FromControl::Hello { version: *version })?, &[])),
             Self::Alive => Ok((control(&FromControl::Alive)?, &[])),
             Self::Event(event) => Ok((control(&FromControl::Event(event.clone()))?, &[])),
@@ -252,6 +333,10 @@ impl FromWorker {
                 capped(&frame, MAX_OPUS)?;
                 Ok(Self::Sound { opus: frame, ticks })
             }
+            SPEECH => {
+                capped(&frame, MAX_OPUS)?;
+                Ok(Self::Speech(frame))
+            }
             kind => Err(WireError::Kind(kind)),
         }
     }
@@ -260,7 +345,7 @@ impl FromWorker {
 /// Reads one frame without its length; `None` at the end of the pipe. For the worker's side.
 ///
 /// # Errors
-/// When the pipe breaks, ends inside a frame, or announces more than control and talk can have.
+/// When the pipe breaks, ends inside a frame, or announces more than any frame can have.
 pub fn read_frame(from: &mut impl Read) -> io::Result<Option<Bytes>> {
     let mut length = [0; 4];
     match from.read_exact(&mut length) {
@@ -269,7 +354,7 @@ pub fn read_frame(from: &mut impl Read) -> io::Result<Option<Bytes>> {
         Err(error) => return Err(error),
     }
     let length = usize::try_from(u32::from_be_bytes(length)).map_err(io::Error::other)?;
-    if length > MAX_CONTROL + 1 {
+    if length > MAX_FRAME {
         return Err(io::Error::other(WireError::Long(length)));
     }
     let mut frame = vec![0; length];
@@ -359,6 +444,7 @@ mod tests {
         let open = ToWorker::Open {
             camera: "Front door".into(),
             source: WireSource::Address("rtsp://u:hunter2@cam/".into()),
+            max_kbps: 2_500,
         };
         assert!(!format!("{open:?}").contains("hunter2"));
         assert_eq!(ToWorker::decode(open.clone().encode().unwrap()), Ok(open));
@@ -366,7 +452,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_can_upset_either_side(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..5) {
+        fn no_bytes_can_upset_either_side(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..7) {
             let mut frame = vec![kind];
             frame.extend(&bytes);
             for bytes in [bytes, frame] {
@@ -386,6 +472,10 @@ mod tests {
             prop_assert_eq!(there_and_back(&picture), picture);
             let sound = FromWorker::Sound { opus: data.clone(), ticks };
             prop_assert_eq!(there_and_back(&sound), sound);
+            let speech = FromWorker::Speech(data.clone());
+            prop_assert_eq!(there_and_back(&speech), speech);
+            let piece = ToWorker::Piece { kind: PieceKind::Picture, ticks, data: data.clone() };
+            prop_assert_eq!(ToWorker::decode(piece.clone().encode().unwrap()), Ok(piece));
             let talk = ToWorker::Talk { opus: data, sequence, timestamp };
             prop_assert_eq!(ToWorker::decode(talk.clone().encode().unwrap()), Ok(talk));
         }

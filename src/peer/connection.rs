@@ -24,7 +24,7 @@ use super::answer::{self, AnswerFacts};
 use super::offer::Offer;
 use super::port::{MediaPort, PeerRuntime, PortCounters};
 use super::rtcp::{PeerTally, RESERVED_EVENTS};
-use super::{AnswerOptions, Answered, PeerError, PortConfig};
+use super::{AnswerOptions, Answered, CallOptions, Calling, PeerError, PortConfig};
 use outgoing::Outgoing;
 use stack_handler::{Progress, StackHandler};
 use webrtc_peer::{Shared, WebRtcPeer};
@@ -91,6 +91,17 @@ impl Peers {
             Ok(answered) => answered,
             Err(_) => Err(PeerError::Stack("answering broke off".into())),
         }
+    }
+}
+
+impl Peers {
+    /// Makes a call of ours: the offer is complete and its candidates are live when this returns.
+    ///
+    /// # Errors
+    /// [`PeerError::Stack`] when the WebRTC stack fails.
+    #[expect(clippy::unused_async, reason = "not built yet")]
+    pub async fn call(&self, _options: CallOptions) -> Result<Calling, PeerError> {
+        Err(PeerError::Stack("not built yet".into()))
     }
 }
 

@@ -170,6 +170,110 @@ pub trait Peer: Send + Sync {
     async fn close(&self);
 }
 
+/// How a call of ours is to be made: we offer, the far end answers.
+#[derive(Debug, Clone, Default)]
+pub struct CallOptions {
+    /// Sound is offered both ways, so that the far end's speaker can be reached.
+    pub talk: bool,
+    /// The far end wants a data channel of this name beside sound and picture.
+    pub data_channel: Option<String>,
+    /// For the log: camera.
+    pub label: String,
+}
+
+/// A call of ours whose answer is awaited.
+pub struct Calling {
+    /// The offer, complete: picture to receive (H.264, H.265), sound (Opus, PCMU, PCMA), our candidates.
+    pub sdp: String,
+    /// The call; `close` it or it lives on.
+    pub call: Arc<dyn OutgoingCall>,
+    /// Control events, in order, as in [`Answered::events`].
+    pub events: mpsc::Receiver<PeerEvent>,
+    /// What the far end sends, once it is connected. Bounded; when it is full, pictures are left out up
+    /// to the next key picture, which is asked for.
+    pub media: mpsc::Receiver<Received>,
+}
+
+/// One end of a call that we made.
+///
+/// All methods are to be called on the media runtime.
+#[async_trait]
+pub trait OutgoingCall: Send + Sync {
+    /// Takes the far end's answer. Candidates that came before it were kept.
+    ///
+    /// # Errors
+    /// [`PeerError::Offer`] when the answer cannot be used, or takes no picture of those offered.
+    async fn answered(&self, sdp: &str) -> Result<Agreed, PeerError>;
+
+    /// Takes a candidate of the far end's (`candidate:…`, with or without `a=`). Doubles, TCP, IPv6 and
+    /// what makes no sense are left out; an empty one ends the list.
+    async fn candidate(&self, candidate: &str);
+
+    /// Asks the far end for a key picture (PLI), at most twice a second.
+    fn request_key_frame(&self);
+
+    /// Sends 20 ms of sound in the agreed codec. `timestamp`: ticks of its clock, wrapped.
+    ///
+    /// # Errors
+    /// When the call has ended, or the far end takes no sound.
+    async fn send_sound(&self, payload: &Bytes, timestamp: u32) -> Result<(), PeerError>;
+
+    /// Ends the call within 2 s. Idempotent.
+    async fn close(&self);
+}
+
+/// What both ends agreed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Agreed {
+    /// The picture's codec.
+    pub picture: PictureFormat,
+    /// The sound's codec, if the far end sends any or takes any.
+    pub sound: Option<SoundFormat>,
+    /// The far end takes our sound.
+    pub talk: bool,
+}
+
+/// Codec of a received picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureFormat {
+    /// RFC 6184.
+    H264,
+    /// RFC 7798.
+    H265,
+}
+
+/// Codec of sound of an outgoing call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SoundFormat {
+    /// RFC 7587; 48 kHz clock.
+    Opus,
+    /// RFC 3551 4.5.14; 8 kHz.
+    Pcmu,
+    /// RFC 3551 4.5.14; 8 kHz.
+    Pcma,
+}
+
+/// What came from the far end of a call of ours, in order and without gaps inside a picture.
+#[derive(Debug, Clone)]
+pub enum Received {
+    /// A whole access unit.
+    Picture {
+        /// Annex B; parameter sets only where the far end sent them.
+        data: Bytes,
+        /// 90 kHz ticks, not wrapped.
+        timestamp: u64,
+        /// An IDR (H.264) or IRAP (H.265) picture.
+        key: bool,
+    },
+    /// A packet of sound.
+    Sound {
+        /// The RTP payload.
+        payload: Bytes,
+        /// Ticks of its codec's clock, not wrapped.
+        timestamp: u64,
+    },
+}
+
 /// What can go wrong with an offer, an answer or a peer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {

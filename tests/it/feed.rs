@@ -23,7 +23,8 @@ struct Open {
 fn open(address: &str) -> Open {
     let source = Source::parse(&SecretString::from(address.to_owned())).unwrap();
     let program = WorkerProgram::at(Path::new(env!("CARGO_BIN_EXE_doorstep-media")));
-    let (feed, samples, events) = Feed::open(FeedSpec { camera: "Front door".into(), source }, program);
+    let (feed, samples, events) =
+        Feed::open(FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 }, program);
     Open { feed, samples, events, last: [None, None] }
 }
 
@@ -251,7 +252,8 @@ fn only_the_worker_is_linked_to_ffmpeg() {
 async fn a_program_that_is_no_worker_is_reported_and_tried_again_slowly() {
     let source = Source::parse(&SecretString::from("test:".to_owned())).unwrap();
     let program = WorkerProgram::at(Path::new("/bin/false"));
-    let (feed, _samples, mut events) = Feed::open(FeedSpec { camera: "Front door".into(), source }, program);
+    let (feed, _samples, mut events) =
+        Feed::open(FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 }, program);
     for _ in 0..2 {
         let event = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
         assert!(matches!(event, FeedEvent::WorkerLost(_)), "{event:?}");

@@ -160,7 +160,12 @@ impl Bridge {
         let wakes = Arc::new(AtomicUsize::new(0));
         let woken = Woken(wakes.clone()).start();
         let (sender, presses) = mpsc::channel(2);
-        let config = BridgeConfig { url: hub.url.clone(), token: SecretString::from(TOKEN), ca_file: None };
+        let config = BridgeConfig {
+            url: hub.url.clone(),
+            token: SecretString::from(TOKEN),
+            ca_file: None,
+            direct: None,
+        };
         Self { addr: HubBridge::new(config, woken.recipient(), sender).start(), presses, wakes }
     }
 
@@ -233,8 +238,11 @@ async fn a_token_that_the_hub_repeats_is_seen_by_nobody() {
     let error = bridge.call("nonsense").await.unwrap_err();
     assert_eq!(error.to_string(), "hub: not_found: no such thing, ***");
     assert!(
-        !format!("{:?}", BridgeConfig { url: hub.url.clone(), token: TOKEN.into(), ca_file: None })
-            .contains(TOKEN)
+        !format!(
+            "{:?}",
+            BridgeConfig { url: hub.url.clone(), token: TOKEN.into(), ca_file: None, direct: None }
+        )
+        .contains(TOKEN)
     );
 }
 

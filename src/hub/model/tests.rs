@@ -37,6 +37,7 @@ fn the_recorded_front_door_is_one_camera_with_its_bell_and_motion() {
             entity_id: "camera.front_door".into(),
             available: true,
             streams: true,
+            ways: None,
         }],
         bell: Some(super::super::HubSensor {
             entity_id: "event.front_door_doorbell".into(),

@@ -63,9 +63,9 @@ impl Supervisor {
         wishes: mpsc::Receiver<ToWorker>,
         counts: Arc<Counts>,
     ) -> Self {
-        let scrub = match &spec.source {
-            Source::Address(address) => Scrub::of(address.expose_secret()),
-            Source::Test(_) => Scrub::default(),
+        let scrub = match spec.sources.first() {
+            Some(Source::Address(address)) => Scrub::of(address.expose_secret()),
+            _ => Scrub::default(),
         };
         let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
         let (timeline, born) = (Timeline::new(1, SLACK_MS), Instant::now());
@@ -186,9 +186,10 @@ impl Supervisor {
 }
 
 async fn handshake(spec: &FeedSpec, reader: &mut Reader, writer: &mut Writer) -> Result<(), String> {
-    let source = match &spec.source {
-        Source::Address(address) => WireSource::Address(address.expose_secret().to_owned()),
-        Source::Test(pattern) => WireSource::Test(*pattern),
+    let source = match spec.sources.first() {
+        Some(Source::Address(address)) => WireSource::Address(address.expose_secret().to_owned()),
+        Some(Source::Test(pattern)) => WireSource::Test(*pattern),
+        _ => WireSource::Handed,
     };
     let words = async {
         say(writer, ToWorker::Hello { version: wire::VERSION }).await?;
@@ -204,7 +205,7 @@ async fn handshake(spec: &FeedSpec, reader: &mut Reader, writer: &mut Writer) ->
             Some(Err(error)) => return Err(format!("its pipe broke: {error}")),
             None => return Err(String::new()),
         }
-        say(writer, ToWorker::Open { camera: spec.camera.clone(), source }).await
+        say(writer, ToWorker::Open { camera: spec.camera.clone(), source, max_kbps: spec.max_kbps }).await
     };
     timeout(HANDSHAKE, words).await.unwrap_or_else(|_elapsed| Err("it did not say hello in time".into()))
 }
@@ -254,6 +255,7 @@ impl Ear<'_> {
                         self.repair.try_send(()).ok();
                     }
                 }
+                Ok(FromWorker::Speech(_)) => return End::Lost("it speaks to nobody".into()),
                 Ok(FromWorker::Sound { opus, ticks }) => {
                     let timestamp = self.place(Track::Sound, ticks);
                     self.outlet.put(Sample::Sound(SoundPacket { opus, timestamp }));
@@ -284,7 +286,7 @@ impl Ear<'_> {
             }
             FeedEvent::FirstPicture => FeedEvent::FirstPicture,
             // Only we can say so.
-            FeedEvent::WorkerLost(_) => return,
+            FeedEvent::WorkerLost(_) | FeedEvent::Uses { .. } => return,
         };
         tell(self.events, clean);
     }

@@ -86,3 +86,25 @@ impl H264Encoder {
         Ok((Bytes::copy_from_slice(data), self.packet.is_key()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use doorstep::media::annex_b;
+    use doorstep::media::sps::Sps;
+
+    use super::*;
+
+    #[test]
+    fn the_size_of_what_an_encoder_makes_is_read_back_even_where_it_is_cropped() {
+        for (width, height) in [(1280, 720), (640, 360), (1920, 1080), (322, 242)] {
+            let settings = H264Settings { width, height, fps: 25, gop: 10, most_kbps: 1000, fill: false };
+            let mut encoder = H264Encoder::new(&settings).unwrap();
+            let (data, _) = encoder.encode(&Canvas::new(width as usize, height as usize), true).unwrap();
+            let sps = Sps::parse(annex_b::look(&data).sps.unwrap()).unwrap();
+            assert_eq!((sps.profile, sps.width, sps.height, sps.reordered), (66, width, height, false));
+            assert!(sps.level <= 41, "{} for {width}x{height}", sps.level);
+        }
+    }
+}

@@ -19,7 +19,6 @@ use liveness::Liveness;
 use stage::Stage;
 use talk::TalkPacket;
 
-mod annex_b;
 mod cage;
 mod camera;
 mod canvas;
@@ -33,7 +32,6 @@ mod pulse;
 mod slate;
 mod sound_line;
 mod sound_path;
-mod sps;
 mod stage;
 mod stream_facts;
 mod talk;
@@ -73,7 +71,7 @@ fn listen() -> std::io::Result<()> {
                     "doorstep speaks version {version} of the protocol"
                 )));
             }
-            ToWorker::Open { camera, source } if talk.is_none() => {
+            ToWorker::Open { camera, source, max_kbps: _ } if talk.is_none() => {
                 talk = Some(open(camera, source, &stage, &key_wanted)?);
             }
             ToWorker::Open { .. } => return Err(std::io::Error::other("a worker has one camera only")),
@@ -83,6 +81,12 @@ fn listen() -> std::io::Result<()> {
                     // When the decoder does not keep up, old words are worth nothing.
                     talk.try_send(TalkPacket { opus, sequence }).ok();
                 }
+            }
+            ToWorker::Begin { .. }
+            | ToWorker::End { .. }
+            | ToWorker::Speaker { .. }
+            | ToWorker::Piece { .. } => {
+                return Err(std::io::Error::other("handed sources are not built yet"));
             }
             ToWorker::Stop => return Ok(()),
         }
@@ -112,6 +116,7 @@ fn open(
                 cage::leave(1);
             }
         }
+        WireSource::Handed => cage::leave(1),
     })?;
     Ok(talk)
 }

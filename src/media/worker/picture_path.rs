@@ -2,11 +2,11 @@
 
 use ffmpeg_next as ffmpeg;
 
-use crate::annex_b::ParameterSets;
-use crate::sps::Sps;
 use crate::stage::Stage;
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
+use doorstep::media::annex_b::ParameterSets;
+use doorstep::media::sps::Sps;
 use doorstep::media::wire::MAX_PICTURE;
 use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
 

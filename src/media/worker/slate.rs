@@ -93,7 +93,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
-    use crate::annex_b;
+    use doorstep::media::annex_b;
 
     #[test]
     fn it_begins_with_a_key_picture_and_has_one_every_two_seconds() {

@@ -20,6 +20,7 @@ const HIGH: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134,
 
 impl Sps {
     /// Reads a unit without start code; `None` if it is broken.
+    #[must_use]
     pub fn parse(unit: &[u8]) -> Option<Self> {
         let mut bits = Bits::new(unit.get(1..)?);
         let profile = u8::try_from(bits.take(8)?).ok()?;
@@ -208,21 +209,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::annex_b;
-    use crate::canvas::Canvas;
-    use crate::h264_encoder::{H264Encoder, H264Settings};
-
-    #[test]
-    fn the_size_of_what_an_encoder_makes_is_read_back_even_where_it_is_cropped() {
-        for (width, height) in [(1280, 720), (640, 360), (1920, 1080), (322, 242)] {
-            let settings = H264Settings { width, height, fps: 25, gop: 10, most_kbps: 1000, fill: false };
-            let mut encoder = H264Encoder::new(&settings).unwrap();
-            let (data, _) = encoder.encode(&Canvas::new(width as usize, height as usize), true).unwrap();
-            let sps = Sps::parse(annex_b::look(&data).sps.unwrap()).unwrap();
-            assert_eq!((sps.profile, sps.width, sps.height, sps.reordered), (66, width, height, false));
-            assert!(sps.level <= 41, "{} for {width}x{height}", sps.level);
-        }
-    }
 
     #[test]
     fn a_set_of_a_camera_with_b_frames_says_so() {
@@ -238,10 +224,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_can_upset_it(unit in prop::collection::vec(any::<u8>(), 0..80)) {
-            if let Some(sps) = Sps::parse(&unit) {
-                prop_assert!(sps.width > 0 && sps.height > 0);
+            for unit in [unit.clone(), [&[0x67, 100, 0, 41], &unit[..]].concat()] {
+                if let Some(sps) = Sps::parse(&unit) {
+                    prop_assert!(sps.width > 0 && sps.height > 0);
+                }
             }
-            Sps::parse(&[&[0x67, 100, 0, 41], &unit[..]].concat());
         }
     }
 }
