@@ -19,6 +19,18 @@ pub struct Sps {
 const HIGH: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
 impl Sps {
+    /// Why a picture like this cannot be passed on as it is, for people; `None` if it can.
+    #[must_use]
+    pub fn hindrance(&self) -> Option<&'static str> {
+        if self.reordered {
+            Some("it has B frames, which some Echos show unsteadily")
+        } else if self.level > 41 {
+            Some("its level is above 4.1, which some Echos do not show")
+        } else {
+            None
+        }
+    }
+
     /// Reads a unit without start code; `None` if it is broken.
     #[must_use]
     pub fn parse(unit: &[u8]) -> Option<Self> {
