@@ -8,7 +8,7 @@
 //! It stops the other way round: no new requests, calls ended, actors gone, records on disk.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,9 +24,9 @@ use crate::camera::registry::{Registry, Sessions};
 use crate::camera::session::{CameraSession, Leave, Resources};
 use crate::config::{self, Config};
 use crate::http::{DemoInfo, House};
-use crate::hub::Press;
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
 use crate::hub::entity::HandTie;
+use crate::hub::{Press, trust};
 use crate::media::MediaError;
 use crate::media::feed::WorkerProgram;
 use crate::peer::connection::Peers;
@@ -73,6 +73,9 @@ pub enum AppError {
     /// A thread could not be started.
     #[error("cannot start the media thread: {0}")]
     Thread(std::io::Error),
+    /// Nothing can be asked over HTTP.
+    #[error("cannot make requests to the hub: {0}")]
+    Http(String),
     /// Certificate or key of the door cannot be used.
     #[error("door.tls_cert and door.tls_key cannot be used: {0}")]
     Tls(String),
@@ -127,6 +130,9 @@ impl App {
             media: media.handle(),
             peers: peers.clone(),
             worker,
+            max_kbps: config.webrtc.max_kbps,
+            bridge: bridge.clone(),
+            http: http_client(config.hub.ca_file.clone()).await?,
             allow_loopback: config.webrtc.allow_loopback,
             limits: config.limits.clone(),
             state: state.clone(),
@@ -263,6 +269,23 @@ fn hand_ties(config: &Config) -> Vec<HandTie> {
         Some(HandTie { camera: entity, bell: camera.bell.clone(), motion: camera.motion.clone() })
     };
     config.cameras.iter().filter_map(tied).filter(|tie| tie.bell.is_some() || tie.motion.is_some()).collect()
+}
+
+/// Fetches the hub's streams and stills. Follows nobody elsewhere.
+async fn http_client(ca_file: Option<PathBuf>) -> Result<reqwest::Client, AppError> {
+    let load = move || trust::client_config(ca_file.as_deref());
+    let tls = actix_web::web::block(load).await.map_err(|error| AppError::Http(error.to_string()))?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(15));
+    let client = match tls {
+        Ok(tls) => client.tls_backend_preconfigured((*tls).clone()),
+        // The bridge says why: it cannot connect either.
+        Err(_) => client,
+    };
+    client.build().map_err(|error| AppError::Http(error.to_string()))
 }
 
 async fn open_port(media: &MediaRuntime, config: &Config) -> Result<Peers, AppError> {

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::catalogue::KnownCamera;
 use super::fanout::Fanout;
 use super::session::{Notice, Resources};
+use super::way::Way;
 use crate::media::feed::Feed;
-use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
+use crate::media::{FeedSpec, SoundFacts, VideoFacts};
 use crate::peer::TalkPacket;
 
 /// Key pictures are asked of an encoder at most this often.
@@ -23,6 +25,10 @@ const HELD: Duration = Duration::from_secs(1);
 pub struct Live {
     /// Names the feed in notices.
     pub serial: u64,
+    /// The ways that the feed may take, in its order.
+    ways: Vec<Way>,
+    /// The one that it takes.
+    using: usize,
     /// The picture, once the source is open.
     pub video: Option<VideoFacts>,
     /// The sound, once the source is open.
@@ -47,12 +53,15 @@ impl Live {
     #[must_use]
     pub fn open(
         serial: u64,
-        camera: &str,
-        source: Source,
+        camera: &KnownCamera,
+        ways: Vec<Way>,
         resources: &Resources,
         notices: mpsc::Sender<Notice>,
     ) -> Self {
-        let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps: 2_500 };
+        let name = &camera.summary.name;
+        let open = |way: Way| Some((way.source(name, camera.talk, resources)?, way));
+        let (sources, ways) = ways.into_iter().filter_map(open).unzip();
+        let spec = FeedSpec { camera: name.clone(), sources, max_kbps: resources.max_kbps };
         let runtime = resources.media.enter();
         let (feed, samples, mut events) = Feed::open(spec, resources.worker.clone());
         drop(runtime);
@@ -67,6 +76,8 @@ impl Live {
         };
         Self {
             serial,
+            ways,
+            using: 0,
             video: None,
             sound: None,
             feed: Arc::new(feed),
@@ -78,6 +89,23 @@ impl Live {
             key_frame_asked: None,
             events: resources.media.spawn(forward),
         }
+    }
+
+    /// It takes this of its ways now.
+    pub fn takes(&mut self, way: usize) {
+        self.using = way;
+    }
+
+    /// The way that it takes.
+    #[must_use]
+    pub fn way(&self) -> Option<&Way> {
+        self.ways.get(self.using)
+    }
+
+    /// Where the picture comes from, for people.
+    #[must_use]
+    pub fn from(&self) -> &'static str {
+        self.way().map_or("", Way::name)
     }
 
     /// Where viewers join.

@@ -11,14 +11,17 @@ use crate::error::ErrorKind;
 
 pub mod call;
 pub mod catalogue;
+pub mod entity;
 pub mod fanout;
 pub mod live;
 pub mod ongoing;
 pub mod places;
 pub mod probe;
 pub mod registry;
+pub mod relay;
 pub mod session;
 pub mod viewer;
+pub mod way;
 
 /// Name of a camera towards Alexa. Made only by [`EndpointId::parse`] or from the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -200,6 +203,9 @@ pub enum CameraError {
         /// Why, for people.
         reason: String,
     },
+    /// The hub is needed to show the camera, and it is not connected.
+    #[error("{0} is shown by the hub, and the hub is not connected; look whether it runs")]
+    HubAway(String),
     /// The user keeps the camera away from Alexa.
     #[error(
         "{0} is not shared with Alexa; in the settings it needs a `source` and must not have `alexa = false`"
@@ -240,6 +246,7 @@ impl CameraError {
         match self {
             Self::Unknown(_) | Self::Foreign => ErrorKind::NotFound,
             Self::Unreachable { .. } => ErrorKind::Unreachable,
+            Self::HubAway(_) => ErrorKind::BridgeDown,
             Self::Disabled(_) => ErrorKind::Disabled,
             Self::Full { .. } => ErrorKind::Busy,
             Self::Offer(_) | Self::NoCall(_) | Self::Ended => ErrorKind::InvalidValue,

@@ -137,7 +137,7 @@ impl Ongoing {
             self.call.lit();
         }
         if let Some(video) = &live.video {
-            self.shows(video);
+            self.shows(video, live.from());
         }
         let (first_picture, pictured) = oneshot::channel();
         let viewer = Viewer {
@@ -179,8 +179,9 @@ impl Ongoing {
     }
 
     /// What it shows.
-    pub fn shows(&mut self, video: &VideoFacts) {
+    pub fn shows(&mut self, video: &VideoFacts, from: &str) {
         self.record.video = Some(VideoRecord {
+            from: from.to_owned(),
             mode: if video.copied { "copy" } else { "transcode" }.to_owned(),
             why: video.why.clone(),
             codec: video.codec.clone(),

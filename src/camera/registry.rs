@@ -22,6 +22,8 @@ const SNAPSHOT: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_secs(1);
 /// This many deaths within [`UNHEALTHY`] keep a camera closed for as long.
 const DEATHS: usize = 3;
+/// A hub that restarts is back sooner; after this long its cameras count as not reachable.
+const AWAY: Duration = Duration::from_secs(300);
 const UNHEALTHY: Duration = Duration::from_secs(60);
 
 /// The sessions that live, by camera. Outlives a Registry, so that one that was built anew finds
@@ -42,6 +44,8 @@ pub struct Registry {
     resources: Resources,
     /// Last pulled from the bridge.
     hub: Option<HubSnapshot>,
+    /// Since when it has not been connected and complete.
+    hub_away_since: Option<Instant>,
     /// Settings and hub laid together.
     catalogue: Catalogue,
     /// What a session found wrong with its camera, until it finds it right.
@@ -77,6 +81,8 @@ pub struct CameraNews {
     pub trouble: Option<String>,
     /// Calls that go on.
     pub calls: usize,
+    /// Something was learned of it that the list of cameras depends on.
+    pub learned: bool,
 }
 
 /// Ask: every camera, with its session if it has one.
@@ -94,7 +100,7 @@ impl Registry {
         sessions: Sessions,
         resources: Resources,
     ) -> Self {
-        let catalogue = catalogue(&config, None);
+        let catalogue = catalogue(&config, None, &resources.state.learned());
         Self {
             config,
             bridge,
@@ -102,6 +108,7 @@ impl Registry {
             sessions,
             resources,
             hub: None,
+            hub_away_since: None,
             catalogue,
             troubles: HashMap::new(),
             deaths: HashMap::new(),
@@ -132,19 +139,29 @@ impl Registry {
             let kept: Vec<HubCamera> = before.cameras.iter().filter(missing).cloned().collect();
             snapshot.cameras.extend(kept);
         }
-        let fresh = catalogue(&self.config, Some(&snapshot));
+        if snapshot.link == Link::Running {
+            self.hub_away_since = None;
+        } else {
+            self.hub_away_since.get_or_insert_with(Instant::now);
+        }
+        self.hub = Some(snapshot);
+        self.lay_out();
+    }
+
+    /// Settings, hub and what was learned, laid together anew.
+    fn lay_out(&mut self) {
+        let fresh = catalogue(&self.config, self.hub.as_ref(), &self.resources.state.learned());
         if fresh.len() != self.catalogue.len() {
             info!(cameras = fresh.len(), "cameras known");
         }
         let sessions = self.sessions();
         for (id, session) in &sessions {
             match (self.catalogue.get(id), fresh.get(id)) {
-                (Some(before), Some(now)) if before.same_as(now) => {}
+                (Some(before), Some(now)) if before == now => {}
                 (_, Some(now)) => session.do_send(Update(now.clone())),
                 (_, None) => session.do_send(Leave(EndReason::CameraGone)),
             }
         }
-        self.hub = Some(snapshot);
         self.catalogue = fresh;
         self.warm_up();
     }
@@ -186,8 +203,14 @@ impl Registry {
     }
 
     fn summary(&self, id: &EndpointId) -> Option<CameraSummary> {
-        let mut summary = self.catalogue.get(id)?.summary.clone();
+        let camera = self.catalogue.get(id)?;
+        let mut summary = camera.summary.clone();
         summary.calls = self.calls.get(id).copied().unwrap_or(0);
+        if summary.reachable && camera.hub_away && self.hub_away_since.is_some_and(|at| at.elapsed() >= AWAY)
+        {
+            summary.reachable = false;
+            summary.reason = Some("the hub is not connected; look whether it runs".to_owned());
+        }
         if summary.reachable
             && let Some(trouble) = self.troubles.get(id)
         {
@@ -277,6 +300,9 @@ impl Handler<CameraNews> for Registry {
 
     fn handle(&mut self, news: CameraNews, _: &mut Self::Context) {
         self.calls.insert(news.endpoint.clone(), news.calls);
+        if news.learned {
+            self.lay_out();
+        }
         match news.trouble {
             Some(text) => {
                 self.troubles.insert(news.endpoint, Trouble { text, since: Instant::now() });

@@ -19,15 +19,17 @@ use super::live::Live;
 use super::ongoing::{Ongoing, Reply};
 use super::places::{Place, Places};
 use super::registry::{CameraNews, CameraStopped, Registry};
+use super::way::Way;
 use super::{Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, SessionId, Status};
 use crate::config::Limits;
+use crate::hub::bridge::HubBridge;
 use crate::media::FeedEvent;
 use crate::media::feed::WorkerProgram;
 use crate::peer::connection::Peers;
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
 use crate::runtime::release_memory;
 use crate::seat::Seat;
-use crate::state::State;
+use crate::state::{Learned, State};
 use crate::telemetry;
 
 /// How often the times of calls and feed are looked at.
@@ -38,6 +40,8 @@ const LINGER: Duration = Duration::from_secs(30);
 const TIDY: Duration = Duration::from_secs(2);
 /// A camera whose opening failed less than this ago is known to be down.
 const KNOWN_DOWN: Duration = Duration::from_secs(30);
+/// A way that showed nothing comes last for this long.
+const FAILED: Duration = Duration::from_secs(600);
 /// An offer may come this long after its own hang-up and is not answered then.
 const OVERTAKEN: Duration = Duration::from_secs(5);
 /// Hang-ups that are remembered.
@@ -54,6 +58,12 @@ pub struct Resources {
     pub peers: Peers,
     /// Makes feeds.
     pub worker: WorkerProgram,
+    /// Most that an encoded picture may take, kbit/s.
+    pub max_kbps: u32,
+    /// Carries what is asked of the hub; `None` without a hub.
+    pub bridge: Option<Seat<HubBridge>>,
+    /// Fetches the hub's streams and stills.
+    pub http: reqwest::Client,
     /// Offers may name loopback addresses (demo and tests).
     pub allow_loopback: bool,
     /// Limits of the settings.
@@ -83,6 +93,10 @@ pub struct CameraSession {
     serial: u64,
     /// The camera's last trouble and when it was seen; `None` while it shows a picture.
     trouble: Option<(Instant, String)>,
+    /// Ways that showed nothing, and when that was seen; cleared when one shows a picture.
+    failed: Vec<(Way, Instant)>,
+    /// Something was learned that the Registry has not been told yet.
+    learned: bool,
     /// Hang-ups of late for calls that were not there, newest last: directives come over connections
     /// of their own and may pass each other.
     hung_up: VecDeque<(SessionId, Caller, Instant)>,
@@ -135,6 +149,8 @@ impl CameraSession {
             inbox: Some(inbox),
             serial: 0,
             trouble: None,
+            failed: Vec::new(),
+            learned: false,
             hung_up: VecDeque::new(),
             tidy_at: None,
             leaving: false,
@@ -159,6 +175,9 @@ impl CameraSession {
         if !self.camera.summary.reachable {
             let reason = self.camera.summary.reason.clone().unwrap_or_default();
             return Err(CameraError::Unreachable { camera, reason });
+        }
+        if self.camera.hub_away && !self.live.as_ref().is_some_and(Live::is_lit) {
+            return Err(CameraError::HubAway(camera));
         }
         if let Some((since, reason)) = &self.trouble
             && since.elapsed() < KNOWN_DOWN
@@ -241,9 +260,38 @@ impl CameraSession {
             live.used();
             return;
         }
-        let Some(source) = self.camera.source.clone() else { return };
+        if self.camera.ways.is_empty() {
+            return;
+        }
+        let mut ways = self.camera.ways.clone();
+        // What failed of late comes last: nobody is to wait for it again.
+        ways.sort_by_key(|way| self.has_failed(way));
         let serial = self.next_serial();
-        self.live = Some(Live::open(serial, self.name(), source, &self.resources, self.notices.clone()));
+        self.live = Some(Live::open(serial, &self.camera, ways, &self.resources, self.notices.clone()));
+    }
+
+    fn has_failed(&self, way: &Way) -> bool {
+        self.failed.iter().any(|(failed, at)| failed == way && at.elapsed() < FAILED)
+    }
+
+    /// Remembers that a way failed, or that it is a good one.
+    fn judge(&mut self, way: Option<Way>, good: bool) {
+        let Some(way) = way else { return };
+        self.failed.retain(|(failed, at)| *failed != way && at.elapsed() < FAILED);
+        if !good {
+            self.failed.push((way, Instant::now()));
+        }
+    }
+
+    /// Remembers what the open source teaches of the hub's camera entity.
+    fn learn(&mut self, teach: impl FnOnce(&mut Learned)) {
+        let entity = self.live.as_ref().and_then(Live::way).and_then(Way::entity);
+        if let Some(entity) = entity
+            && self.resources.state.learn(&entity.registry_id, teach)
+        {
+            self.learned = true;
+            self.tell_registry();
+        }
     }
 
     fn end(&mut self, session: &SessionId, reason: EndReason) {
@@ -326,21 +374,38 @@ impl CameraSession {
         let Some(live) = self.live.as_mut().filter(|live| live.serial == serial) else { return };
         let now = Instant::now();
         match event {
+            FeedEvent::Uses { source, talk } => {
+                live.takes(source);
+                debug!(camera = %self.camera.summary.endpoint_id, from = live.from(), talk, "source taken");
+                if matches!(live.way(), Some(Way::Relay(_))) {
+                    self.learn(|learned| learned.talk = talk);
+                }
+            }
             FeedEvent::Opened { video, sound } => {
                 for ongoing in self.calls.values_mut() {
-                    ongoing.shows(&video);
+                    ongoing.shows(&video, live.from());
                 }
+                let (codec, copied) = (video.codec.clone(), video.copied);
                 live.opened(video, sound);
+                // A still says nothing of what the camera streams.
+                if !matches!(live.way(), Some(Way::Stills(_))) {
+                    self.learn(|learned| (learned.codec, learned.copied) = (codec, copied));
+                }
             }
             FeedEvent::FirstPicture => {
+                let way = live.way().cloned();
+                self.judge(way, true);
+                let Some(live) = &mut self.live else { return };
                 self.trouble = None;
                 self.calls.values_mut().for_each(|ongoing| ongoing.call.lit());
                 live.lit();
                 self.tell_registry();
             }
             FeedEvent::Failed { reason, .. } => {
-                warn!(camera = %self.camera.summary.endpoint_id, reason, "camera shows nothing");
+                warn!(camera = %self.camera.summary.endpoint_id, from = live.from(), reason, "camera shows nothing");
                 live.unlit();
+                let way = live.way().cloned();
+                self.judge(way, false);
                 self.dark(now, reason);
             }
             FeedEvent::WorkerLost(reason) => {
@@ -357,7 +422,6 @@ impl CameraSession {
                 }
             }
             FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
-            FeedEvent::Uses { .. } => {}
         }
     }
 
@@ -370,17 +434,20 @@ impl CameraSession {
         self.tell_registry();
     }
 
-    fn tell_registry(&self) {
+    fn tell_registry(&mut self) {
         let news = CameraNews {
             endpoint: self.camera.summary.endpoint_id.clone(),
             trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
             calls: self.calls.len(),
+            learned: self.learned,
         };
         if let Some(registry) = self.registry.addr()
             && registry.try_send(news).is_err()
         {
             debug!("the Registry is away; its successor asks for a report");
+            return;
         }
+        self.learned = false;
     }
 
     fn owned(&self, session: &SessionId, caller: &Caller) -> Result<(), CameraError> {

@@ -1,5 +1,6 @@
 //! `state.json`: small, secret, and always whole.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::UserLink;
+use super::{Learned, UserLink};
 use crate::config::save::replace;
 
 const FILE: &str = "state.json";
@@ -28,6 +29,8 @@ pub(super) struct Kept {
     pub(super) links: Vec<UserLink>,
     /// A user was linked once: from then on only an admin opens linking.
     pub(super) was_linked: bool,
+    /// Of the hub's camera entities, by registry id.
+    pub(super) learned: BTreeMap<String, Learned>,
     /// What a newer version wrote; kept, so that going back and forth loses nothing.
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -35,7 +38,14 @@ pub(super) struct Kept {
 
 impl Default for Kept {
     fn default() -> Self {
-        Self { format: 1, door_token: String::new(), links: Vec::new(), was_linked: false, other: Map::new() }
+        Self {
+            format: 1,
+            door_token: String::new(),
+            links: Vec::new(),
+            was_linked: false,
+            learned: BTreeMap::new(),
+            other: Map::new(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Everything is answered from memory. One thread writes, so that nobody waits for the disk.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -20,10 +20,12 @@ use time::format_description::well_known::Rfc3339;
 
 mod calls;
 mod kept;
+mod learned;
 mod record;
 
 use calls::CallLog;
 use kept::Kept;
+pub use learned::Learned;
 pub use record::{CallRecord, Counters, Stages, VideoRecord};
 
 /// How long linking stays open after an admin opened it.
@@ -31,6 +33,9 @@ pub const LINKING: Duration = Duration::from_secs(600);
 
 /// Records of calls that are kept.
 pub const CALLS_KEPT: usize = 500;
+
+/// Camera entities of which something is remembered.
+const LEARNED_KEPT: usize = 512;
 
 /// Pieces of work that wait for the writer; more records of calls than that are dropped.
 const QUEUE: usize = 256;
@@ -193,6 +198,30 @@ impl State {
     #[must_use]
     pub fn door_token(&self) -> SecretString {
         lock(&self.shared.kept).door_token.clone().into()
+    }
+
+    /// What was learned of the hub's camera entities, by registry id.
+    #[must_use]
+    pub fn learned(&self) -> BTreeMap<String, Learned> {
+        lock(&self.shared.kept).learned.clone()
+    }
+
+    /// Remembers what was learned of a camera entity. True if that is news.
+    pub fn learn(&self, registry_id: &str, teach: impl FnOnce(&mut Learned)) -> bool {
+        let mut kept = lock(&self.shared.kept);
+        let before = kept.learned.get(registry_id);
+        if before.is_none() && kept.learned.len() >= LEARNED_KEPT {
+            return false;
+        }
+        let mut now = before.cloned().unwrap_or_default();
+        teach(&mut now);
+        if before == Some(&now) {
+            return false;
+        }
+        kept.learned.insert(registry_id.to_owned(), now);
+        drop(kept);
+        self.save();
+        true
     }
 
     /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.

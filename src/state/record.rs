@@ -32,7 +32,10 @@ pub struct CallRecord {
 
 /// See [`CallRecord::video`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct VideoRecord {
+    /// Where it comes from: `its own address`, `the hub's relay`.
+    pub from: String,
     /// `copy` or `transcode`.
     pub mode: String,
     /// Why.

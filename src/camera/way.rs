@@ -1,0 +1,143 @@
+//! The ways to a camera's picture: its own address, and what the hub offers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use secrecy::ExposeSecret;
+
+use super::entity::Entity;
+use super::relay::Relay;
+use super::session::Resources;
+use crate::config::Prefer;
+use crate::hub::bridge::{FindStill, HubBridge, OpenStream};
+use crate::media::Source;
+use crate::media::fetch::FetchEnd;
+use crate::media::fetch::hls::Hls;
+use crate::media::fetch::stills::{StillRequest, Stills};
+use crate::seat::Seat;
+
+/// The hub starts a stream only when somebody asks.
+const STREAM: Duration = Duration::from_secs(15);
+/// Answered from the bridge's memory.
+const STILL: Duration = Duration::from_secs(2);
+
+/// A way to a camera's picture.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// The camera's own address, or the test picture.
+    Own(Source),
+    /// The hub's WebRTC relay.
+    Relay(Entity),
+    /// The hub's LL-HLS.
+    Hls(Entity),
+    /// The hub's stills.
+    Stills(Entity),
+}
+
+impl Way {
+    /// What it is, for people.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Own(_) => "its own address",
+            Self::Relay(_) => "the hub's relay",
+            Self::Hls(_) => "the hub's stream",
+            Self::Stills(_) => "the hub's stills",
+        }
+    }
+
+    /// The hub's camera entity that it leads to.
+    #[must_use]
+    pub fn entity(&self) -> Option<&Entity> {
+        match self {
+            Self::Own(_) => None,
+            Self::Relay(entity) | Self::Hls(entity) | Self::Stills(entity) => Some(entity),
+        }
+    }
+
+    /// True if it is the one that the settings name.
+    #[must_use]
+    pub fn is(&self, prefer: Prefer) -> bool {
+        match prefer {
+            Prefer::Auto => true,
+            Prefer::Source => matches!(self, Self::Own(_)),
+            Prefer::Relay => matches!(self, Self::Relay(_)),
+            Prefer::Hls => matches!(self, Self::Hls(_)),
+            Prefer::Still => matches!(self, Self::Stills(_)),
+        }
+    }
+
+    /// What a feed reads. `talk`: sound for the camera's speaker may go this way.
+    #[must_use]
+    pub fn source(&self, camera: &str, talk: bool, resources: &Resources) -> Option<Source> {
+        let bridge = || resources.bridge.clone();
+        match self {
+            Self::Own(source) => Some(source.clone()),
+            Self::Relay(entity) => Some(Source::Fetched(Arc::new(Relay {
+                entity: entity.clone(),
+                camera: camera.to_owned(),
+                talk,
+                bridge: bridge()?,
+                peers: resources.peers.clone(),
+            }))),
+            Self::Hls(entity) => {
+                let (entity, bridge) = (entity.clone(), bridge()?);
+                let open = move || -> BoxFuture<'static, _> {
+                    let (entity, bridge) = (entity.clone(), bridge.clone());
+                    async move {
+                        let entity_id = entity.find(&bridge).await?;
+                        ask(&bridge, OpenStream { entity_id }, STREAM).await
+                    }
+                    .boxed()
+                };
+                Some(Source::Fetched(Arc::new(Hls::new(resources.http.clone(), Arc::new(open)))))
+            }
+            Self::Stills(entity) => {
+                let (entity, bridge) = (entity.clone(), bridge()?);
+                let find = move || -> BoxFuture<'static, _> {
+                    let (entity, bridge) = (entity.clone(), bridge.clone());
+                    async move {
+                        let entity_id = entity.find(&bridge).await?;
+                        let found = ask(&bridge, FindStill { entity_id }, STILL).await?;
+                        Ok(StillRequest { url: found.url, bearer: found.bearer })
+                    }
+                    .boxed()
+                };
+                Some(Source::Fetched(Arc::new(Stills::new(resources.http.clone(), Arc::new(find)))))
+            }
+        }
+    }
+}
+
+impl PartialEq for Way {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Own(Source::Address(a)), Self::Own(Source::Address(b))) => {
+                a.expose_secret() == b.expose_secret()
+            }
+            (Self::Own(Source::Test(a)), Self::Own(Source::Test(b))) => a == b,
+            (Self::Relay(a), Self::Relay(b))
+            | (Self::Hls(a), Self::Hls(b))
+            | (Self::Stills(a), Self::Stills(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Asks the bridge on behalf of a source; what it refuses ends the source.
+pub(super) async fn ask<M, T>(bridge: &Seat<HubBridge>, message: M, within: Duration) -> Result<T, FetchEnd>
+where
+    HubBridge: actix::Handler<M>,
+    M: actix::Message<Result = Result<T, crate::hub::HubError>> + Send + 'static,
+    T: Send + 'static,
+    <HubBridge as actix::Actor>::Context: actix::dev::ToEnvelope<HubBridge, M>,
+{
+    let ended = |reason: String| FetchEnd { reason, unauthorized: false, lasting: false };
+    match bridge.ask(message, within).await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(error)) => Err(ended(error.to_string())),
+        Err(error) => Err(ended(format!("hub not reached: {error}"))),
+    }
+}
