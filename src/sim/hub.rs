@@ -1,21 +1,19 @@
 //! The handle of a simulated hub: start, what happens in the home, faults on demand, stop.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 
-pub use super::camera::SimCamera;
+pub use super::camera::{SimCamera, SimProfile, SimStill};
 use super::commands::Later;
-use super::link;
+use super::core::Core;
+pub use super::flavour::Flavour;
 pub use super::office::SimUser;
 use super::office::{End, Office};
-use super::world::{Change, Phase, World};
 
 /// Version that the simulated hub says it has.
 pub const VERSION: &str = "2026.11.0";
@@ -30,6 +28,8 @@ pub struct SimHubOptions {
     pub addr: SocketAddr,
     /// Its cameras.
     pub cameras: Vec<SimCamera>,
+    /// Which hub it stands for.
+    pub flavour: Flavour,
     /// Its people; the first one is the owner, whose token is [`SimHub::token`].
     pub users: Vec<SimUser>,
     /// How long a client may take to say who it is.
@@ -54,6 +54,7 @@ impl Default for SimHubOptions {
         Self {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             cameras: vec![SimCamera::front_door(), SimCamera::garden()],
+            flavour: Flavour::Now,
             users: vec![
                 user("0a1b2c3d4e5f60718293a4b5c6d7e8f9", "Owner", true),
                 user("f9e8d7c6b5a493827160f5e4d3c2b1a0", "Family", false),
@@ -66,101 +67,6 @@ impl Default for SimHubOptions {
             reload_delay: Duration::from_millis(500),
             ban_after: None,
         }
-    }
-}
-
-/// What a simulated hub's tasks share.
-pub(super) struct Core {
-    office: Mutex<Office>,
-    pub(super) options: SimHubOptions,
-    pub(super) stop: CancellationToken,
-    /// What is wanted: the port open or closed.
-    gate: watch::Sender<bool>,
-    /// What is: the port open or closed.
-    opened: watch::Sender<bool>,
-}
-
-impl Core {
-    pub(super) fn office(&self) -> MutexGuard<'_, Office> {
-        self.office.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Lets happen later what a command or a press leads to.
-    pub(super) fn follow_up(self: &Arc<Self>, later: Vec<Later>) {
-        for deed in later {
-            let core = self.clone();
-            tokio::spawn(async move {
-                let stop = core.stop.clone();
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = core.carry_out(deed) => {}
-                }
-            });
-        }
-    }
-
-    async fn carry_out(self: &Arc<Self>, deed: Later) {
-        match deed {
-            Later::MotionOff(key) => {
-                tokio::time::sleep(self.options.motion_for).await;
-                self.change(|world| world.set(&format!("binary_sensor.{key}_motion"), "off", None));
-            }
-            Later::Revive(entity_id) => {
-                tokio::time::sleep(self.options.reload_delay).await;
-                self.change(|world| world.revive(&entity_id));
-            }
-            Later::Restart => {
-                self.go_down().await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                self.come_up().await;
-            }
-        }
-    }
-
-    /// Changes the home and tells the subscribers.
-    fn change<C: IntoIterator<Item = Change>>(&self, deed: impl FnOnce(&mut World) -> C) {
-        let mut office = self.office();
-        let heard = deed(&mut office.world);
-        office.publish(heard);
-    }
-
-    async fn go_down(&self) {
-        {
-            let mut office = self.office();
-            office.world.go_down();
-            office.end_all(End::Close);
-        }
-        self.gate(false).await;
-        // Whoever logged in meanwhile goes too.
-        self.office().end_all(End::Close);
-    }
-
-    /// Opens the port at once; entities and `RUNNING` follow by themselves.
-    async fn come_up(self: &Arc<Self>) {
-        self.gate(true).await;
-        let core = self.clone();
-        tokio::spawn(async move {
-            let stop = core.stop.clone();
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = async {
-                    tokio::time::sleep(core.options.entities_after).await;
-                    core.change(World::come_back);
-                    tokio::time::sleep(core.options.running_after).await;
-                    core.change(|world| {
-                        world.phase = Phase::Running;
-                        [Change::Event { event_type: "homeassistant_started", data: json!({}) }]
-                    });
-                } => {}
-            }
-        });
-    }
-
-    async fn gate(&self, open: bool) {
-        self.gate.send_replace(open);
-        let mut opened = self.opened.subscribe();
-        // Fails only when the hub is being stopped.
-        drop(opened.wait_for(|now| *now == open).await);
     }
 }
 
@@ -181,20 +87,13 @@ impl SimHub {
     pub async fn start(options: SimHubOptions) -> std::io::Result<Self> {
         let listener = TcpListener::bind(options.addr).await?;
         let addr = listener.local_addr()?;
-        let mut office = Office::new(World::new(&options.cameras), options.users.clone(), options.ban_after);
+        let mut office = Office::new(&options);
         let owner = options.users.first().map(|user| user.id.clone()).unwrap_or_default();
         let no_user = || std::io::Error::other("a simulated hub needs a user");
         let token = office.issue(&owner, LONG_LIVED).ok_or_else(no_user)?;
-        let core = Arc::new(Core {
-            office: Mutex::new(office),
-            options,
-            stop: CancellationToken::new(),
-            gate: watch::Sender::new(true),
-            opened: watch::Sender::new(true),
-        });
+        let core = Arc::new(Core::new(office, options));
         let url = Url::parse(&format!("http://{addr}")).map_err(std::io::Error::other)?;
-        tokio::spawn(stopping(core.clone(), listen(core.clone(), listener, addr)));
-        tokio::spawn(stopping(core.clone(), rotate(core.clone())));
+        core.begin(listener, addr);
         Ok(Self { url, token, core })
     }
 
@@ -211,7 +110,7 @@ impl SimHub {
 
     /// Every token is refused from now on, or no longer. Open connections stay.
     pub fn refuse_tokens(&self, refuse: bool) {
-        self.core.office().refusing = refuse;
+        self.core.office().faults.refuse_tokens = refuse;
     }
 
     /// Somebody presses the bell of `front_door`; motion comes with it and goes by itself.
@@ -278,7 +177,7 @@ impl SimHub {
     /// Connections stay open, and nothing is read or said any more: a half-open link.
     pub fn go_silent(&self, silent: bool) {
         let mut office = self.core.office();
-        office.silent = silent;
+        office.faults.silent = silent;
         office.wake_all();
     }
 
@@ -324,58 +223,33 @@ impl SimHub {
         self.core.office().failed_logins
     }
 
-    /// Stops: connections are dropped, the port is free.
+    /// What the programs behind a camera's WebRTC sessions reported, oldest first; the last thousand.
+    #[must_use]
+    pub fn relay_reports(&self, entity_id: &str) -> Vec<Value> {
+        self.core.office().relays.reports(entity_id)
+    }
+
+    /// Every WebRTC session at a camera fails after all: its client is told, its program ends. False if
+    /// there was none.
+    pub fn fail_relays(&self, entity_id: &str, code: &str, message: &str) -> bool {
+        self.core.office().fail_relays(entity_id, code, message)
+    }
+
+    /// Candidates of WebRTC sessions come before the answer from now on, or after it.
+    pub fn candidates_first(&self, first: bool) {
+        self.core.office().relays.candidates_first = first;
+    }
+
+    /// Stops: connections are dropped, the port is free, no program is left.
     pub async fn stop(self) {
         self.core.office().end_all(End::Close);
         self.core.gate(false).await;
+        self.core.end().await;
     }
 }
 
 impl Drop for SimHub {
     fn drop(&mut self) {
         self.core.stop.cancel();
-    }
-}
-
-async fn stopping(core: Arc<Core>, work: impl Future<Output = ()>) {
-    tokio::select! {
-        () = core.stop.cancelled() => {}
-        () = work => {}
-    }
-}
-
-async fn listen(core: Arc<Core>, first: TcpListener, addr: SocketAddr) {
-    let mut wanted = core.gate.subscribe();
-    let mut listener = Some(first);
-    loop {
-        match &listener {
-            Some(open) => tokio::select! {
-                _ = wanted.wait_for(|open| !*open) => {
-                    listener = None;
-                    core.opened.send_replace(false);
-                }
-                accepted = open.accept() => if let Ok((stream, _)) = accepted {
-                    drop(stream.set_nodelay(true));
-                    tokio::spawn(link::serve(core.clone(), stream));
-                },
-            },
-            None => {
-                drop(wanted.wait_for(|open| *open).await);
-                match TcpListener::bind(addr).await {
-                    Ok(open) => {
-                        listener = Some(open);
-                        core.opened.send_replace(true);
-                    }
-                    Err(_in_use) => tokio::time::sleep(Duration::from_millis(50)).await,
-                }
-            }
-        }
-    }
-}
-
-async fn rotate(core: Arc<Core>) {
-    loop {
-        tokio::time::sleep(core.options.token_rotation).await;
-        core.change(World::rotate_tokens);
     }
 }

@@ -16,7 +16,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::commands::take_frame;
-use super::hub::{Core, VERSION};
+use super::core::Core;
+use super::hub::VERSION;
 use super::office::{End, Outgoing};
 use super::rest::{self, Head};
 
@@ -58,7 +59,7 @@ pub(super) async fn serve(core: Arc<Core>, mut stream: TcpStream) {
 
 async fn talk(core: &Arc<Core>, mut socket: Socket) {
     core.office().connects.push(std::time::Instant::now());
-    if core.office().silent {
+    if core.office().faults.silent {
         std::future::pending::<()>().await;
     }
     let Some((client, wake, kill)) = log_in(core, &mut socket).await else {
@@ -104,7 +105,7 @@ async fn converse(core: &Arc<Core>, socket: &mut Socket, client: u64, wake: &Not
     loop {
         let (outgoing, silent) = {
             let mut office = core.office();
-            (office.take(client), office.silent)
+            (office.take(client), office.faults.silent)
         };
         match outgoing {
             Outgoing::Ended(end) => return end,

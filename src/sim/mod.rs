@@ -15,15 +15,21 @@
 
 pub mod camera;
 mod commands;
+mod core;
 pub mod demo;
+mod faults;
+mod flavour;
 pub mod hub;
 mod link;
 mod office;
+mod program;
 mod registry;
+mod relay;
 mod rest;
 mod stamp;
 mod state;
+mod subscription;
 mod world;
 
 #[cfg(test)]
-mod hub_tests;
+mod tests;

@@ -1,6 +1,6 @@
 //! Who is connected to the simulated hub, with which token, and what waits to be sent to them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,9 +8,13 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use super::stamp::Stamp;
-use super::state::State;
+use super::faults::Faults;
+use super::flavour::Flavour;
+use super::hub::SimHubOptions;
+use super::relay::{Relay, Relays};
+use super::subscription::{Subscription, event, heard, numbered_event};
 use super::world::{Change, World};
 
 /// A person of the simulated home.
@@ -37,57 +41,6 @@ pub(super) enum End {
     Close,
     /// Without a word, as when a cable is cut.
     Cut,
-}
-
-/// Which entities a subscriber wants.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    pub(super) ids: Option<BTreeSet<String>>,
-    pub(super) include: Option<Rule>,
-    pub(super) exclude: Option<Rule>,
-}
-
-/// One half of a filter.
-#[derive(Debug, Default)]
-pub(super) struct Rule {
-    pub(super) domains: Vec<String>,
-    pub(super) entities: Vec<String>,
-    pub(super) globs: Vec<String>,
-}
-
-impl Rule {
-    fn matches(&self, entity_id: &str) -> bool {
-        let domain = entity_id.split('.').next().unwrap_or_default();
-        self.domains.iter().any(|wanted| wanted == domain)
-            || self.entities.iter().any(|wanted| wanted == entity_id)
-            || self.globs.iter().any(|glob| fits(glob, entity_id))
-    }
-}
-
-impl Filter {
-    pub(super) fn wants(&self, entity_id: &str) -> bool {
-        self.ids.as_ref().is_none_or(|ids| ids.contains(entity_id))
-            && self.include.as_ref().is_none_or(|rule| rule.matches(entity_id))
-            && !self.exclude.as_ref().is_some_and(|rule| rule.matches(entity_id))
-    }
-}
-
-fn fits(glob: &str, text: &str) -> bool {
-    match glob.split_once('*') {
-        None => glob == text,
-        Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {
-            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| fits(tail, &rest[at..]))
-        }),
-    }
-}
-
-/// What a client asked to hear.
-#[derive(Debug)]
-pub(super) enum Subscription {
-    /// Events of one type, or all of them.
-    Events(Option<String>),
-    /// States, in the short form.
-    Entities(Filter),
 }
 
 /// The hub's side of one client's connection.
@@ -152,24 +105,29 @@ pub(super) struct Office {
     desks: BTreeMap<u64, Desk>,
     opened: u64,
     ban_after: Option<u32>,
-    pub(super) refusing: bool,
-    pub(super) silent: bool,
+    pub(super) flavour: Flavour,
+    pub(super) faults: Faults,
+    pub(super) relays: Relays,
+    /// The hub stops.
+    pub(super) stop: CancellationToken,
     pub(super) failed_logins: u32,
     pub(super) connects: Vec<Instant>,
     pub(super) commands: HashMap<String, u64>,
 }
 
 impl Office {
-    pub(super) fn new(world: World, users: Vec<SimUser>, ban_after: Option<u32>) -> Self {
+    pub(super) fn new(options: &SimHubOptions) -> Self {
         Self {
-            world,
-            users,
+            world: World::new(&options.cameras, options.flavour),
+            users: options.users.clone(),
             grants: HashMap::new(),
             desks: BTreeMap::new(),
             opened: 0,
-            ban_after,
-            refusing: false,
-            silent: false,
+            ban_after: options.ban_after,
+            flavour: options.flavour,
+            faults: Faults::default(),
+            relays: Relays::default(),
+            stop: CancellationToken::new(),
             failed_logins: 0,
             connects: Vec::new(),
             commands: HashMap::new(),
@@ -195,7 +153,10 @@ impl Office {
 
     /// Whose token it is; a token that is nobody's counts as a failed login.
     pub(super) fn user_of(&mut self, token: &str) -> Option<SimUser> {
-        let grant = self.grants.get(token).filter(|grant| !self.refusing && grant.expires > unix_seconds());
+        let grant = self
+            .grants
+            .get(token)
+            .filter(|grant| !self.faults.refuse_tokens && grant.expires > unix_seconds());
         let user = grant.and_then(|grant| self.users.iter().find(|user| user.id == grant.user).cloned());
         if user.is_none() {
             self.failed_logins += 1;
@@ -205,7 +166,7 @@ impl Office {
 
     /// True once the address of the clients is banned, which all of them share here.
     pub(super) fn banned(&self) -> bool {
-        self.ban_after.is_some_and(|most| self.failed_logins >= most)
+        self.faults.ban || self.ban_after.is_some_and(|most| self.failed_logins >= most)
     }
 
     /// Takes a token back and closes what was opened with it. False for a token that nobody has.
@@ -266,7 +227,7 @@ impl Office {
         if let Some(end) = desk.end {
             return Outgoing::Ended(end);
         }
-        if self.silent {
+        if self.faults.silent {
             return Outgoing::Frames(Vec::new());
         }
         let messages: Vec<String> = desk.waiting.drain(..).collect();
@@ -274,6 +235,45 @@ impl Office {
             return Outgoing::Frames(vec![format!("[{}]", messages.join(","))]);
         }
         Outgoing::Frames(messages)
+    }
+
+    /// Tells a client what its WebRTC session says, while it listens.
+    pub(super) fn tell_relay(&mut self, client: u64, subscription: u64, event: &Value) {
+        if let Some(desk) = self.desks.get_mut(&client)
+            && matches!(desk.subscriptions.get(&subscription), Some(Subscription::Relay(_)))
+        {
+            desk.push(numbered_event(subscription, event));
+        }
+    }
+
+    /// Every WebRTC session at a camera fails after all. True if there was one.
+    pub(super) fn fail_relays(&mut self, entity_id: &str, code: &str, message: &str) -> bool {
+        let event = json!({"code": code, "message": message, "type": "error"});
+        let mut any = false;
+        for desk in self.desks.values_mut() {
+            let mut failed = Vec::new();
+            for (id, subscription) in &mut desk.subscriptions {
+                if let Subscription::Relay(relay) = subscription
+                    && relay.entity_id == entity_id
+                {
+                    relay.hang_up();
+                    failed.push(*id);
+                }
+            }
+            any |= !failed.is_empty();
+            for id in failed {
+                desk.push(numbered_event(id, &event));
+            }
+        }
+        any
+    }
+
+    /// The WebRTC session of this id.
+    pub(super) fn relay(&self, session_id: &str) -> Option<&Relay> {
+        self.desks.values().flat_map(|desk| desk.subscriptions.values()).find_map(|known| match known {
+            Subscription::Relay(relay) if relay.session_id == session_id => Some(relay),
+            _ => None,
+        })
     }
 
     /// Tells every client what it asked to hear.
@@ -292,41 +292,6 @@ impl Office {
             }
         }
     }
-}
-
-/// What a subscriber hears of a change, if it wants it.
-fn heard(wanted: &Subscription, change: &Change, context: &Value) -> Option<Value> {
-    let envelope = |kind: &str, data: Value| {
-        json!({
-            "event_type": kind, "data": data, "origin": "LOCAL",
-            "time_fired": Stamp::now().micros(), "context": context,
-        })
-    };
-    match (wanted, change) {
-        (Subscription::Events(kind), Change::State { entity_id, old, new }) => {
-            kind.as_ref().is_none_or(|kind| kind == "state_changed").then(|| {
-                let full = |state: &Option<Box<State>>| state.as_deref().map(|state| state.full(entity_id));
-                let data = json!({"entity_id": entity_id, "old_state": full(old), "new_state": full(new)});
-                envelope("state_changed", data)
-            })
-        }
-        (Subscription::Events(kind), Change::Event { event_type, data }) => {
-            kind.as_ref().is_none_or(|kind| kind == event_type).then(|| envelope(event_type, data.clone()))
-        }
-        (Subscription::Entities(filter), Change::State { entity_id, old, new }) => {
-            filter.wants(entity_id).then(|| match (old, new) {
-                (Some(old), Some(new)) => json!({"c": {entity_id: old.difference(new)}}),
-                (None, Some(new)) => json!({"a": {entity_id: new.compressed()}}),
-                _ => json!({"r": [entity_id]}),
-            })
-        }
-        (Subscription::Entities(_), Change::Event { .. }) => None,
-    }
-}
-
-/// An event as text; its id comes last, as from the hub.
-fn event(id: u64, event: &Value) -> String {
-    format!(r#"{{"type":"event","event":{event},"id":{id}}}"#)
 }
 
 fn unix_seconds() -> u64 {

@@ -1,7 +1,10 @@
 //! What the registries of the simulated hub hold: entities, devices, areas.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
+use super::camera::SimCamera;
 use super::stamp::Stamp;
 use super::state::State;
 
@@ -22,7 +25,8 @@ pub(super) struct Entity {
     pub(super) disabled_by: Option<String>,
     pub(super) created: Stamp,
     pub(super) modified: Stamp,
-    pub(super) stream_types: Vec<String>,
+    /// The camera that it is, if it is one.
+    pub(super) camera: Option<Arc<SimCamera>>,
     pub(super) state: Option<State>,
     /// What it comes back with after a restart.
     pub(super) resting: (String, Map<String, Value>),

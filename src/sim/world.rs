@@ -1,9 +1,12 @@
 //! The simulated home: areas, devices, entities, and what changes in them.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::camera::SimCamera;
+use super::flavour::Flavour;
 use super::registry::{Area, Device, Entity};
 use super::stamp::Stamp;
 use super::state::{Context, State};
@@ -39,6 +42,7 @@ pub(super) enum Change {
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) phase: Phase,
+    flavour: Flavour,
     areas: Vec<Area>,
     devices: Vec<Device>,
     pub(super) entities: Vec<Entity>,
@@ -46,9 +50,10 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(cameras: &[SimCamera]) -> Self {
+    pub(super) fn new(cameras: &[SimCamera], flavour: Flavour) -> Self {
         let mut world = Self {
             phase: Phase::Running,
+            flavour,
             areas: Vec::new(),
             devices: Vec::new(),
             entities: Vec::new(),
@@ -63,6 +68,7 @@ impl World {
     /// Adds a device with its entities, and says what subscribers hear.
     pub(super) fn add_camera(&mut self, camera: &SimCamera) -> Vec<Change> {
         let now = Stamp::now();
+        let shared = Arc::new(camera.clone());
         let mut heard = Vec::new();
         let area = camera.area.as_ref().map(|name| slug(name));
         if let (Some(id), Some(name)) = (&area, &camera.area)
@@ -111,7 +117,7 @@ impl World {
                 disabled_by: None,
                 created: now,
                 modified: now,
-                stream_types: camera.stream_types.clone(),
+                camera: entity_id.starts_with("camera.").then(|| shared.clone()),
                 state: None,
                 resting: (value.to_owned(), attributes.clone()),
                 entity_id: entity_id.clone(),
@@ -155,11 +161,9 @@ impl World {
         self.entities.iter_mut().find(|entity| entity.entity_id == entity_id)
     }
 
-    /// What `camera/capabilities` says of a camera that has a state.
-    pub(super) fn stream_types(&self, entity_id: &str) -> Option<&[String]> {
-        self.entity(entity_id)
-            .filter(|entity| entity.domain() == "camera" && entity.state.is_some())
-            .map(|entity| entity.stream_types.as_slice())
+    /// A camera that has a state.
+    pub(super) fn camera(&self, entity_id: &str) -> Option<&Arc<SimCamera>> {
+        self.entity(entity_id).filter(|entity| entity.state.is_some())?.camera.as_ref()
     }
 
     /// A new context; `user` when a person caused it.
