@@ -259,7 +259,7 @@ fn listen(setting: &'static str, address: &str) -> Result<(TcpListener, SocketAd
 /// The hub's address and our token there; `None` unless both are known.
 fn bridge_config(config: &Config) -> Option<BridgeConfig> {
     let hub = config.hub.clone();
-    Some(BridgeConfig { url: hub.url?, token: hub.token?, ca_file: hub.ca_file, direct: None })
+    Some(BridgeConfig { url: hub.url?, token: hub.token?, ca_file: hub.ca_file, direct: hub.direct })
 }
 
 /// Bells and motion that the settings tie to a camera of the hub.

@@ -7,6 +7,11 @@ use toml::{Table, Value};
 use super::load::{Around, Origin, Problem};
 use super::{Config, validate};
 
+/// Where the supervisor passes on what we say to the hub.
+const SUPERVISORS_PROXY: &str = "http://supervisor/core";
+/// The hub's name in the supervisor's network, with the port that it has unless the user says otherwise.
+const HUB_OF_SUPERVISOR: &str = "http://homeassistant:8123";
+
 /// A settings file on its way to a [`Config`].
 pub(super) struct Draft {
     table: Table,
@@ -163,7 +168,8 @@ impl Draft {
     }
 
     fn lay_around(&mut self, around: &Around) {
-        let in_file = |key: &str| self.origins.contains_key(key);
+        let in_file = |key: &str| self.origins.get(key) == Some(&Origin::File);
+        let own_token = around.hub_token.is_some() || in_file("hub.token") || in_file("hub.token_file");
         let supervised = around.supervisor.is_some();
         if supervised && !in_file("door.listen") {
             self.config.door.listen = String::new();
@@ -177,13 +183,20 @@ impl Draft {
             self.config.log.level.clone_from(level);
             self.origins.insert("log.level".into(), origin.clone());
         }
-        // A hub that the user named gets its own token, never the supervisor's.
-        if let (Some(token), None) = (&around.supervisor, &self.config.hub.url) {
-            self.config.hub.url = url::Url::parse("http://supervisor/core").ok();
-            self.config.hub.token = Some(token.clone());
-            self.config.hub.token_file = None;
-            for key in ["hub.url", "hub.token"] {
-                self.origins.insert(key.into(), Origin::Environment("SUPERVISOR_TOKEN".into()));
+        if let Some(token) = &around.supervisor {
+            let hub = &mut self.config.hub;
+            let from_supervisor = Origin::Environment("SUPERVISOR_TOKEN".into());
+            if hub.url.is_none() {
+                hub.url = url::Url::parse(HUB_OF_SUPERVISOR).ok();
+                self.origins.insert("hub.url".into(), from_supervisor.clone());
+            }
+            // A token that the user made is good at the hub itself, and the supervisor's at its proxy
+            // alone.
+            if !own_token {
+                hub.direct = hub.url.take();
+                hub.url = url::Url::parse(SUPERVISORS_PROXY).ok();
+                hub.token = Some(token.clone());
+                self.origins.insert("hub.token".into(), from_supervisor);
             }
         }
         if let Some((token, origin)) = &around.hub_token {
@@ -200,7 +213,9 @@ impl Draft {
             !self.broken.contains(&(index - 1))
         });
         let (hub, door, alexa) = (&mut self.config.hub, &mut self.config.door, &mut self.config.alexa);
-        for url in [&mut hub.url, &mut door.public_url, &mut alexa.token_url, &mut alexa.events_url] {
+        for url in
+            [&mut hub.url, &mut hub.direct, &mut door.public_url, &mut alexa.token_url, &mut alexa.events_url]
+        {
             // Refused already; but addresses are shown, and here nobody would see that they hold a password.
             if let Some(url) = url
                 && (url.set_username("").is_err() || url.set_password(None).is_err())

@@ -89,6 +89,10 @@ pub struct Hub {
     pub token_file: Option<PathBuf>,
     /// Extra certificate authority, PEM.
     pub ca_file: Option<PathBuf>,
+    /// The hub's own base address, where `url` is the supervisor's proxy: what the proxy does not pass
+    /// on goes there. Its user's `url` if there is one.
+    #[serde(skip)]
+    pub direct: Option<url::Url>,
 }
 
 /// `[door]`

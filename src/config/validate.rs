@@ -150,7 +150,7 @@ fn log_and_hub(config: &Config, report: &mut Report) {
         report.add("log.level", format!("{:?} is not one of {}", config.log.level, LEVELS.join(", ")));
     }
     let hub = &config.hub;
-    report.web_address("hub.url", hub.url.as_ref(), &["http", "https"]);
+    report.web_address("hub.url", hub.direct.as_ref().or(hub.url.as_ref()), &["http", "https"]);
     report.either("hub", "token", hub.token.is_some(), hub.token_file.is_some());
     let token = hub.token.is_some() || hub.token_file.is_some();
     match &hub.url {

@@ -262,18 +262,47 @@ fn the_supervisor_brings_its_own_hub_and_defaults() {
     let config = loaded.config;
     assert!(config.supervised && config.door.listen.is_empty() && config.log.level == "trace");
     assert_eq!(config.hub.url.unwrap().as_str(), "http://supervisor/core");
+    assert_eq!(config.hub.direct.unwrap().as_str(), "http://homeassistant:8123/");
+    assert_eq!(config.hub.token.unwrap().expose_secret(), "supervisor");
+    assert_eq!(config.ui.listen, "0.0.0.0:8099");
     assert_eq!(loaded.origins.get("log.level"), Some(&Origin::Options));
     house.write("config.toml", "[door]\nlisten = \"0.0.0.0:8098\"\n");
     assert_eq!(house.load().config.door.listen, "0.0.0.0:8098");
 }
 
 #[test]
-fn the_supervisors_token_never_goes_to_another_hub() {
-    let mut house = House::new(Some("[hub]\nurl = \"http://elsewhere:8123\"\n"));
+fn the_supervisors_token_goes_to_the_supervisor_alone_and_a_users_token_to_the_hub_alone() {
+    let hub = |config: &str, env: &[(&'static str, &'static str)]| {
+        let mut house = House::new(Some(config));
+        house.env = env.to_vec();
+        house.env.push(("SUPERVISOR_TOKEN", "supervisor"));
+        let loaded = house.load();
+        assert_eq!(loaded.problems, [], "{config}");
+        let hub = loaded.config.hub;
+        let host = |url: Option<url::Url>| url.map(|url| url.host_str().unwrap().to_owned());
+        (host(hub.url).unwrap(), host(hub.direct), hub.token.unwrap().expose_secret().to_owned())
+    };
+    let own = "token = 'users-own-token'";
+    for (config, env, url, direct, token) in [
+        ("".to_owned(), &[][..], "supervisor", Some("homeassistant"), "supervisor"),
+        ("hub.url = 'https://tls:8123'".into(), &[], "supervisor", Some("tls"), "supervisor"),
+        (format!("hub.url = 'http://other:1'\nhub.{own}"), &[], "other", None, "users-own-token"),
+        (format!("hub.{own}"), &[], "homeassistant", None, "users-own-token"),
+        ("".into(), &[("DOORSTEP_HUB_TOKEN", "from-env")], "homeassistant", None, "from-env"),
+    ] {
+        let expected = (url.to_owned(), direct.map(str::to_owned), token.to_owned());
+        assert_eq!(hub(&config, env), expected, "{config} {env:?}");
+    }
+}
+
+#[test]
+fn an_address_of_the_hub_that_cannot_be_used_is_a_mistake_under_the_supervisor_too() {
+    let mut house = House::new(Some("[hub]\nurl = \"ftp://u:canary@hub/\"\n"));
     house.env = vec![("SUPERVISOR_TOKEN", "supervisor")];
     let loaded = house.load();
-    assert!(loaded.config.hub.token.is_none());
-    assert_eq!(keys(&loaded), ["hub.token"]);
+    assert_eq!(keys(&loaded), ["hub.url", "hub.url"]);
+    assert_eq!(loaded.config.hub.direct.unwrap().as_str(), "http://homeassistant:8123/");
+    assert!(!format!("{:?}", loaded.problems).contains("canary"));
 }
 
 proptest::proptest! {
