@@ -34,6 +34,8 @@ pub enum EndReason {
     HungUp,
     /// The house hung up: somebody ended the call in the page or through its API.
     EndedHere,
+    /// The link of its user was taken away.
+    Revoked,
     /// A new offer under the same id took its place.
     Replaced,
     /// The peer never connected.
@@ -63,6 +65,7 @@ impl EndReason {
         match self {
             Self::HungUp => "hung_up",
             Self::EndedHere => "ended_here",
+            Self::Revoked => "revoked",
             Self::Replaced => "replaced",
             Self::NeverConnected => "never_connected",
             Self::Vanished => "vanished",
@@ -82,6 +85,7 @@ impl std::fmt::Display for EndReason {
         match self {
             Self::HungUp => f.write_str("hung up"),
             Self::EndedHere => f.write_str("ended from the page"),
+            Self::Revoked => f.write_str("the link of its user was revoked"),
             Self::Replaced => f.write_str("replaced by a new offer for the same call"),
             Self::NeverConnected => f.write_str(
                 "the far end never connected; check that UDP may leave this network to the internet",

@@ -165,6 +165,11 @@ pub struct Disconnect {
     pub caller: Option<Caller>,
 }
 
+/// Ask of a CameraSession: end all calls of somebody whose link was taken away.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct Revoked(pub Caller);
+
 /// Ask of a CameraSession: how it stands.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "CameraStatus")]

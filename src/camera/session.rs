@@ -20,7 +20,7 @@ use super::ongoing::{Ongoing, Reply};
 use super::places::{Place, Places};
 use super::registry::{CameraNews, CameraStopped, Registry};
 use super::way::Way;
-use super::{Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, SessionId, Status};
+use super::{Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, Revoked, SessionId, Status};
 use crate::config::Limits;
 use crate::hub::bridge::HubBridge;
 use crate::media::FeedEvent;
@@ -575,6 +575,17 @@ impl Handler<Disconnect> for CameraSession {
             None => self.end_if_known(&disconnect.session, EndReason::EndedHere),
         }
         Ok(())
+    }
+}
+
+impl Handler<Revoked> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, Revoked(caller): Revoked, _: &mut Self::Context) {
+        let theirs = self.calls.iter().filter(|(_, ongoing)| ongoing.caller == caller);
+        for session in theirs.map(|(session, _)| session.clone()).collect::<Vec<_>>() {
+            self.end(&session, EndReason::Revoked);
+        }
     }
 }
 

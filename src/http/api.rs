@@ -17,7 +17,7 @@ use super::{House, failure, refusal};
 use crate::camera::probe;
 use crate::camera::registry::ListCameras;
 use crate::camera::session::CameraSession;
-use crate::camera::{CameraStatus, CameraSummary, Disconnect, SessionId, Status};
+use crate::camera::{Caller, CameraStatus, CameraSummary, Disconnect, Revoked, SessionId, Status};
 use crate::config;
 use crate::config::validate::source_address;
 use crate::error::ErrorKind;
@@ -215,13 +215,29 @@ pub(super) async fn open_linking(house: web::Data<House>) -> HttpResponse {
     reply(&json!({ "seconds_left": house.state.linking_left().map(|left| left.as_secs()) }))
 }
 
-/// `DELETE /links/{user_id}`.
+/// `DELETE /links/{user_id}`: the user is heard no more, and the calls of the user end.
 pub(super) async fn revoke_link(house: web::Data<House>, user: web::Path<String>) -> HttpResponse {
     if house.state.revoke(&user) {
         tracing::info!("a link was revoked");
+        end_calls_of(&house, Caller::User(user.into_inner())).await;
         reply(&json!({ "revoked": true }))
     } else {
         failure(ErrorKind::NotFound, "nobody of that id is linked")
+    }
+}
+
+/// Ends all calls of somebody who may not speak any more.
+pub(super) async fn end_calls_of(house: &House, caller: Caller) {
+    let sessions = match house.registry.ask(ListCameras, PATIENCE).await {
+        Ok(cameras) => cameras.into_iter().filter_map(|(_, session)| session),
+        Err(error) => {
+            tracing::warn!(%error, "the calls of a revoked link could not be ended");
+            return;
+        }
+    };
+    let ends = sessions.map(async |session| ask(&session, Revoked(caller.clone()), END_PATIENCE).await);
+    for error in join_all(ends).await.into_iter().filter_map(Result::err) {
+        tracing::warn!(%error, "calls of a revoked link could not be ended");
     }
 }
 

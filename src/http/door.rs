@@ -15,6 +15,8 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::api::end_calls_of;
+use super::caller::Bearer;
 use super::{House, refusal};
 use crate::alexa::message::Directive;
 use crate::error::ErrorKind;
@@ -68,19 +70,18 @@ pub async fn smart_home(
     // The budget starts when the directive is there: what came before was the sender's time.
     let arrived = Instant::now();
     let directive = Directive::parse(&body).map_err(|e| Unheard::NoDirective(e.to_string()))?;
-    if !house.callers.may_speak(bearer(&request), directive.envelope.token.as_ref()) {
-        return Err(Unheard::Stranger);
-    }
-    let event = answer(&house, &directive, arrived).await;
+    let shown = house.callers.bearer(bearer(&request), directive.envelope.token.as_ref());
+    let bearer = shown.ok_or(Unheard::Stranger)?;
+    let event = answer(&house, &directive, bearer, arrived).await;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(event))
 }
 
-async fn answer(house: &House, directive: &Directive, arrived: Instant) -> serde_json::Value {
+async fn answer(house: &House, directive: &Directive, bearer: Bearer, arrived: Instant) -> serde_json::Value {
     // What is wrong with the directive itself needs no question about its token.
     if let Err(fault) = &directive.request {
         return refuse(directive, fault.kind(), &fault.to_string());
     }
-    let caller = match house.callers.for_whom(directive.envelope.token.as_ref()).await {
+    let caller = match house.callers.for_whom(directive.envelope.token.as_ref(), bearer).await {
         Ok(caller) => caller,
         Err(error) => return refuse(directive, error.kind(), &error.to_string()),
     };
@@ -88,7 +89,13 @@ async fn answer(house: &House, directive: &Directive, arrived: Instant) -> serde
     if house.pace.check().is_err() {
         return refuse(directive, ErrorKind::Throttled, "more than 20 directives a second");
     }
-    house.router.handle(directive, caller, arrived).await
+    let event = house.router.handle(directive, caller.clone(), arrived).await;
+    if house.callers.still_speaks(&caller) {
+        return event;
+    }
+    // The link was taken away meanwhile, perhaps before the call was there to be ended.
+    end_calls_of(house, caller).await;
+    refuse(directive, ErrorKind::Unauthorized, "the link was revoked")
 }
 
 /// Why something that came to the door got no event.

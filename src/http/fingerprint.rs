@@ -1,5 +1,7 @@
 //! What is kept of a token instead of the token.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -15,6 +17,11 @@ impl Fingerprint {
 
     pub(super) fn of_text(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    /// As text, to be kept.
+    pub(super) fn to_text(self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
     }
 
     /// Compares in a time that does not depend on where the difference is.

@@ -104,8 +104,10 @@ impl House {
         let router = Router::new(registry.clone(), bridge.clone());
         let identify = bridge.clone().map(caller::hub_identify);
         let door_token_suffices = identify.is_none() || demo.is_some();
-        let callers =
-            Arc::new(caller::Callers::new(door_token.clone(), door_token_suffices, state.clone(), identify));
+        // The supervisor's token is good at its proxy only.
+        let own = config.hub.token.clone().filter(|_| config.hub.direct.is_none());
+        let (token, kept) = (door_token.clone(), state.clone());
+        let callers = Arc::new(caller::Callers::new(token, door_token_suffices, kept, identify, own));
         let pace = Arc::new(door::pace());
         Self {
             registry,

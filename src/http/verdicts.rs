@@ -1,24 +1,38 @@
 //! What the hub said of which token, and which questions may still be asked.
+//!
+//! A refused question counts at the hub as a failed login of our address, and a hub whose owner set
+//! `login_attempts_threshold` bans an address that reaches it, for good tokens too. A good login sets
+//! the hub's count back to nothing. So the book counts along, and asks so that the hub never counts
+//! far:
+//!
+//! **A stranger can cause at most two failed logins an hour, and never a second one before a good
+//! login of ours has set the hub's count back.** He is somebody without the door token, whose bearer
+//! is a token that he made himself. In an hour in which an admin opened linking it is six more, of
+//! which the hub counts at most two at a time; the same holds for whoever has the door token. A login
+//! that a linked user is known to have is asked about whatever strangers do; it fails once, and is
+//! a stranger's from then on. So no hub whose threshold is three or more bans us.
+//!
+//! The good login that is needed first is the house's own, wherever it speaks to the hub with a token
+//! of its own. In an add-on it has none that the hub itself takes; there the next good token of a user
+//! sets the count back, and until then strangers are not asked about.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::claims::Claims;
 use super::fingerprint::Fingerprint;
 use crate::hub::HubUser;
 
-/// How long a verdict holds without asking again.
+/// How long a good token is taken for good without asking again.
 pub(super) const FRESH: Duration = Duration::from_secs(60);
+/// How long a refused token is not asked about again. It would hardly be good by then: a login that
+/// was taken back does not return.
+pub(super) const REFUSED: Duration = Duration::from_secs(3600);
 /// After the hub could not be asked, how long it is not asked again.
 pub(super) const HUB_PAUSE: Duration = Duration::from_secs(2);
-/// Refused questions in [`FRESH`]; each counts at the hub as a failed login of ours.
-pub(super) const MAX_REFUSED: usize = 5;
 /// Verdicts kept.
 const MAX_VERDICTS: usize = 256;
-/// Logins remembered that had a good token.
-const MAX_LOGINS: usize = 64;
 
 /// What came of a question to the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +45,39 @@ pub(super) enum Outcome {
     Unreachable,
 }
 
+/// What is known of whoever shows a token, before the hub is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// The token says that it is of a login that had good tokens of a linked user.
+    Known,
+    /// The bearer in the header was the door token.
+    Vouched,
+    /// An admin holds linking open.
+    Invited,
+    /// None of these.
+    Stranger,
+}
+
+impl Standing {
+    /// Refused questions in [`REFUSED`].
+    const fn most_refused(self) -> usize {
+        match self {
+            Self::Known => usize::MAX,
+            Self::Vouched | Self::Invited => 6,
+            Self::Stranger => 2,
+        }
+    }
+
+    /// Failed logins that the hub may count before another question.
+    const fn most_counted(self) -> usize {
+        match self {
+            Self::Known => usize::MAX,
+            Self::Vouched | Self::Invited => 1,
+            Self::Stranger => 0,
+        }
+    }
+}
+
 /// Where the outcome of a question appears.
 pub(super) type Pending = watch::Receiver<Option<Outcome>>;
 
@@ -40,8 +87,13 @@ pub(super) enum Advice {
     Known(Outcome),
     /// The hub is to be asked; the outcome goes to [`Verdicts::settle`], then into the sender.
     Ask(watch::Sender<Option<Outcome>>, Pending),
+    /// The house is to log in itself, so that the hub's count is set back; what came of it goes to
+    /// [`Verdicts::logged_in`], then into the sender. After that this is asked anew.
+    LogIn(watch::Sender<Option<Outcome>>, Pending),
     /// The hub is being asked already.
     Wait(Pending),
+    /// The hub is being asked about another token; when that is over, this is asked anew.
+    Queue(Pending),
     /// Too many questions were refused lately.
     Throttled,
 }
@@ -52,77 +104,141 @@ struct Verdict {
     expires: u64,
 }
 
+impl Verdict {
+    fn is_fresh(&self, now: Instant) -> bool {
+        let holds = if self.user.is_some() { FRESH } else { REFUSED };
+        now.saturating_duration_since(self.judged) < holds
+    }
+}
+
 struct Question {
     pending: Pending,
-    trusted: bool,
+    login: Fingerprint,
+    standing: Standing,
+}
+
+/// A token that is not malformed and has not run out.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    /// The token itself.
+    pub(super) token: Fingerprint,
+    /// The login that it says it belongs to.
+    pub(super) login: Fingerprint,
+    /// When it runs out, seconds since 1970.
+    pub(super) expires: u64,
 }
 
 /// The book of verdicts. Bounded; clocks come from outside.
-#[derive(Default)]
 pub(super) struct Verdicts {
     known: HashMap<Fingerprint, Verdict>,
     questions: HashMap<Fingerprint, Question>,
-    /// Logins that had a good token. Their next token is not held up by what strangers send.
-    logins: VecDeque<Fingerprint>,
-    /// Refused questions, of strangers and of known logins.
-    refused: [VecDeque<Instant>; 2],
+    /// When questions were refused, by [`Standing`].
+    refused: [VecDeque<Instant>; 4],
+    /// The house's own login that is under way.
+    login: Option<Pending>,
+    /// Failed logins that the hub counts at our address.
+    counted: usize,
+    /// The house has a token of its own at the hub, with which the count is set back.
+    logs_in: bool,
     hub_rests_until: Option<Instant>,
 }
 
 impl Verdicts {
-    /// What to do about a token whose claims say that it has not run out.
-    pub(super) fn advise(&mut self, token: Fingerprint, claims: &Claims, now: Instant) -> Advice {
-        if let Some(verdict) = self.known.get(&token)
-            && now.saturating_duration_since(verdict.judged) < FRESH
-        {
+    /// An empty book; `logs_in` if the house can log in at the hub itself.
+    pub(super) fn new(logs_in: bool) -> Self {
+        Self {
+            known: HashMap::new(),
+            questions: HashMap::new(),
+            refused: Default::default(),
+            login: None,
+            counted: 0,
+            logs_in,
+            hub_rests_until: None,
+        }
+    }
+
+    /// What to do about a token.
+    pub(super) fn advise(&mut self, shown: &Shown, standing: Standing, now: Instant) -> Advice {
+        if let Some(verdict) = self.known.get(&shown.token).filter(|verdict| verdict.is_fresh(now)) {
             return Advice::Known(verdict.user.clone().map_or(Outcome::Refused, Outcome::Good));
         }
         // A question whose asker is gone will never be answered.
         self.questions.retain(|_, question| question.pending.has_changed().is_ok());
-        if let Some(question) = self.questions.get(&token) {
+        if let Some(question) = self.questions.get(&shown.token) {
             return Advice::Wait(question.pending.clone());
         }
         if self.hub_rests_until.is_some_and(|until| now < until) {
-            return Advice::Known(self.without_hub(&token));
+            return Advice::Known(self.without_hub(&shown.token));
         }
-        let trusted = self.logins.contains(&Fingerprint::of_text(&claims.issuer));
-        let refused = &mut self.refused[usize::from(trusted)];
-        refused.retain(|at| now.saturating_duration_since(*at) < FRESH);
-        let asking = self.questions.values().filter(|question| question.trusted == trusted).count();
-        if refused.len() + asking >= MAX_REFUSED {
+        let refused = &mut self.refused[standing as usize];
+        refused.retain(|at| now.saturating_duration_since(*at) < REFUSED);
+        if refused.len() >= standing.most_refused() {
+            return Advice::Throttled;
+        }
+        // What may fail is asked one after another; logins that are known wait only for themselves.
+        let before = self.questions.values().find(|question| match standing {
+            Standing::Known => question.login == shown.login,
+            _ => question.standing != Standing::Known,
+        });
+        if let Some(before) = before {
+            return Advice::Queue(before.pending.clone());
+        }
+        if self.counted > 0 && standing != Standing::Known && self.logs_in {
+            if let Some(login) = self.login.as_ref().filter(|login| login.has_changed().is_ok()) {
+                return Advice::Queue(login.clone());
+            }
+            let (tell, pending) = watch::channel(None);
+            self.login = Some(pending.clone());
+            return Advice::LogIn(tell, pending);
+        }
+        if self.counted > standing.most_counted() {
             return Advice::Throttled;
         }
         let (tell, pending) = watch::channel(None);
-        self.questions.insert(token, Question { pending: pending.clone(), trusted });
+        let question = Question { pending: pending.clone(), login: shown.login, standing };
+        self.questions.insert(shown.token, question);
         Advice::Ask(tell, pending)
     }
 
     /// Writes down what came of a question, and returns what that means for the token.
-    pub(super) fn settle(
-        &mut self,
-        token: Fingerprint,
-        claims: &Claims,
-        outcome: Outcome,
-        now: Instant,
-    ) -> Outcome {
-        let trusted = self.questions.remove(&token).is_some_and(|question| question.trusted);
+    pub(super) fn settle(&mut self, shown: &Shown, outcome: Outcome, now: Instant) -> Outcome {
+        let standing = self.questions.remove(&shown.token).map(|question| question.standing);
         let user = match outcome {
             Outcome::Unreachable => {
                 self.hub_rests_until = Some(now + HUB_PAUSE);
-                return self.without_hub(&token);
+                return self.without_hub(&shown.token);
             }
             Outcome::Refused => {
-                self.refused[usize::from(trusted)].push_back(now);
+                self.counted += 1;
+                // Of known logins each fails once; only the others need to be counted.
+                if let Some(standing) = standing.filter(|standing| *standing != Standing::Known) {
+                    self.refused[standing as usize].push_back(now);
+                }
                 None
             }
             Outcome::Good(user) => {
-                self.remember_login(&claims.issuer);
+                self.counted = 0;
                 Some(user)
             }
         };
         self.make_room(now);
-        self.known.insert(token, Verdict { user: user.clone(), judged: now, expires: claims.expires });
+        let verdict = Verdict { user: user.clone(), judged: now, expires: shown.expires };
+        self.known.insert(shown.token, verdict);
         user.map_or(Outcome::Refused, Outcome::Good)
+    }
+
+    /// Writes down what came of the house's own login.
+    pub(super) fn logged_in(&mut self, outcome: &Outcome, now: Instant) {
+        self.login = None;
+        match outcome {
+            Outcome::Good(_) => self.counted = 0,
+            Outcome::Refused => {
+                self.counted += 1;
+                // Once more would only make it worse.
+                self.logs_in = false;
+            }
+            Outcome::Unreachable => self.hub_rests_until = Some(now + HUB_PAUSE),
+        }
     }
 
     /// A token once judged good stays good as long as it says; whoever calls this has looked at that.
@@ -131,22 +247,11 @@ impl Verdicts {
         user.map_or(Outcome::Unreachable, Outcome::Good)
     }
 
-    fn remember_login(&mut self, issuer: &str) {
-        let login = Fingerprint::of_text(issuer);
-        if !self.logins.contains(&login) {
-            if self.logins.len() >= MAX_LOGINS {
-                self.logins.pop_front();
-            }
-            self.logins.push_back(login);
-        }
-    }
-
     fn make_room(&mut self, now: Instant) {
         if self.known.len() < MAX_VERDICTS {
             return;
         }
-        let stale = |v: &Verdict| now.saturating_duration_since(v.judged) >= FRESH;
-        self.known.retain(|_, verdict| verdict.user.is_some() || !stale(verdict));
+        self.known.retain(|_, verdict| verdict.user.is_some() || verdict.is_fresh(now));
         while self.known.len() >= MAX_VERDICTS {
             // Good ones that live longest are worth most: they are what holds while the hub is away.
             let Some(least) =
@@ -160,112 +265,4 @@ impl Verdicts {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn claims(issuer: &str) -> Claims {
-        Claims { expires: 2_000_000_000, issuer: issuer.into() }
-    }
-
-    fn user() -> HubUser {
-        HubUser { id: "u1".into(), name: "Ann".into(), is_admin: false }
-    }
-
-    fn ask(
-        book: &mut Verdicts,
-        token: &str,
-        issuer: &str,
-        outcome: Outcome,
-        now: Instant,
-    ) -> Option<Outcome> {
-        let token = Fingerprint::of_text(token);
-        match book.advise(token, &claims(issuer), now) {
-            Advice::Ask(_tell, _pending) => Some(book.settle(token, &claims(issuer), outcome, now)),
-            _ => None,
-        }
-    }
-
-    fn known(book: &mut Verdicts, token: &str, issuer: &str, now: Instant) -> Option<Outcome> {
-        match book.advise(Fingerprint::of_text(token), &claims(issuer), now) {
-            Advice::Known(outcome) => Some(outcome),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn a_verdict_holds_for_a_minute_and_is_asked_for_again_after_it() {
-        let (mut book, start) = (Verdicts::default(), Instant::now());
-        assert_eq!(ask(&mut book, "t", "i", Outcome::Good(user()), start), Some(Outcome::Good(user())));
-        let later = start + Duration::from_secs(59);
-        assert_eq!(known(&mut book, "t", "i", later), Some(Outcome::Good(user())));
-        let later = start + Duration::from_secs(61);
-        assert_eq!(ask(&mut book, "t", "i", Outcome::Refused, later), Some(Outcome::Refused));
-        assert_eq!(known(&mut book, "t", "i", later), Some(Outcome::Refused));
-    }
-
-    #[test]
-    fn while_the_hub_is_away_a_good_token_stays_good_and_an_unknown_one_is_not() {
-        let (mut book, start) = (Verdicts::default(), Instant::now());
-        ask(&mut book, "good", "i", Outcome::Good(user()), start);
-        let later = start + Duration::from_secs(300);
-        assert_eq!(ask(&mut book, "good", "i", Outcome::Unreachable, later), Some(Outcome::Good(user())));
-        assert_eq!(known(&mut book, "new", "i", later), Some(Outcome::Unreachable), "the hub is let alone");
-        let after = later + HUB_PAUSE;
-        assert_eq!(ask(&mut book, "new", "i", Outcome::Unreachable, after), Some(Outcome::Unreachable));
-    }
-
-    #[test]
-    fn five_refused_questions_a_minute_are_asked_and_no_more() {
-        let (mut book, start) = (Verdicts::default(), Instant::now());
-        for token in ["a", "b", "c", "d", "e"] {
-            assert_eq!(ask(&mut book, token, "stranger", Outcome::Refused, start), Some(Outcome::Refused));
-        }
-        let sixth = Fingerprint::of_text("f");
-        assert!(matches!(book.advise(sixth, &claims("stranger"), start), Advice::Throttled));
-        let later = start + FRESH;
-        assert!(matches!(book.advise(sixth, &claims("stranger"), later), Advice::Ask(..)));
-    }
-
-    #[test]
-    fn questions_under_way_count_as_refused_until_they_are_not() {
-        let (mut book, start) = (Verdicts::default(), Instant::now());
-        let open: Vec<Advice> = (0..MAX_REFUSED)
-            .map(|i| book.advise(Fingerprint::of_text(&i.to_string()), &claims("stranger"), start))
-            .collect();
-        assert!(open.iter().all(|advice| matches!(advice, Advice::Ask(..))));
-        assert!(matches!(
-            book.advise(Fingerprint::of_text("x"), &claims("stranger"), start),
-            Advice::Throttled
-        ));
-        drop(open);
-        let asked = book.advise(Fingerprint::of_text("x"), &claims("stranger"), start);
-        assert!(matches!(asked, Advice::Ask(..)), "a question whose asker is gone holds no place");
-    }
-
-    #[test]
-    fn strangers_cannot_keep_out_the_next_token_of_a_login_that_is_known() {
-        let (mut book, start) = (Verdicts::default(), Instant::now());
-        ask(&mut book, "first", "login", Outcome::Good(user()), start);
-        for token in ["a", "b", "c", "d", "e"] {
-            ask(&mut book, token, "stranger", Outcome::Refused, start);
-        }
-        assert_eq!(
-            ask(&mut book, "next", "login", Outcome::Good(user()), start),
-            Some(Outcome::Good(user()))
-        );
-    }
-
-    #[test]
-    fn the_book_stays_bounded_and_keeps_the_good_ones() {
-        let (mut book, start) = (Verdicts::default(), Instant::now());
-        ask(&mut book, "good", "login", Outcome::Good(user()), start);
-        for i in 0..2_000_u64 {
-            let now = start + Duration::from_secs(i * 15);
-            ask(&mut book, &i.to_string(), "stranger", Outcome::Refused, now);
-        }
-        assert!(book.known.len() <= MAX_VERDICTS);
-        assert!(book.refused.iter().all(|refused| refused.len() <= MAX_REFUSED));
-        let now = start + Duration::from_secs(40_000);
-        assert_eq!(ask(&mut book, "good", "login", Outcome::Unreachable, now), Some(Outcome::Good(user())));
-    }
-}
+mod tests;

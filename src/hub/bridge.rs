@@ -377,9 +377,8 @@ struct Dialer {
 }
 
 impl Dialer {
-    async fn dial(&self) -> Result<Socket, Lost> {
-        let address = protocol::websocket_address(&self.config.url)
-            .map_err(|error| Lost::because(error.to_string()))?;
+    async fn dial(&self, base: &Url) -> Result<Socket, Lost> {
+        let address = protocol::websocket_address(base).map_err(|error| Lost::because(error.to_string()))?;
         let connector = if address.scheme() == "wss" {
             let ca_file = self.config.ca_file.clone();
             let load = || async {
@@ -485,7 +484,7 @@ async fn hold(dialer: Arc<Dialer>, mut model: Box<Model>, mut desk: Desk) {
 
 /// Opens the socket; questions that come meanwhile are told that there is no link.
 async fn dial_and_answer(dialer: &Dialer, model: &mut Model, desk: &mut Desk) -> Result<Socket, Lost> {
-    let dial = dialer.dial();
+    let dial = dialer.dial(&dialer.config.url);
     tokio::pin!(dial);
     loop {
         tokio::select! {
@@ -587,7 +586,11 @@ async fn write(mut sink: SplitSink<Socket, Message>, mut queue: mpsc::Receiver<M
 
 /// Asks the hub, over a socket of its own, who holds a token.
 async fn identify(dialer: &Dialer, token: &SecretString) -> Result<HubUser, HubError> {
-    let (mut sink, mut stream) = dialer.dial().await?.split();
+    let config = &dialer.config;
+    // The Supervisor's proxy takes its own token only.
+    let dial = dialer.dial(config.direct.as_ref().unwrap_or(&config.url));
+    // A hub that turns our address away has not looked at the token.
+    let (mut sink, mut stream) = dial.await.map_err(|lost| HubError::Down(lost.reason))?.split();
     loop {
         let Some(text) = next_text(&mut stream, token).await? else { continue };
         for message in protocol::parse(&text).messages {

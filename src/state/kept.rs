@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Learned, UserLink};
+use super::{KnownLogin, Learned, UserLink};
 use crate::config::save::replace;
 
 const FILE: &str = "state.json";
@@ -31,6 +31,8 @@ pub(super) struct Kept {
     pub(super) was_linked: bool,
     /// Of the hub's camera entities, by registry id.
     pub(super) learned: BTreeMap<String, Learned>,
+    /// Logins of linked users that had a good token, oldest first.
+    pub(super) logins: Vec<KnownLogin>,
     /// What a newer version wrote; kept, so that going back and forth loses nothing.
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -44,6 +46,7 @@ impl Default for Kept {
             links: Vec::new(),
             was_linked: false,
             learned: BTreeMap::new(),
+            logins: Vec::new(),
             other: Map::new(),
         }
     }

@@ -36,6 +36,8 @@ pub const CALLS_KEPT: usize = 500;
 
 /// Camera entities of which something is remembered.
 const LEARNED_KEPT: usize = 512;
+/// Logins of linked users that are remembered.
+pub const LOGINS_KEPT: usize = 64;
 
 /// Pieces of work that wait for the writer; more records of calls than that are dropped.
 const QUEUE: usize = 256;
@@ -52,6 +54,14 @@ pub struct UserLink {
     pub name: String,
     /// RFC 3339, UTC.
     pub linked_at: String,
+}
+
+/// A login at the hub that had a good token of a linked user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct KnownLogin {
+    /// What is kept of its id in the place of it.
+    print: String,
+    user_id: String,
 }
 
 /// What must survive a restart.
@@ -144,8 +154,8 @@ impl State {
     /// Links a user of the hub, if linking is open or the user is linked already. True if the user
     /// is linked now.
     pub fn link(&self, user_id: &str, name: &str) -> bool {
-        let open = self.linking_left().is_some();
         let mut kept = lock(&self.shared.kept);
+        let open = self.linking_left().is_some();
         if let Some(link) = kept.links.iter_mut().find(|link| link.user_id == user_id) {
             if link.name == name {
                 return true;
@@ -162,17 +172,59 @@ impl State {
         true
     }
 
-    /// Takes a link away. False if there was none.
+    /// True if the user is linked.
+    #[must_use]
+    pub fn is_linked(&self, user_id: &str) -> bool {
+        lock(&self.shared.kept).links.iter().any(|link| link.user_id == user_id)
+    }
+
+    /// Takes a link away, with the logins that are known of the user, and closes linking: the user
+    /// must not be back with the next directive. False if there was none.
     pub fn revoke(&self, user_id: &str) -> bool {
         let mut kept = lock(&self.shared.kept);
         let before = kept.links.len();
         kept.links.retain(|link| link.user_id != user_id);
+        kept.logins.retain(|login| login.user_id != user_id);
         let gone = kept.links.len() < before;
+        if gone {
+            *lock(&self.shared.linking_until) = None;
+            drop(kept);
+            self.save();
+        }
+        gone
+    }
+
+    /// True if a linked user has had a good token of this login; see [`Self::remember_login`].
+    #[must_use]
+    pub fn knows_login(&self, print: &str) -> bool {
+        lock(&self.shared.kept).logins.iter().any(|login| login.print == print)
+    }
+
+    /// Remembers a login of a linked user, by something that stands for its id. The oldest makes
+    /// room when there are [`LOGINS_KEPT`].
+    pub fn remember_login(&self, user_id: &str, print: &str) {
+        let mut kept = lock(&self.shared.kept);
+        let linked = kept.links.iter().any(|link| link.user_id == user_id);
+        if !linked || kept.logins.iter().any(|login| login.print == print) {
+            return;
+        }
+        let spare = (kept.logins.len() + 1).saturating_sub(LOGINS_KEPT);
+        kept.logins.drain(..spare);
+        kept.logins.push(KnownLogin { print: print.into(), user_id: user_id.into() });
+        drop(kept);
+        self.save();
+    }
+
+    /// Forgets a login.
+    pub fn forget_login(&self, print: &str) {
+        let mut kept = lock(&self.shared.kept);
+        let before = kept.logins.len();
+        kept.logins.retain(|login| login.print != print);
+        let gone = kept.logins.len() < before;
         drop(kept);
         if gone {
             self.save();
         }
-        gone
     }
 
     /// True if the next user of the hub who speaks at the door is linked: none ever was, or an admin

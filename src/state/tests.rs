@@ -45,9 +45,34 @@ fn only_an_admin_opens_linking_after_the_first_link() {
     assert_eq!(state.links()[0].name, "Ann Marie");
     state.open_linking();
     assert!(state.link("u2", "Bob"));
-    *lock(&state.shared.linking_until) = None;
     assert!(state.revoke("u1") && state.revoke("u2") && !state.revoke("u2"));
     assert!(!state.linking_open() && !state.link("u1", "Ann"), "a revoked user must not be back at once");
+}
+
+#[test]
+fn logins_of_linked_users_survive_a_restart_until_the_link_is_revoked_and_their_number_is_bounded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    state.remember_login("u1", "before");
+    assert!(!state.knows_login("before"), "nobody is linked");
+    assert!(state.link("u1", "Ann"));
+    state.open_linking();
+    assert!(state.link("u2", "Bob"));
+    for (user, login) in [("u1", "a"), ("u1", "b"), ("u2", "c"), ("u2", "c")] {
+        state.remember_login(user, login);
+    }
+    state.forget_login("b");
+    assert!(state.flush());
+    drop(state);
+    let (state, _) = State::open(folder.path());
+    assert_eq!(["a", "b", "c"].map(|login| state.knows_login(login)), [true, false, true]);
+    state.revoke("u1");
+    assert_eq!(["a", "b", "c"].map(|login| state.knows_login(login)), [false, false, true]);
+    for n in 0..LOGINS_KEPT {
+        state.remember_login("u2", &n.to_string());
+    }
+    assert!(!state.knows_login("c") && state.knows_login("0"));
+    assert_eq!(lock(&state.shared.kept).logins.len(), LOGINS_KEPT);
 }
 
 #[test]

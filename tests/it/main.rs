@@ -4,6 +4,7 @@
 mod browser;
 mod calls;
 mod demo;
+mod door;
 mod faults;
 mod feed;
 mod fixture;
