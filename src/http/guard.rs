@@ -1,7 +1,11 @@
 //! Who is served by the pages' listener, and which requests a web page of somebody else could not
 //! have made.
+//!
+//! Every user of the hub can open the hub's ingress. Whoever comes through it may look; to change
+//! something takes an admin of the hub.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,9 +16,14 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::future::BoxFuture;
 
+use super::ui::PATIENCE;
 use super::{House, door, login, refusal};
 use crate::config::validate::listen_address;
+use crate::hub::bridge::{FindUser, HubBridge};
+use crate::hub::{HubError, HubUser};
+use crate::seat::Seat;
 
 /// From where the hub's ingress comes; trusted only when the hub's supervisor started us.
 pub const INGRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(172, 30, 32, 2));
@@ -24,12 +33,31 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     media-src 'self' blob:; connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'self'";
 
+/// Gives the hub's user of an id; `None` if the hub knows nobody of that id.
+pub type UserOf = Arc<dyn Fn(String) -> BoxFuture<'static, Result<Option<HubUser>, HubError>> + Send + Sync>;
+
+/// Asks through the bridge.
+#[must_use]
+pub fn hub_users(bridge: Seat<HubBridge>) -> UserOf {
+    Arc::new(move |id| {
+        let bridge = bridge.clone();
+        Box::pin(async move {
+            let reply = bridge.ask(FindUser { id }, PATIENCE).await;
+            reply.unwrap_or_else(|error| Err(HubError::Down(error.to_string())))
+        })
+    })
+}
+
 /// Looks at every request to the pages' listener before anybody else does.
 pub(super) async fn guard<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let refused = match look(request.request()) {
+    let looked = match look(request.request()) {
+        Ok(Some(user)) => admin(request.request(), user).await,
+        other => other.map(|_anybody| ()),
+    };
+    let refused = match looked {
         Ok(()) => None,
         Err(Refused::WrongToken) => match request.app_data::<web::Data<login::WrongTokens>>().cloned() {
             Some(wrong) => Some(login::refuse(request.request(), &wrong).await),
@@ -57,6 +85,12 @@ enum Refused {
     Broken,
     /// Only the hub's ingress is served.
     IngressOnly,
+    /// The ingress does not say who it is.
+    Nameless,
+    /// Changes take an admin of the hub.
+    NotAdmin,
+    /// The hub cannot be asked who it is.
+    HubDown,
     /// Nobody but this machine is served without a token.
     TokenNeeded,
     /// A name that is not ours: DNS rebinding looks like this.
@@ -73,7 +107,8 @@ enum Refused {
     NoJson,
 }
 
-fn look(request: &HttpRequest) -> Result<(), Refused> {
+/// Whether a request is served; `Some` is the hub's user who must be an admin for that.
+fn look(request: &HttpRequest) -> Result<Option<String>, Refused> {
     let house = request.app_data::<web::Data<House>>().ok_or(Refused::Broken)?;
     let config = &house.config;
     let path = request.path();
@@ -111,19 +146,44 @@ fn look(request: &HttpRequest) -> Result<(), Refused> {
             },
         }
     }
-    // Directives carry tokens of their own, which no web page has.
-    if path == door::PATH {
-        return Ok(());
+    // Directives carry tokens of their own, which no web page has; the supervisor's watchdog carries nothing.
+    if path == door::PATH || health {
+        return Ok(None);
     }
-    if ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method())
-        && !same_site(request, ingress)
-    {
+    let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    if changes && !same_site(request, ingress) {
         return Err(Refused::ForeignPage);
     }
     if request.method() == Method::POST && path != login::PATH && !is_json(request) {
         return Err(Refused::NoJson);
     }
-    Ok(())
+    match ingress {
+        true => Ok(Some(remote_user(request)?).filter(|_| changes)),
+        false => Ok(None),
+    }
+}
+
+/// Who opened the ingress, as the supervisor says; what others wrote into the header it has taken out.
+fn remote_user(request: &HttpRequest) -> Result<String, Refused> {
+    let name = HeaderName::from_static("x-remote-user-id");
+    let mut users = texts(request, &name);
+    match (users.next(), users.next()) {
+        (Some(user), None) if (1..=128).contains(&user.len()) => Ok(user.to_owned()),
+        _ => Err(Refused::Nameless),
+    }
+}
+
+async fn admin(request: &HttpRequest, user: String) -> Result<(), Refused> {
+    let house = request.app_data::<web::Data<House>>().ok_or(Refused::Broken)?;
+    let users = house.users.as_ref().ok_or(Refused::HubDown)?;
+    match users(user).await {
+        Ok(Some(user)) if user.is_admin => Ok(()),
+        Ok(_) => Err(Refused::NotAdmin),
+        Err(error) => {
+            tracing::warn!(%error, "the hub could not be asked who wants to change something");
+            Err(Refused::HubDown)
+        }
+    }
 }
 
 /// What a page needs before somebody has logged in: its own files, but not its entry.
@@ -185,6 +245,15 @@ impl Refused {
             Self::IngressOnly => (
                 StatusCode::FORBIDDEN,
                 "Doorstep is served through the hub only: open it there. To use this address, set ui.token.",
+            ),
+            Self::Nameless => (
+                StatusCode::FORBIDDEN,
+                "The hub did not say who you are: leave this page, open it anew, and log in at the hub before.",
+            ),
+            Self::NotAdmin => (StatusCode::FORBIDDEN, "only an administrator of the hub may change this"),
+            Self::HubDown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "only an administrator of the hub may change this, and the hub cannot be asked now who you are",
             ),
             Self::TokenNeeded => (
                 StatusCode::FORBIDDEN,

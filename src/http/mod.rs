@@ -30,7 +30,7 @@ mod claims;
 pub mod door;
 mod echo;
 mod fingerprint;
-mod guard;
+pub mod guard;
 mod limits;
 mod login;
 #[cfg(test)]
@@ -79,6 +79,8 @@ pub struct House {
     pub port_counters: PortCounters,
     /// Directive in, event out.
     pub router: Router,
+    /// Asks the hub for a user of an id; none is configured without it.
+    pub users: Option<guard::UserOf>,
     /// Who may speak at the door, and for whom.
     pub callers: Arc<caller::Callers>,
     /// How many directives a second the door takes.
@@ -102,6 +104,7 @@ impl House {
         port_counters: PortCounters,
     ) -> Self {
         let router = Router::new(registry.clone(), bridge.clone());
+        let users = bridge.clone().map(guard::hub_users);
         let identify = bridge.clone().map(caller::hub_identify);
         let door_token_suffices = identify.is_none() || demo.is_some();
         // The supervisor's token is good at its proxy only.
@@ -118,6 +121,7 @@ impl House {
             demo,
             port_counters,
             router,
+            users,
             callers,
             pace,
             ui_address: None,

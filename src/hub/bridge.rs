@@ -28,6 +28,10 @@ use super::protocol::{self, Incoming};
 use super::retry::Retry;
 use super::{HubError, HubSnapshot, HubUser, Link, Press, RelayLine, trust};
 
+mod users;
+
+pub use users::FindUser;
+
 /// From nothing to an open WebSocket.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// For the whole question who holds a token.

@@ -107,7 +107,10 @@ fn run(
     let Some(user) = office.desk(client).map(|desk| desk.user.clone()) else { return Ok(()) };
     if matches!(
         kind,
-        "config/entity_registry/update" | "config/area_registry/create" | "config/area_registry/delete"
+        "config/auth/list"
+            | "config/entity_registry/update"
+            | "config/area_registry/create"
+            | "config/area_registry/delete"
     ) && !user.admin
     {
         return Err(("unauthorized", "Unauthorized").into());
@@ -142,6 +145,7 @@ fn run(
             "credentials": [{"auth_provider_type": "homeassistant", "auth_provider_id": null}],
             "mfa_modules": [{"id": "totp", "name": "Authenticator app", "enabled": false}],
         }),
+        "config/auth/list" => office.people(),
         "config/entity_registry/list" => world.entities.iter().map(|e| e.listed()).collect(),
         "config/entity_registry/list_for_display" => json!({
             "entity_categories": {"0": "config", "1": "diagnostic"},

@@ -164,6 +164,19 @@ impl Office {
         user
     }
 
+    /// The people of the home, as its admins see them; the first one owns it.
+    pub(super) fn people(&self) -> Value {
+        let people = self.users.iter().enumerate().map(|(nth, user)| {
+            let group = if user.admin { "system-admin" } else { "system-users" };
+            json!({
+                "id": user.id, "username": user.name.to_lowercase(), "name": user.name,
+                "is_owner": nth == 0, "is_active": true, "local_only": false, "system_generated": false,
+                "group_ids": [group], "credentials": [{"type": "homeassistant"}],
+            })
+        });
+        people.collect()
+    }
+
     /// True once the address of the clients is banned, which all of them share here.
     pub(super) fn banned(&self) -> bool {
         self.faults.ban || self.ban_after.is_some_and(|most| self.failed_logins >= most)

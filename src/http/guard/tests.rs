@@ -122,9 +122,28 @@ async fn another_sites_page_changes_nothing() {
     assert_eq!(ask(&stage, LOCAL, json_post(open)).await.0, 200, "a program that is no browser");
 }
 
+/// A house that the supervisor started, at a hub that knows an admin and a member, or is down.
+fn supervised(hub_is_there: bool) -> Stage {
+    let mut stage = stage(|config| config.supervised = true);
+    let mut house = House::clone(&stage.house);
+    house.users = Some(Arc::new(move |id| {
+        Box::pin(async move {
+            let user = |is_admin| HubUser { id: id.clone(), name: "Ann".into(), is_admin };
+            match id.as_str() {
+                _ if !hub_is_there => Err(HubError::Down("away".into())),
+                "admin" => Ok(Some(user(true))),
+                "member" => Ok(Some(user(false))),
+                _ => Ok(None),
+            }
+        })
+    }));
+    stage.house = web::Data::new(house);
+    stage
+}
+
 #[actix_web::test]
 async fn under_the_supervisor_only_the_ingress_is_served() {
-    let stage = stage(|config| config.supervised = true);
+    let stage = supervised(true);
     for from in [LAN, LOCAL, "172.30.32.1:1", "[::ffff:192.168.1.50]:1"] {
         for path in ["/", "/api/v1/status", "/js/app.js", "/metrics"] {
             let forged = get(path)
@@ -135,10 +154,16 @@ async fn under_the_supervisor_only_the_ingress_is_served() {
         }
     }
     assert_eq!(ask(&stage, LAN, get("/healthz")).await.0, 403);
-    assert_eq!(ask(&stage, LOCAL, get("/healthz")).await.0, 200);
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(ask(&stage, LOCAL, get(path)).await.0, 200);
+        assert_eq!(ask(&stage, HUB, get(path)).await.0, 200, "the supervisor's watchdog says no name");
+    }
     // The hub's own name is in the host.
     let through = || {
-        TestRequest::default().insert_header((HOST, "hub.example")).insert_header(("X-Ingress-Path", "/x"))
+        TestRequest::default()
+            .insert_header((HOST, "hub.example"))
+            .insert_header(("X-Ingress-Path", "/x"))
+            .insert_header(("X-Remote-User-Id", "admin"))
     };
     assert_eq!(ask(&stage, HUB, through().uri("/")).await.0, 200);
     assert_eq!(ask(&stage, "[::ffff:172.30.32.2]:1", through().uri("/api/v1/status")).await.0, 200);
@@ -154,6 +179,47 @@ async fn under_the_supervisor_only_the_ingress_is_served() {
         .insert_header(("Origin", "https://out.example"));
     assert_eq!(ask(&stage, HUB, forwarded).await.0, 200);
     assert_eq!(ask(&stage, HUB, push().insert_header(("Origin", "https://evil.example"))).await.0, 403);
+}
+
+#[actix_web::test]
+async fn whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_something() {
+    let stage = supervised(true);
+    let change = |method, path: &str, users: &[&str]| {
+        let request = TestRequest::default().method(method).uri(path).insert_header((HOST, "hub.example"));
+        let request = request.insert_header((CONTENT_TYPE, "application/json"));
+        users.iter().fold(request, |request, user| request.append_header(("X-Remote-User-Id", *user)))
+    };
+    let (get, post) = (http::Method::GET, http::Method::POST);
+    for path in ["/", "/api/v1/status", "/api/v1/calls", "/js/app.js"] {
+        for (users, status) in
+            [(&["member"][..], 200), (&["admin"], 200), (&[], 403), (&[""], 403), (&["member", "admin"], 403)]
+        {
+            let told = ask(&stage, HUB, change(get.clone(), path, users)).await;
+            assert_eq!(told.0, status, "{path} {users:?}: {}", told.1);
+        }
+    }
+    for (method, path) in [
+        (post.clone(), "/api/v1/links/open"),
+        (http::Method::DELETE, "/api/v1/links/nobody"),
+        (post.clone(), "/api/v1/calls/nobody/end"),
+        (post.clone(), "/api/v1/probe"),
+        (post.clone(), "/api/v1/echo"),
+    ] {
+        for users in [&["member"][..], &["nobody"], &[], &["member", "admin"]] {
+            assert_eq!(
+                ask(&stage, HUB, change(method.clone(), path, users)).await.0,
+                403,
+                "{path} {users:?}"
+            );
+        }
+        let (status, text) = ask(&supervised(false), HUB, change(method.clone(), path, &["admin"])).await;
+        assert!(status == 503 && text.contains("administrator"), "{path}: {status} {text}");
+        let (_, text) = ask(&stage, HUB, change(method, path, &["admin"])).await;
+        assert!(!text.contains("administrator"), "{path}: {text}");
+    }
+    assert!(stage.house.state.linking_left().is_some());
+    let nobody_to_ask = self::stage(|config| config.supervised = true);
+    assert_eq!(ask(&nobody_to_ask, HUB, change(post, "/api/v1/links/open", &["admin"])).await.0, 503);
 }
 
 #[actix_web::test]

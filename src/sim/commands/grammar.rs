@@ -21,6 +21,7 @@ pub(super) fn keys(
         | "get_states"
         | "get_services"
         | "auth/current_user"
+        | "config/auth/list"
         | "config/entity_registry/list"
         | "config/entity_registry/list_for_display"
         | "config/device_registry/list"
