@@ -20,16 +20,20 @@ use tokio::time::{sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::entity::HandTie;
+use super::lines::{LineId, LineNews};
 use super::model::{Model, Outgoing, Ticket};
 use super::protocol::{self, Incoming};
 use super::retry::Retry;
-use super::{HubError, HubSnapshot, HubUser, Link, Press, RelayLine, trust};
+use super::{HubError, HubSnapshot, HubUser, Link, Press, RelayLine, RelayNews, trust};
 
+mod camera;
 mod users;
 
+pub use camera::{FindStill, OpenRelay, OpenStream, RelayWishes, StillAddress};
 pub use users::FindUser;
 
 /// From nothing to an open WebSocket.
@@ -42,6 +46,10 @@ const MOST_IDENTIFYING: usize = 4;
 const WAKE_EVERY: Duration = Duration::from_millis(100);
 /// Frames that may wait for a hub that does not read.
 const MOST_UNSENT: usize = 256;
+/// Sessions at cameras that wait to be opened or ended.
+const MOST_OPENING: usize = 64;
+/// What the hub says of one session that may wait for its reader.
+const LINE_NEWS: usize = 64;
 /// Frames from this size on are read on another thread, bytes.
 const LARGE_FRAME: usize = 64 * 1024;
 
@@ -92,51 +100,6 @@ pub struct CallService {
     pub data: Value,
 }
 
-/// Ask: a WebRTC session at a camera of the hub (`camera/webrtc/offer`). Answered when the hub has taken
-/// the offer, within 10 s.
-#[derive(Debug, Clone, actix::Message)]
-#[rtype(result = "Result<RelayLine, HubError>")]
-pub struct OpenRelay {
-    /// The camera.
-    pub entity_id: String,
-    /// Our offer.
-    pub offer: String,
-}
-
-/// Ask: what a WebRTC session at this camera needs (`camera/webrtc/get_client_config`): the name of a
-/// data channel, if it wants one. Within 10 s.
-#[derive(Debug, Clone, actix::Message)]
-#[rtype(result = "Result<Option<String>, HubError>")]
-pub struct RelayWishes {
-    /// The camera.
-    pub entity_id: String,
-}
-
-/// Ask: the address of a camera's HLS stream (`camera/stream`), absolute; it is a secret. Within 15 s.
-#[derive(Debug, Clone, actix::Message)]
-#[rtype(result = "Result<SecretString, HubError>")]
-pub struct OpenStream {
-    /// The camera.
-    pub entity_id: String,
-}
-
-/// Ask: how a camera's still picture is fetched. Answered from memory.
-#[derive(Debug, Clone, actix::Message)]
-#[rtype(result = "Result<StillAddress, HubError>")]
-pub struct FindStill {
-    /// The camera.
-    pub entity_id: String,
-}
-
-/// How a still picture is fetched: `GET` with a bearer.
-#[derive(Debug, Clone)]
-pub struct StillAddress {
-    /// `…/api/camera_proxy/camera.front_door`
-    pub url: Url,
-    /// Our token.
-    pub bearer: SecretString,
-}
-
 /// The actor that answers for the hub. Dropping it ends its tasks.
 pub struct HubBridge {
     dialer: Arc<Dialer>,
@@ -148,6 +111,8 @@ pub struct HubBridge {
     snapshot: Option<watch::Receiver<Arc<HubSnapshot>>>,
     /// To the link's task.
     asks: Option<mpsc::Sender<Ask>>,
+    /// To the link's task: sessions at cameras.
+    lines: Option<mpsc::Sender<OpenLine>>,
     identifying: Arc<Semaphore>,
     tasks: Vec<AbortOnDrop>,
 }
@@ -164,6 +129,7 @@ impl HubBridge {
             presses,
             snapshot: None,
             asks: None,
+            lines: None,
             identifying: Arc::new(Semaphore::new(MOST_IDENTIFYING)),
             tasks: Vec::new(),
         }
@@ -184,11 +150,24 @@ impl Actor for HubBridge {
         let model = Box::new(Model::new(std::mem::take(&mut self.ties)));
         let (publish, snapshot) = watch::channel(model.snapshot().clone());
         let (asks, asked) = mpsc::channel(64);
+        let (lines, opening) = mpsc::channel(MOST_OPENING);
+        let (hang_up, hung_up) = mpsc::channel(MOST_OPENING);
         let waker = tokio::spawn(wake(self.wake.clone(), snapshot.clone()));
         self.snapshot = Some(snapshot);
         self.asks = Some(asks);
-        let desk =
-            Desk { publish, presses: self.presses.clone(), asked, waiting: HashMap::new(), last_ticket: 0 };
+        self.lines = Some(lines);
+        let desk = Desk {
+            publish,
+            presses: self.presses.clone(),
+            asked,
+            waiting: HashMap::new(),
+            last_ticket: 0,
+            opening,
+            hung_up,
+            hang_up,
+            lines: HashMap::new(),
+            last_line: 0,
+        };
         let link = tokio::spawn(hold(self.dialer.clone(), model, desk));
         self.tasks = vec![AbortOnDrop(waker.abort_handle()), AbortOnDrop(link.abort_handle())];
         // Not a future of the context: that would keep the actor alive when nobody has its address.
@@ -255,38 +234,6 @@ impl Handler<CallService> for HubBridge {
     }
 }
 
-impl Handler<OpenRelay> for HubBridge {
-    type Result = ResponseFuture<Result<RelayLine, HubError>>;
-
-    fn handle(&mut self, _: OpenRelay, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async { Err(HubError::Down("not built yet".into())) })
-    }
-}
-
-impl Handler<RelayWishes> for HubBridge {
-    type Result = ResponseFuture<Result<Option<String>, HubError>>;
-
-    fn handle(&mut self, _: RelayWishes, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async { Err(HubError::Down("not built yet".into())) })
-    }
-}
-
-impl Handler<OpenStream> for HubBridge {
-    type Result = ResponseFuture<Result<SecretString, HubError>>;
-
-    fn handle(&mut self, _: OpenStream, _: &mut Self::Context) -> Self::Result {
-        Box::pin(async { Err(HubError::Down("not built yet".into())) })
-    }
-}
-
-impl Handler<FindStill> for HubBridge {
-    type Result = Result<StillAddress, HubError>;
-
-    fn handle(&mut self, _: FindStill, _: &mut Self::Context) -> Self::Result {
-        Err(HubError::Down("not built yet".into()))
-    }
-}
-
 impl Handler<Identify> for HubBridge {
     type Result = ResponseFuture<Result<HubUser, HubError>>;
 
@@ -317,6 +264,20 @@ struct Ask {
     kind: &'static str,
     fields: Map<String, Value>,
     reply: oneshot::Sender<Result<Value, HubError>>,
+}
+
+/// A session at a camera that is to be opened.
+struct OpenLine {
+    fields: Map<String, Value>,
+    reply: oneshot::Sender<Result<RelayLine, HubError>>,
+}
+
+/// A session at a camera.
+struct Line {
+    /// Until the hub has taken the offer.
+    reply: Option<oneshot::Sender<Result<RelayLine, HubError>>>,
+    opened: Option<RelayLine>,
+    news: mpsc::Sender<RelayNews>,
 }
 
 /// Wakes after every change, at most so often, and again if there was no room.
@@ -409,6 +370,13 @@ impl Dialer {
     }
 }
 
+/// What somebody in the house wants of the link.
+enum Wish {
+    Ask(Ask),
+    Open(OpenLine),
+    HangUp(LineId),
+}
+
 /// The outside of the link's task.
 struct Desk {
     publish: watch::Sender<Arc<HubSnapshot>>,
@@ -416,6 +384,12 @@ struct Desk {
     asked: mpsc::Receiver<Ask>,
     waiting: HashMap<Ticket, oneshot::Sender<Result<Value, HubError>>>,
     last_ticket: Ticket,
+    opening: mpsc::Receiver<OpenLine>,
+    /// Lines whose other end was dropped.
+    hung_up: mpsc::Receiver<LineId>,
+    hang_up: mpsc::Sender<LineId>,
+    lines: HashMap<LineId, Line>,
+    last_line: LineId,
 }
 
 impl Desk {
@@ -434,11 +408,74 @@ impl Desk {
                 tracing::warn!("a press at the door was dropped: nobody takes them");
             }
         }
+        for (line, news) in model.line_news() {
+            self.tell(line, news);
+        }
         for (ticket, reply) in model.replies() {
             if let Some(waiting) = self.waiting.remove(&ticket) {
                 // Whoever asked may have given up.
                 drop(waiting.send(reply));
             }
+        }
+    }
+
+    /// The next thing that somebody in the house wants; nothing once the actor is gone.
+    async fn next(&mut self) -> Option<Wish> {
+        tokio::select! {
+            ask = self.asked.recv() => ask.map(Wish::Ask),
+            Some(open) = self.opening.recv() => Some(Wish::Open(open)),
+            Some(line) = self.hung_up.recv() => Some(Wish::HangUp(line)),
+        }
+    }
+
+    fn fulfil(&mut self, wish: Wish, model: &mut Model) {
+        match wish {
+            Wish::Ask(ask) => self.ask(ask, model),
+            Wish::Open(open) => self.open(open, model),
+            Wish::HangUp(line) => {
+                self.lines.remove(&line);
+                model.close_line(line, Instant::now());
+            }
+        }
+    }
+
+    fn open(&mut self, OpenLine { fields, reply }: OpenLine, model: &mut Model) {
+        self.last_line += 1;
+        let line = self.last_line;
+        let (news, received) = mpsc::channel(LINE_NEWS);
+        let dropped = CancellationToken::new();
+        let opened = RelayLine { news: received, _hangs_up: dropped.clone().drop_guard() };
+        let hang_up = self.hang_up.clone();
+        tokio::spawn(async move {
+            dropped.cancelled().await;
+            // A link's task that is gone has nothing to hang up.
+            hang_up.send(line).await.ok();
+        });
+        self.lines.insert(line, Line { reply: Some(reply), opened: Some(opened), news });
+        model.open_line(line, fields, Instant::now());
+    }
+
+    fn tell(&mut self, line: LineId, news: LineNews) {
+        let Some(known) = self.lines.get_mut(&line) else { return };
+        let fits = match news {
+            LineNews::Opened => {
+                if let (Some(reply), Some(opened)) = (known.reply.take(), known.opened.take()) {
+                    // Whoever asked may have given up: then the line is dropped, which hangs up.
+                    drop(reply.send(Ok(opened)));
+                }
+                true
+            }
+            LineNews::Relay(news) => known.news.try_send(news).is_ok(),
+            LineNews::Ended(error) => {
+                if let Some(reply) = known.reply.take() {
+                    drop(reply.send(Err(error)));
+                }
+                false
+            }
+        };
+        if !fits {
+            // The reader sees the end of it.
+            self.lines.remove(&line);
         }
     }
 
@@ -476,8 +513,8 @@ async fn hold(dialer: Arc<Dialer>, mut model: Box<Model>, mut desk: Desk) {
         loop {
             tokio::select! {
                 () = &mut again => break,
-                ask = desk.asked.recv() => match ask {
-                    Some(ask) => desk.ask(ask, &mut model),
+                wish = desk.next() => match wish {
+                    Some(wish) => desk.fulfil(wish, &mut model),
                     None => return,
                 },
             }
@@ -493,7 +530,7 @@ async fn dial_and_answer(dialer: &Dialer, model: &mut Model, desk: &mut Desk) ->
     loop {
         tokio::select! {
             opened = &mut dial => return opened,
-            Some(ask) = desk.asked.recv() => desk.ask(ask, model),
+            Some(wish) = desk.next() => desk.fulfil(wish, model),
         }
         desk.settle(model);
     }
@@ -543,7 +580,7 @@ async fn converse(
                 Ok(None) => model.on_other_frame(),
                 Err(lost) => return (model, lost),
             },
-            Some(ask) = desk.asked.recv() => desk.ask(ask, &mut model),
+            Some(wish) = desk.next() => desk.fulfil(wish, &mut model),
             () = sleep_until(wake_at.into()) => model.on_timeout(Instant::now()),
         }
     }

@@ -10,7 +10,9 @@ use tokio::sync::mpsc;
 use crate::error::ErrorKind;
 
 pub mod bridge;
+pub mod capabilities;
 pub mod entity;
+pub mod lines;
 pub mod listing;
 pub mod model;
 pub mod press;
@@ -69,13 +71,9 @@ pub struct StreamWays {
 pub struct RelayLine {
     /// What the hub says of it, in order.
     pub news: mpsc::Receiver<RelayNews>,
-    /// The link's task, which unsubscribes when this is dropped.
-    pub guard: RelayGuard,
+    /// Tells the link when this is dropped.
+    _hangs_up: tokio_util::sync::DropGuard,
 }
-
-/// Ends a [`RelayLine`] when it is dropped.
-#[derive(Debug)]
-pub struct RelayGuard {}
 
 /// What the hub says of a WebRTC session.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
+use super::capabilities::Capabilities;
 use super::entity::{self, HandTie};
+use super::lines::{LineId, LineNews, Lines};
 use super::listing::{Listing, Step};
 use super::protocol::{self, Incoming, Refusal};
 use super::registries::Registries;
@@ -70,7 +72,7 @@ enum Stage {
 }
 
 /// Why a command was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Why {
     /// Nothing depends on the answer.
     Courtesy,
@@ -80,6 +82,9 @@ enum Why {
     Config,
     List(Step),
     Ask(Ticket),
+    /// How this camera entity can be streamed.
+    Ways(String),
+    Line(LineId),
 }
 
 /// The merged state of the link and of the hub behind it.
@@ -117,6 +122,9 @@ pub struct Model {
     /// Cameras of the time before the hub was lost, kept until it is complete again.
     kept: Vec<HubCamera>,
     published: Arc<HubSnapshot>,
+
+    capabilities: Capabilities,
+    lines: Lines,
 
     complaints: u64,
     complain_at: Option<Instant>,
@@ -160,6 +168,8 @@ impl Model {
             running: false,
             kept: Vec::new(),
             published: Arc::new(snapshot),
+            capabilities: Capabilities::default(),
+            lines: Lines::default(),
             complaints: 0,
             complain_at: None,
         }
@@ -213,12 +223,16 @@ impl Model {
                 self.replies.push((ticket, Err(HubError::Down("the link was lost".into()))));
             }
         }
+        self.lines.lost();
+        self.capabilities.begin_anew();
         let last = HubSnapshot { link, ..HubSnapshot::clone(&self.published) };
         let fresh = Self::new(std::mem::take(&mut self.ties));
         *self = Self {
             refused: self.refused,
             replies: std::mem::take(&mut self.replies),
             presses: std::mem::take(&mut self.presses),
+            capabilities: std::mem::take(&mut self.capabilities),
+            lines: std::mem::take(&mut self.lines),
             kept: last.cameras.clone(),
             published: self.published.clone(),
             complaints: self.complaints,
@@ -263,6 +277,34 @@ impl Model {
         }
     }
 
+    /// Opens a session at a camera of the hub; what becomes of it comes out of [`Model::line_news`].
+    pub fn open_line(&mut self, line: LineId, fields: Map<String, Value>, now: Instant) {
+        let trouble = match self.stage {
+            Stage::Open if self.lines.has_room() => None,
+            Stage::Open => Some(HubError::Down("too many sessions at once".into())),
+            _ => Some(HubError::Down("not connected".into())),
+        };
+        if let Some(trouble) = trouble {
+            return self.lines.end(line, trouble);
+        }
+        match self.send("camera/webrtc/offer", fields, Why::Line(line), now, ASK_DEADLINE) {
+            Some(id) => self.lines.open(id, line),
+            None => self.lines.end(line, HubError::Protocol("no answer: the offer is too large".into())),
+        }
+    }
+
+    /// Whoever opened the session has left.
+    pub fn close_line(&mut self, line: LineId, now: Instant) {
+        if let Some(id) = self.lines.hang_up(line) {
+            self.send_object("unsubscribe_events", json!({"subscription": id}), Why::Courtesy, now);
+        }
+    }
+
+    /// What became of sessions, in order.
+    pub fn line_news(&mut self) -> Vec<(LineId, LineNews)> {
+        self.lines.news()
+    }
+
     /// When [`Model::on_timeout`] wants to be called, if nothing happens before.
     #[must_use]
     pub fn next_timeout(&self) -> Option<Instant> {
@@ -273,6 +315,7 @@ impl Model {
             self.config_at,
             self.relist_at.filter(|_| self.listing.is_none()),
             self.publish_at.filter(|_| self.frozen_at.is_none()),
+            self.capabilities.next().filter(|_| self.stage == Stage::Open),
         ];
         let deadlines = self.pending.values().map(|(_, deadline)| *deadline);
         timers.into_iter().flatten().chain(deadlines).min()
@@ -305,11 +348,31 @@ impl Model {
                 Some((Why::Ask(ticket), _)) => {
                     self.replies.push((ticket, Err(HubError::Down("no answer in time".into()))));
                 }
+                Some((Why::Line(line), _)) => {
+                    self.close_line(line, now);
+                    self.lines.end(line, HubError::Down("no answer in time".into()));
+                }
+                Some((Why::Ways(entity_id), _)) => {
+                    let late = Refusal { code: "timeout".into(), message: String::new() };
+                    self.capabilities.answered(&entity_id, Err(late), now);
+                }
                 Some((Why::Courtesy, _)) | None => {}
                 Some(_) => self.close("the hub did not answer in time"),
             }
         }
+        self.ask_ways(now);
         self.publish_if_due(now);
+    }
+
+    fn ask_ways(&mut self, now: Instant) {
+        if self.stage != Stage::Open {
+            return;
+        }
+        for entity_id in self.capabilities.due(now) {
+            let mut fields = Map::new();
+            fields.insert("entity_id".into(), entity_id.clone().into());
+            self.send("camera/capabilities", fields, Why::Ways(entity_id), now, ASK_DEADLINE);
+        }
     }
 
     fn take(&mut self, message: Incoming, now: Instant) {
@@ -335,6 +398,7 @@ impl Model {
                 let earliest = self.listed_at.map_or(now, |at| at + RELIST_EVERY);
                 self.relist_at.get_or_insert(earliest.max(now + RELIST_AFTER));
             }
+            (Stage::Open, Incoming::Event { id, event }) if self.lines.event(id, &event) => {}
             _ => self.complain("a message that does not belong here", now),
         }
     }
@@ -396,6 +460,14 @@ impl Model {
                 self.publish_at = Some(now);
             }
             (Why::List(step), outcome) => self.listed_one(step, outcome, now),
+            (Why::Line(line), outcome) => self.lines.answered(line, outcome.map_err(HubError::from)),
+            (Why::Ways(entity_id), outcome) => {
+                if self.capabilities.answered(&entity_id, outcome, now) {
+                    let earliest = self.published_at.map_or(now, |at| at + PUBLISH_EVERY);
+                    self.publish_at.get_or_insert(earliest);
+                }
+                self.ask_ways(now);
+            }
             (Why::Courtesy | Why::Entities { .. }, _) => {}
         }
     }
@@ -413,6 +485,7 @@ impl Model {
             Ok(registries) => {
                 self.registries = registries;
                 self.listed = true;
+                self.capabilities.doubt(now);
             }
             // What was read before stays good until it can be read again.
             Err(trouble) => {
@@ -489,6 +562,9 @@ impl Model {
         } else {
             keep(&mut cameras, &self.kept);
         }
+        self.capabilities.follow(&cameras, now);
+        self.capabilities.write(&mut cameras, &self.states, &self.published.version);
+        self.ask_ways(now);
         self.published_at = Some(now);
         let link = if is_complete { Link::Running } else { Link::Starting };
         self.publish(HubSnapshot { link, version: self.published.version.clone(), cameras });
@@ -525,7 +601,7 @@ impl Model {
     ) -> Option<u64> {
         let id = self.last_id + 1;
         let text = protocol::command(id, kind, fields);
-        if text.len() > LARGEST_COMMAND && matches!(why, Why::Ask(_)) {
+        if text.len() > LARGEST_COMMAND && matches!(why, Why::Ask(_) | Why::Line(_)) {
             return None;
         }
         self.last_id = id;

@@ -167,6 +167,29 @@ pub fn websocket_address(base: &Url) -> Result<Url, HubError> {
         .map_err(|_| HubError::Protocol("an address that cannot be read".into()))
 }
 
+/// The address of a path of the hub's HTTP interface (`/api/…`), from its base address or from the
+/// WebSocket address.
+///
+/// # Errors
+/// When the base is no address of a hub, or the path is none: it may not lead to another host.
+pub fn http_address(base: &Url, path: &str) -> Result<Url, HubError> {
+    let bad = || HubError::Protocol("an address that cannot be used".into());
+    let scheme = match base.scheme() {
+        "http" | "ws" => "http",
+        "https" | "wss" => "https",
+        _ => return Err(bad()),
+    };
+    let host = base.host_str().ok_or_else(bad)?;
+    let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let prefix = base.path().trim_end_matches('/');
+    let prefix = prefix.strip_suffix("/websocket").unwrap_or(prefix);
+    let prefix = prefix.strip_suffix("/api").unwrap_or(prefix);
+    if !path.starts_with("/api/") || path.len() > 4096 || path.split('/').any(|step| step == "..") {
+        return Err(bad());
+    }
+    Url::parse(&format!("{scheme}://{host}{port}{prefix}{path}")).map_err(|_| bad())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -227,6 +250,23 @@ mod tests {
             assert_eq!(websocket_address(&Url::parse(base).unwrap()).unwrap().as_str(), expected);
         }
         assert!(websocket_address(&Url::parse("file:///etc/passwd").unwrap()).is_err());
+    }
+
+    #[test]
+    fn paths_of_the_hub_stay_at_the_hub() {
+        let address = |base: &str, path: &str| http_address(&Url::parse(base).unwrap(), path);
+        for (base, expected) in [
+            ("http://homeassistant.local:8123", "http://homeassistant.local:8123/api/hls/x/master.m3u8"),
+            ("ws://supervisor/core/websocket", "http://supervisor/core/api/hls/x/master.m3u8"),
+            ("http://supervisor/core", "http://supervisor/core/api/hls/x/master.m3u8"),
+            ("wss://hub.example/ha/api/websocket", "https://hub.example/ha/api/hls/x/master.m3u8"),
+            ("https://user:pass@hub.example/?x", "https://hub.example/api/hls/x/master.m3u8"),
+        ] {
+            assert_eq!(address(base, "/api/hls/x/master.m3u8").unwrap().as_str(), expected);
+        }
+        for path in ["", "//evil/api/", "http://evil/api/", "/api/../auth", "@evil/api/", "/auth/token"] {
+            assert!(address("http://hub:8123", path).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct EntityState {
     pub events: Vec<String>,
     /// Bits of what the entity can do.
     pub features: u64,
+    /// Cameras of hubs before 2025 only: `hls` or `web_rtc`.
+    pub stream_type: Option<String>,
 }
 
 impl EntityState {
@@ -43,6 +45,7 @@ impl EntityState {
             match key.as_str() {
                 "device_class" => self.class = some_text(attributes, key, TEXT),
                 "friendly_name" => self.name = some_text(attributes, key, TEXT),
+                "frontend_stream_type" => self.stream_type = some_text(attributes, key, TEXT),
                 "event_type" => self.event = some_text(attributes, key, TEXT),
                 "event_types" => {
                     let kinds = value.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -59,6 +62,7 @@ impl EntityState {
         match name {
             "device_class" => self.class = None,
             "friendly_name" => self.name = None,
+            "frontend_stream_type" => self.stream_type = None,
             "event_type" => self.event = None,
             "event_types" => self.events.clear(),
             "supported_features" => self.features = 0,

@@ -1,0 +1,137 @@
+//! What the hub is asked for on behalf of one camera: its relay, its stream, its still picture.
+
+use actix::{Handler, ResponseFuture};
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+use url::Url;
+
+use super::{Ask, HubBridge, OpenLine};
+use crate::hub::{HubError, RelayLine, protocol};
+
+/// Ask: a WebRTC session at a camera of the hub (`camera/webrtc/offer`). Answered when the hub has taken
+/// the offer, within 10 s.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<RelayLine, HubError>")]
+pub struct OpenRelay {
+    /// The camera.
+    pub entity_id: String,
+    /// Our offer.
+    pub offer: String,
+}
+
+/// Ask: what a WebRTC session at this camera needs (`camera/webrtc/get_client_config`): the name of a
+/// data channel, if it wants one. Within 10 s.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<Option<String>, HubError>")]
+pub struct RelayWishes {
+    /// The camera.
+    pub entity_id: String,
+}
+
+/// Ask: the address of a camera's HLS stream (`camera/stream`), absolute; it is a secret. Within 10 s.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<SecretString, HubError>")]
+pub struct OpenStream {
+    /// The camera.
+    pub entity_id: String,
+}
+
+/// Ask: how a camera's still picture is fetched. Answered from memory.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<StillAddress, HubError>")]
+pub struct FindStill {
+    /// The camera.
+    pub entity_id: String,
+}
+
+/// How a still picture is fetched: `GET` with a bearer.
+#[derive(Debug, Clone)]
+pub struct StillAddress {
+    /// `…/api/camera_proxy/camera.front_door`
+    pub url: Url,
+    /// Our token.
+    pub bearer: SecretString,
+}
+
+fn lost() -> HubError {
+    HubError::Down("the link is not there".into())
+}
+
+fn crowded<T>(_: T) -> HubError {
+    HubError::Down("too many questions at once".into())
+}
+
+fn of_camera(entity_id: String) -> Map<String, Value> {
+    Map::from_iter([("entity_id".to_owned(), Value::String(entity_id))])
+}
+
+impl Handler<OpenRelay> for HubBridge {
+    type Result = ResponseFuture<Result<RelayLine, HubError>>;
+
+    fn handle(&mut self, OpenRelay { entity_id, offer }: OpenRelay, _: &mut Self::Context) -> Self::Result {
+        let mut fields = of_camera(entity_id);
+        fields.insert("offer".into(), offer.into());
+        let (reply, answer) = oneshot::channel();
+        let lines = self.lines.clone();
+        Box::pin(async move {
+            lines.ok_or_else(lost)?.try_send(OpenLine { fields, reply }).map_err(crowded)?;
+            answer.await.map_err(|_| lost())?
+        })
+    }
+}
+
+impl HubBridge {
+    /// Asks the hub one thing about a camera.
+    fn ask_of_camera(
+        &self,
+        kind: &'static str,
+        entity_id: String,
+    ) -> impl Future<Output = Result<Value, HubError>> + use<> {
+        let (reply, answer) = oneshot::channel();
+        let asks = self.asks.clone();
+        async move {
+            let ask = Ask { kind, fields: of_camera(entity_id), reply };
+            asks.ok_or_else(lost)?.try_send(ask).map_err(crowded)?;
+            answer.await.map_err(|_| lost())?
+        }
+    }
+}
+
+impl Handler<RelayWishes> for HubBridge {
+    type Result = ResponseFuture<Result<Option<String>, HubError>>;
+
+    fn handle(&mut self, RelayWishes { entity_id }: RelayWishes, _: &mut Self::Context) -> Self::Result {
+        let config = self.ask_of_camera("camera/webrtc/get_client_config", entity_id);
+        Box::pin(async move {
+            let config = config.await?;
+            Ok(config.as_object().and_then(|config| protocol::some_text(config, "dataChannel", 64)))
+        })
+    }
+}
+
+impl Handler<OpenStream> for HubBridge {
+    type Result = ResponseFuture<Result<SecretString, HubError>>;
+
+    fn handle(&mut self, OpenStream { entity_id }: OpenStream, _: &mut Self::Context) -> Self::Result {
+        let stream = self.ask_of_camera("camera/stream", entity_id);
+        let config = &self.dialer.config;
+        // The Supervisor's proxy hands out whole answers only, too late for parts of a second.
+        let base = config.direct.clone().unwrap_or_else(|| config.url.clone());
+        Box::pin(async move {
+            let stream = stream.await?;
+            let path = stream.get("url").and_then(Value::as_str).unwrap_or_default();
+            Ok(protocol::http_address(&base, path)?.to_string().into())
+        })
+    }
+}
+
+impl Handler<FindStill> for HubBridge {
+    type Result = Result<StillAddress, HubError>;
+
+    fn handle(&mut self, FindStill { entity_id }: FindStill, _: &mut Self::Context) -> Self::Result {
+        let config = &self.dialer.config;
+        let url = protocol::http_address(&config.url, &format!("/api/camera_proxy/{entity_id}"))?;
+        Ok(StillAddress { url, bearer: config.token.clone() })
+    }
+}
