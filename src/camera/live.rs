@@ -174,7 +174,7 @@ impl Live {
     /// A far end needs a key picture. True if the camera cannot make one, so that the ring has to
     /// be sent again; false if one has been asked of the encoder.
     pub fn key_frame_wanted(&mut self) -> bool {
-        let copied = self.video.as_ref().is_some_and(|video| video.copied);
+        let copied = self.video.as_ref().is_some_and(|video| video.copied && !video.keys_on_request);
         if !copied && self.key_frame_asked.is_none_or(|at| at.elapsed() >= KEY_FRAMES) {
             self.key_frame_asked = Some(Instant::now());
             self.feed.request_key_frame();

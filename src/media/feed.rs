@@ -9,6 +9,10 @@ use tokio::sync::mpsc;
 use super::wire::ToWorker;
 use super::{FeedEvent, FeedSpec, Sample};
 
+mod choice;
+mod direct;
+mod director;
+mod line;
 mod log;
 mod outlet;
 mod program;
@@ -47,9 +51,9 @@ impl Feed {
         let (events, events_out) = mpsc::channel(EVENTS);
         let (outbox, wishes) = mpsc::channel(OUTBOX);
         let counts = Arc::<Counts>::default();
-        let supervisor =
-            supervisor::Supervisor::new(spec, program, samples, events, wishes, Arc::clone(&counts));
-        tokio::spawn(supervisor.run());
+        tokio::spawn(
+            director::Director::new(spec, program, samples, events, wishes, Arc::clone(&counts)).run(),
+        );
         (Self { outbox, counts }, samples_out, events_out)
     }
 

@@ -17,6 +17,7 @@ pub mod annex_b;
 pub mod feed;
 pub mod fetch;
 mod scrub;
+pub mod sound_line;
 mod source;
 pub mod sps;
 pub mod timeline;
@@ -90,6 +91,9 @@ pub struct VideoFacts {
     pub copied: bool,
     /// Why it is copied or encoded anew, for people.
     pub why: String,
+    /// True if the camera makes a key picture when it is asked for one.
+    #[serde(default)]
+    pub keys_on_request: bool,
 }
 
 /// What the camera's sound is.

@@ -403,6 +403,7 @@ mod tests {
             height: 2,
             copied: true,
             why: "a \"reason\"\n".into(),
+            keys_on_request: true,
         };
         let sound = SoundFacts { codec: "aac".into(), rate: 16_000 };
         for message in [

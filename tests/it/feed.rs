@@ -254,6 +254,8 @@ async fn a_program_that_is_no_worker_is_reported_and_tried_again_slowly() {
     let program = WorkerProgram::at(Path::new("/bin/false"));
     let (feed, _samples, mut events) =
         Feed::open(FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 }, program);
+    let first = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
+    assert_eq!(first, FeedEvent::Uses { source: 0, talk: true });
     for _ in 0..2 {
         let event = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
         assert!(matches!(event, FeedEvent::WorkerLost(_)), "{event:?}");

@@ -1,24 +1,25 @@
 //! The task behind a feed: starts workers, listens to them, replaces them.
 
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use secrecy::ExposeSecret;
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
+use super::line::Preamble;
 use super::outlet::Outlet;
 use super::program::WorkerProgram;
 use super::{Counts, log};
 use crate::media::scrub::{Scrub, tidy};
 use crate::media::timeline::{Timeline, Track};
 use crate::media::wire::{self, FromWorker, ToWorker, WireSource};
-use crate::media::{AccessUnit, FeedEvent, FeedSpec, Sample, SoundPacket, Source};
+use crate::media::{AccessUnit, FeedEvent, Sample, SoundPacket};
 
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A worker says that it is alive once a second.
@@ -29,6 +30,8 @@ const FAREWELL: Duration = Duration::from_millis(300);
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 /// A worker's timestamps are good; only their distance from our clock is not known exactly.
 const SLACK_MS: i64 = 200;
+/// Places in the queue that are kept from levels.
+const RESERVED: usize = 32;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Why a worker's life ended.
@@ -42,12 +45,25 @@ enum End {
 type Reader = FramedRead<ChildStdout, LengthDelimitedCodec>;
 type Writer = FramedWrite<ChildStdin, LengthDelimitedCodec>;
 
+/// What a worker is to do.
+pub struct Job {
+    /// The camera's name.
+    pub camera: String,
+    /// What it opens.
+    pub source: WireSource,
+    /// Most that an encoded picture may take, kbit/s.
+    pub max_kbps: u32,
+    /// What it is told after that.
+    pub preamble: Preamble,
+}
+
 pub struct Supervisor {
-    spec: FeedSpec,
+    job: Job,
     program: WorkerProgram,
     outlet: Outlet,
     events: mpsc::Sender<FeedEvent>,
     wishes: mpsc::Receiver<ToWorker>,
+    speech: Option<mpsc::Sender<Bytes>>,
     counts: Arc<Counts>,
     scrub: Scrub,
     timeline: Timeline,
@@ -56,20 +72,26 @@ pub struct Supervisor {
 
 impl Supervisor {
     pub fn new(
-        spec: FeedSpec,
+        job: Job,
         program: WorkerProgram,
         samples: mpsc::Sender<Sample>,
         events: mpsc::Sender<FeedEvent>,
         wishes: mpsc::Receiver<ToWorker>,
         counts: Arc<Counts>,
     ) -> Self {
-        let scrub = match spec.sources.first() {
-            Some(Source::Address(address)) => Scrub::of(address.expose_secret()),
-            _ => Scrub::default(),
+        let scrub = match &job.source {
+            WireSource::Address(address) => Scrub::of(address),
+            WireSource::Test(_) | WireSource::Handed => Scrub::default(),
         };
         let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
         let (timeline, born) = (Timeline::new(1, SLACK_MS), Instant::now());
-        Self { spec, program, outlet, events, wishes, counts, scrub, timeline, born }
+        Self { job, program, outlet, events, wishes, speech: None, counts, scrub, timeline, born }
+    }
+
+    /// What it says for the camera's speaker goes there.
+    pub fn speaking(mut self, speech: mpsc::Sender<Bytes>) -> Self {
+        self.speech = Some(speech);
+        self
     }
 
     /// Until the feed is dropped.
@@ -82,7 +104,7 @@ impl Supervisor {
                 End::Lost(reason) => reason,
             };
             self.counts.replaced.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(camera = self.spec.camera, reason, "the media worker is being replaced");
+            tracing::warn!(camera = self.job.camera, reason, "the media worker is being replaced");
             self.tell(FeedEvent::WorkerLost(reason));
             if started.elapsed() > GOOD_LIFE {
                 pause = Duration::ZERO;
@@ -121,11 +143,11 @@ impl Supervisor {
         let mut reader = FramedRead::new(stdout, codec());
         let mut writer = FramedWrite::new(stdin, codec());
         let logging = {
-            let (camera, scrub) = (self.spec.camera.clone(), self.scrub.clone());
+            let (camera, scrub) = (self.job.camera.clone(), self.scrub.clone());
             tokio::spawn(async move { log::forward(stderr, &camera, &scrub).await })
         };
         let greeted = tokio::select! {
-            greeted = handshake(&self.spec, &mut reader, &mut writer) => greeted.map_err(End::Lost),
+            greeted = handshake(&self.job, &mut reader, &mut writer) => greeted.map_err(End::Lost),
             () = closed(&mut self.wishes) => Err(End::Closed),
         };
         let end = match greeted {
@@ -147,9 +169,18 @@ impl Supervisor {
 
     /// Listens and speaks until one of the two ends. Each goes on while the other waits.
     async fn converse(&mut self, reader: &mut Reader, writer: &mut Writer) -> End {
-        let Self { wishes, outlet, events, timeline, scrub, spec, born, .. } = self;
+        let Self { wishes, outlet, events, timeline, scrub, job, born, speech, .. } = self;
         let (repair, mut repairs) = mpsc::channel(1);
-        let mut ear = Ear { outlet, events, timeline, scrub, camera: &spec.camera, born: *born, repair };
+        let mut ear = Ear {
+            outlet,
+            events,
+            speech: speech.as_ref(),
+            timeline,
+            scrub,
+            camera: &job.camera,
+            born: *born,
+            repair,
+        };
         let speak = async {
             loop {
                 let wish = tokio::select! {
@@ -185,12 +216,7 @@ impl Supervisor {
     }
 }
 
-async fn handshake(spec: &FeedSpec, reader: &mut Reader, writer: &mut Writer) -> Result<(), String> {
-    let source = match spec.sources.first() {
-        Some(Source::Address(address)) => WireSource::Address(address.expose_secret().to_owned()),
-        Some(Source::Test(pattern)) => WireSource::Test(*pattern),
-        _ => WireSource::Handed,
-    };
+async fn handshake(job: &Job, reader: &mut Reader, writer: &mut Writer) -> Result<(), String> {
     let words = async {
         say(writer, ToWorker::Hello { version: wire::VERSION }).await?;
         match reader.next().await {
@@ -205,7 +231,13 @@ async fn handshake(spec: &FeedSpec, reader: &mut Reader, writer: &mut Writer) ->
             Some(Err(error)) => return Err(format!("its pipe broke: {error}")),
             None => return Err(String::new()),
         }
-        say(writer, ToWorker::Open { camera: spec.camera.clone(), source, max_kbps: spec.max_kbps }).await
+        let (camera, source) = (job.camera.clone(), job.source.clone());
+        say(writer, ToWorker::Open { camera, source, max_kbps: job.max_kbps }).await?;
+        let preamble = job.preamble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for word in preamble {
+            say(writer, word).await?;
+        }
+        Ok(())
     };
     timeout(HANDSHAKE, words).await.unwrap_or_else(|_elapsed| Err("it did not say hello in time".into()))
 }
@@ -220,6 +252,7 @@ async fn closed(wishes: &mut mpsc::Receiver<ToWorker>) {
 struct Ear<'a> {
     outlet: &'a mut Outlet,
     events: &'a mpsc::Sender<FeedEvent>,
+    speech: Option<&'a mpsc::Sender<Bytes>>,
     timeline: &'a mut Timeline,
     scrub: &'a Scrub,
     camera: &'a str,
@@ -255,7 +288,11 @@ impl Ear<'_> {
                         self.repair.try_send(()).ok();
                     }
                 }
-                Ok(FromWorker::Speech(_)) => return End::Lost("it speaks to nobody".into()),
+                Ok(FromWorker::Speech(frame)) => match self.speech {
+                    // What does not fit is late.
+                    Some(speech) => drop(speech.try_send(frame)),
+                    None => return End::Lost("it speaks to nobody".into()),
+                },
                 Ok(FromWorker::Sound { opus, ticks }) => {
                     let timestamp = self.place(Track::Sound, ticks);
                     self.outlet.put(Sample::Sound(SoundPacket { opus, timestamp }));
@@ -302,7 +339,11 @@ async fn say(writer: &mut Writer, message: ToWorker) -> Result<(), String> {
     writer.send(frame).await.map_err(|_broken| String::new())
 }
 
-fn tell(events: &mpsc::Sender<FeedEvent>, event: FeedEvent) {
+/// Tells the camera. A level gives way while the queue fills: the next one comes soon.
+pub fn tell(events: &mpsc::Sender<FeedEvent>, event: FeedEvent) {
+    if matches!(event, FeedEvent::SpeakerLevel(_)) && events.capacity() < RESERVED {
+        return;
+    }
     if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event)
         && !matches!(event, FeedEvent::SpeakerLevel(_))
     {

@@ -1,6 +1,11 @@
 //! Sources that `doorstep` reads itself, because a secret of the hub's opens them or because they are
 //! no address at all. A worker gets their bytes, and only if their picture or sound is to be made anew.
 
+pub mod hls;
+pub mod playlist;
+pub mod reader;
+pub mod stills;
+
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -108,4 +113,16 @@ pub enum SoundCodec {
     Pcmu,
     /// G.711 A-law, 8 kHz, mono.
     Pcma,
+}
+
+/// Why a request failed, for people: the client's own text may hold an address that is a secret.
+fn plainly(error: &reqwest::Error) -> String {
+    let what = if error.is_timeout() {
+        "it did not answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else {
+        "the connection broke"
+    };
+    format!("the hub cannot be reached: {what}")
 }

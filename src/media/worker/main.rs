@@ -30,7 +30,6 @@ mod pcm;
 mod picture_path;
 mod pulse;
 mod slate;
-mod sound_line;
 mod sound_path;
 mod stage;
 mod stream_facts;

@@ -5,10 +5,7 @@ use ffmpeg_next as ffmpeg;
 
 use crate::pcm;
 
-/// Samples of a 20 ms packet at 48 kHz.
-pub const PACKET: usize = 960;
-/// A packet of 20 ms of silence, mono.
-pub const SILENCE: [u8; 3] = [0xF8, 0xFF, 0xFE];
+pub use doorstep::media::sound_line::{PACKET, SILENCE};
 
 /// How long a packet is, in 48 kHz samples; `None` if it is none.
 pub fn samples(packet: &[u8]) -> Option<usize> {

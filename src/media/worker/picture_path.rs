@@ -48,7 +48,14 @@ impl PicturePath {
             _ => "copied as it is",
         };
         FeedEvent::Opened {
-            video: VideoFacts { codec: "h264".into(), width, height, copied: true, why: why.into() },
+            video: VideoFacts {
+                codec: "h264".into(),
+                width,
+                height,
+                copied: true,
+                why: why.into(),
+                keys_on_request: false,
+            },
             sound: self.sound.clone(),
         }
     }

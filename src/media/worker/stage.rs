@@ -8,8 +8,8 @@ use bytes::Bytes;
 use crate::cage;
 use crate::clock::now_ms;
 use crate::opus::SILENCE;
-use crate::sound_line::SoundLine;
 use doorstep::media::FeedEvent;
+use doorstep::media::sound_line::SoundLine;
 use doorstep::media::timeline::{Timeline, Track};
 use doorstep::media::wire::FromWorker;
 

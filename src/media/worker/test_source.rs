@@ -92,6 +92,7 @@ fn opened(pattern: &TestPattern) -> FeedEvent {
             height: pattern.height,
             copied: false,
             why: "the test pattern is made here".into(),
+            keys_on_request: pattern.answers_key_requests,
         },
         sound: SoundFacts { codec: "opus".into(), rate: 48_000 },
     }

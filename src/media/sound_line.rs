@@ -1,6 +1,9 @@
-//! The worker's sound: one packet every 20 ms without end, whatever the camera does.
+//! A camera's sound on its way out: one packet every 20 ms without end, whatever the camera does.
 
-use crate::opus::PACKET;
+/// Samples of a 20 ms packet at 48 kHz.
+pub const PACKET: usize = 960;
+/// An Opus packet of 20 ms of silence, mono.
+pub const SILENCE: [u8; 3] = [0xF8, 0xFF, 0xFE];
 
 const STEP: i64 = PACKET as i64;
 const PER_MS: i64 = 48;
@@ -40,6 +43,7 @@ impl SoundLine {
     }
 
     /// The camera's sound has a packet for this place.
+    #[must_use]
     pub fn place(&mut self, ticks: i64, now_ms: i64) -> Place {
         self.heard_ms = Some(now_ms);
         let ahead = ticks.saturating_sub(self.next);
@@ -51,6 +55,7 @@ impl SoundLine {
     }
 
     /// How many packets of silence are due when the camera gives no sound.
+    #[must_use]
     pub fn due(&mut self, now_ms: i64) -> i64 {
         if self.heard_ms.is_some_and(|heard| now_ms - heard < HEARD_MS) {
             return 0;

@@ -1,0 +1,103 @@
+//! A worker that works for a feed with several sources, or with one that is fetched.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::supervisor::{Job, Supervisor};
+use super::{Counts, OUTBOX, SAMPLES, WorkerProgram};
+use crate::media::fetch::{Form, SoundCodec};
+use crate::media::wire::{PieceKind, ToWorker, WireSource};
+use crate::media::{FeedEvent, Sample};
+
+/// What a worker that takes the place of another one is told first.
+pub type Preamble = Arc<Mutex<Vec<ToWorker>>>;
+
+/// A worker. Dropping it ends the worker.
+pub struct Line {
+    pub samples: mpsc::Receiver<Sample>,
+    pub events: mpsc::Receiver<FeedEvent>,
+    /// For the camera's speaker, 20 ms each.
+    pub speech: mpsc::Receiver<Bytes>,
+    wishes: mpsc::Sender<ToWorker>,
+    preamble: Preamble,
+    /// Pictures are left out up to the next key picture.
+    skipping: bool,
+}
+
+impl Line {
+    /// Starts a worker.
+    pub fn start(
+        camera: &str,
+        source: WireSource,
+        max_kbps: u32,
+        program: &WorkerProgram,
+        counts: &Arc<Counts>,
+    ) -> Self {
+        let (to_samples, samples) = mpsc::channel(SAMPLES);
+        let (to_events, events) = mpsc::channel(super::EVENTS);
+        let (to_speech, speech) = mpsc::channel(25);
+        let (wishes, wished) = mpsc::channel(OUTBOX);
+        let preamble = Preamble::default();
+        let job = Job { camera: camera.to_owned(), source, max_kbps, preamble: preamble.clone() };
+        let supervisor =
+            Supervisor::new(job, program.clone(), to_samples, to_events, wished, Arc::clone(counts))
+                .speaking(to_speech);
+        tokio::spawn(supervisor.run());
+        Self { samples, events, speech, wishes, preamble, skipping: false }
+    }
+
+    /// A handed source begins. A worker that takes this one's place hears of it, too.
+    pub async fn begin(&mut self, form: Form, speaker: Option<SoundCodec>) {
+        let words = vec![ToWorker::Begin { form }, ToWorker::Speaker { codec: speaker }];
+        self.preamble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&words);
+        self.skipping = false;
+        for word in words {
+            self.say(word).await;
+        }
+    }
+
+    /// The head of a container, which a worker that takes this one's place needs as well.
+    pub async fn head(&mut self, head: Bytes) {
+        let piece = ToWorker::Piece { kind: PieceKind::Bytes, ticks: 0, data: head };
+        self.preamble.lock().unwrap_or_else(PoisonError::into_inner).push(piece.clone());
+        self.say(piece).await;
+    }
+
+    /// A piece of the container, in order: waits for room.
+    pub async fn bytes(&mut self, data: Bytes) {
+        self.say(ToWorker::Piece { kind: PieceKind::Bytes, ticks: 0, data }).await;
+    }
+
+    /// A picture. When the worker does not keep up, pictures are left out up to the next key picture.
+    pub fn picture(&mut self, data: Bytes, ticks: i64, key: bool) {
+        if self.skipping && !key {
+            return;
+        }
+        let piece = ToWorker::Piece { kind: PieceKind::Picture, ticks, data };
+        self.skipping = self.wishes.try_send(piece).is_err();
+    }
+
+    /// A packet of sound, left out when the worker does not keep up.
+    pub fn sound(&mut self, data: Bytes, ticks: i64) {
+        self.wishes.try_send(ToWorker::Piece { kind: PieceKind::Sound, ticks, data }).ok();
+    }
+
+    /// The handed source has ended.
+    pub async fn end(&mut self, reason: &str) {
+        let end = ToWorker::End { reason: reason.to_owned() };
+        *self.preamble.lock().unwrap_or_else(PoisonError::into_inner) = vec![end.clone()];
+        self.say(end).await;
+    }
+
+    /// Passes a wish on; false if there is no room for it.
+    pub fn wish(&self, wish: ToWorker) -> bool {
+        self.wishes.try_send(wish).is_ok()
+    }
+
+    async fn say(&self, word: ToWorker) {
+        // A worker whose supervisor is gone has nobody to work for.
+        self.wishes.send(word).await.ok();
+    }
+}
