@@ -193,7 +193,7 @@ impl Answer<'_> {
 }
 
 /// RFC 8445 5.1.2.1 for a host candidate of component 1; those in front win.
-fn host_priority(index: usize) -> u32 {
+pub(super) fn host_priority(index: usize) -> u32 {
     let local_preference = 65_535 - u32::try_from(index.min(65_535)).unwrap_or(65_535);
     (126 << 24) + (local_preference << 8) + 255
 }

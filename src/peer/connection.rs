@@ -1,9 +1,11 @@
 //! Peers: from an offer that passed the gate to a running connection on the shared port.
 
+mod call;
 mod outgoing;
 mod stack;
 mod stack_handler;
 mod supervisor;
+mod tracks;
 mod webrtc_peer;
 
 #[cfg(test)]
@@ -26,7 +28,7 @@ use super::port::{MediaPort, PeerRuntime, PortCounters};
 use super::rtcp::{PeerTally, RESERVED_EVENTS};
 use super::{AnswerOptions, Answered, CallOptions, Calling, PeerError, PortConfig};
 use outgoing::Outgoing;
-use stack_handler::{Progress, StackHandler};
+use stack_handler::{Incoming, Progress, StackHandler};
 use webrtc_peer::{Shared, WebRtcPeer};
 
 /// Characters of the ICE name fragment: 95 bits, so that nobody guesses another call's.
@@ -51,6 +53,8 @@ struct Inner {
     port: MediaPort,
     /// What the answers name, best first.
     candidates: Vec<SocketAddr>,
+    /// Far ends on this machine may be dialled.
+    allow_loopback: bool,
 }
 
 impl Peers {
@@ -62,7 +66,7 @@ impl Peers {
     pub fn open(config: &PortConfig) -> Result<Self, PeerError> {
         let port = MediaPort::open(config)?;
         let candidates = candidates(&port.addresses(), &config.advertise);
-        Ok(Self { inner: Arc::new(Inner { port, candidates }) })
+        Ok(Self { inner: Arc::new(Inner { port, candidates, allow_loopback: config.allow_loopback }) })
     }
 
     /// The addresses that are bound, all with the same port number.
@@ -99,9 +103,10 @@ impl Peers {
     ///
     /// # Errors
     /// [`PeerError::Stack`] when the WebRTC stack fails.
-    #[expect(clippy::unused_async, reason = "not built yet")]
-    pub async fn call(&self, _options: CallOptions) -> Result<Calling, PeerError> {
-        Err(PeerError::Stack("not built yet".into()))
+    pub async fn call(&self, options: CallOptions) -> Result<Calling, PeerError> {
+        // In a task of its own, as for an answer.
+        let calling = tokio::spawn(call::call(self.clone(), options));
+        calling.await.unwrap_or_else(|_| Err(PeerError::Stack("calling broke off".into())))
     }
 }
 
@@ -123,7 +128,8 @@ async fn establish(peers: Peers, offer: Offer, options: AnswerOptions) -> Result
     let (events, event_receiver) = mpsc::channel(EVENTS);
     let (talk, talk_receiver) = mpsc::channel(TALK);
     let (progress, progress_receiver) = watch::channel(Progress::default());
-    let handler = Arc::new(StackHandler::new(progress, talk, Arc::clone(&tally), runtime.hurry()));
+    let handler =
+        Arc::new(StackHandler::new(progress, Incoming::Talk(talk), Arc::clone(&tally), runtime.hurry()));
 
     let builder =
         stack::builder(&offer, &ufrag, password.expose_secret(), Arc::clone(&tally), events.clone())?

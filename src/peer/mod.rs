@@ -9,10 +9,13 @@
 //! ```
 
 pub mod answer;
+pub mod calling;
 pub mod connection;
+pub mod depacketizer;
 pub mod offer;
 pub mod packetizer;
 pub mod port;
+pub mod reorder;
 mod rtcp;
 
 use std::sync::Arc;

@@ -1,11 +1,14 @@
 //! One stream of RTP packets to the far end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use bytes::Bytes;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp;
-use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+};
 use tokio::sync::Mutex;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -18,7 +21,8 @@ use crate::peer::offer::{Offer, Section};
 pub(super) struct Outgoing {
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
-    payload_type: u8,
+    /// Of a call of ours it is known only once the far end has answered.
+    payload_type: AtomicU8,
     /// Sequence number of the next packet. Held while a picture is sent, so that no other gets between.
     next: Mutex<u16>,
 }
@@ -39,19 +43,34 @@ impl Outgoing {
             return None;
         }
         let codec = section.codec.as_ref()?;
+        Some(Self::of(stack::codec(codec, kind), codec.payload_type, kind, ssrc, cname))
+    }
+
+    /// What is said in a call of ours.
+    pub(super) fn speech(ssrc: u32, cname: &str) -> Self {
+        let (codec, payload_type) = stack::speech();
+        Self::of(codec, payload_type, RtpCodecKind::Audio, ssrc, cname)
+    }
+
+    fn of(codec: RTCRtpCodec, payload_type: u8, kind: RtpCodecKind, ssrc: u32, cname: &str) -> Self {
         let encoding = RTCRtpEncodingParameters {
             rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-            codec: stack::codec(codec, kind),
+            codec,
             ..Default::default()
         };
         let name = kind.to_string();
         let track = MediaStreamTrack::new(cname.to_owned(), name.clone(), name, kind, vec![encoding]);
-        Some(Self {
+        Self {
             track: Arc::new(TrackLocalStaticRTP::new(track)),
             ssrc,
-            payload_type: codec.payload_type,
+            payload_type: AtomicU8::new(payload_type),
             next: Mutex::new(rand::random()),
-        })
+        }
+    }
+
+    /// From now on packets have this payload type.
+    pub(super) fn set_payload_type(&self, payload_type: u8) {
+        self.payload_type.store(payload_type, Ordering::Relaxed);
     }
 
     pub(super) fn track(&self) -> &Arc<TrackLocalStaticRTP> {
@@ -78,7 +97,7 @@ impl Outgoing {
             let header = rtp::Header {
                 version: 2,
                 marker: mark_last && index + 1 == payloads.len(),
-                payload_type: self.payload_type,
+                payload_type: self.payload_type.load(Ordering::Relaxed),
                 sequence_number: *next,
                 timestamp,
                 ssrc: self.ssrc,

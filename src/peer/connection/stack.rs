@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{NackResponderBuilder, Registry, Slot};
+use rtc::interceptor::{NackGeneratorBuilder, NackResponderBuilder, Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MediaEngine};
-use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_H264, MIME_TYPE_HEVC, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine,
+};
+use rtc::peer_connection::configuration::setting_engine::{SettingEngine, SettingEngineBuilder};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use rtc::rtp_transceiver::rtp_sender::{RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
@@ -16,9 +18,10 @@ use tokio::sync::mpsc;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 
 use super::stack_error;
+use crate::peer::calling::Kind;
 use crate::peer::offer::{Codec, Offer};
 use crate::peer::rtcp::{self, PeerTally, RtcpTap};
-use crate::peer::{PeerError, PeerEvent};
+use crate::peer::{PeerError, PeerEvent, PictureFormat, SoundFormat};
 
 /// Packets kept for repair: ten seconds at 4 Mbit/s, and more than any key frame's burst.
 const REPAIR_RING: u16 = 4096;
@@ -40,7 +43,95 @@ pub(super) fn builder(
     tally: Arc<PeerTally>,
     events: mpsc::Sender<PeerEvent>,
 ) -> Result<PeerConnectionBuilder<SocketAddr>, PeerError> {
-    let settings = SettingEngineBuilder::new()
+    let registry = Registry::new()
+        .with(rtcp::slot(), RtcpTap::new(tally, events))
+        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(REPAIR_RING).build());
+    Ok(PeerConnectionBuilder::new()
+        .with_setting_engine(settings(ufrag, password))
+        .with_media_engine(media_engine(offer)?)
+        .with_interceptor_registry(configure_rtcp_reports(registry)))
+}
+
+/// The same for a call of ours, in which the far end sends the picture.
+pub(super) fn calling_builder(
+    ufrag: &str,
+    password: &str,
+    tally: Arc<PeerTally>,
+    events: mpsc::Sender<PeerEvent>,
+) -> Result<PeerConnectionBuilder<SocketAddr>, PeerError> {
+    let mut engine = MediaEngine::default();
+    for (payload_type, kind, fmtp) in CALLING {
+        let parameters = RTCRtpCodecParameters { rtp_codec: calling_codec(kind, fmtp), payload_type };
+        let of = match kind {
+            Kind::Picture(_) => RtpCodecKind::Video,
+            Kind::Sound(_) => RtpCodecKind::Audio,
+        };
+        engine.register_codec(parameters, of).map_err(stack_error)?;
+    }
+    let registry = Registry::new()
+        .with(rtcp::slot(), RtcpTap::new(tally, events))
+        .with(Slot::NackGenerator, NackGeneratorBuilder::new().build());
+    Ok(PeerConnectionBuilder::new()
+        .with_setting_engine(settings(ufrag, password))
+        .with_media_engine(engine)
+        .with_interceptor_registry(configure_rtcp_reports(registry)))
+}
+
+/// What a call of ours offers, best first: payload type, codec, parameters.
+const CALLING: [(u8, Kind, &str); 7] = [
+    (102, Kind::Picture(PictureFormat::H264), H264_BASELINE),
+    (
+        104,
+        Kind::Picture(PictureFormat::H264),
+        "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f",
+    ),
+    (
+        106,
+        Kind::Picture(PictureFormat::H264),
+        "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=640029",
+    ),
+    (108, Kind::Picture(PictureFormat::H265), ""),
+    (111, Kind::Sound(SoundFormat::Opus), "minptime=10;useinbandfec=1"),
+    (0, Kind::Sound(SoundFormat::Pcmu), ""),
+    (8, Kind::Sound(SoundFormat::Pcma), ""),
+];
+const H264_BASELINE: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+
+/// What a payload type of a call of ours stands for.
+pub(super) fn format_of(payload_type: u8) -> Option<Kind> {
+    CALLING.iter().find(|(number, ..)| *number == payload_type).map(|(_, kind, _)| *kind)
+}
+
+/// Codec and payload type of what is said in a call of ours, before the far end has chosen.
+pub(super) fn speech() -> (RTCRtpCodec, u8) {
+    (calling_codec(Kind::Sound(SoundFormat::Opus), "minptime=10;useinbandfec=1"), 111)
+}
+
+fn calling_codec(kind: Kind, fmtp: &str) -> RTCRtpCodec {
+    let feedback =
+        |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
+    let (mime_type, clock_rate, channels) = match kind {
+        Kind::Picture(PictureFormat::H264) => (MIME_TYPE_H264, 90_000, 0),
+        Kind::Picture(PictureFormat::H265) => (MIME_TYPE_HEVC, 90_000, 0),
+        Kind::Sound(SoundFormat::Opus) => (MIME_TYPE_OPUS, 48_000, 2),
+        Kind::Sound(SoundFormat::Pcmu) => (MIME_TYPE_PCMU, 8_000, 0),
+        Kind::Sound(SoundFormat::Pcma) => (MIME_TYPE_PCMA, 8_000, 0),
+    };
+    let rtcp_feedback = match kind {
+        Kind::Picture(_) => vec![feedback("nack", ""), feedback("nack", "pli"), feedback("ccm", "fir")],
+        Kind::Sound(_) => Vec::new(),
+    };
+    RTCRtpCodec {
+        mime_type: mime_type.to_owned(),
+        clock_rate,
+        channels,
+        sdp_fmtp_line: fmtp.to_owned(),
+        rtcp_feedback,
+    }
+}
+
+fn settings(ufrag: &str, password: &str) -> SettingEngine {
+    SettingEngineBuilder::new()
         .with_ice_credentials(ufrag.to_owned(), password.to_owned())
         .with_ice_timeouts(Some(DISCONNECTED), Some(FAILED), Some(KEEPALIVE))
         .with_ice_connection_attempts(Some(CHECK_INTERVAL), Some(CHECKS_PER_PAIR))
@@ -50,14 +141,7 @@ pub(super) fn builder(
         // Which addresses there are was decided when the port was opened.
         .with_include_loopback_candidate(true)
         .with_answering_dtls_role(RTCDtlsRole::Client)
-        .build();
-    let registry = Registry::new()
-        .with(rtcp::slot(), RtcpTap::new(tally, events))
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(REPAIR_RING).build());
-    Ok(PeerConnectionBuilder::new()
-        .with_setting_engine(settings)
-        .with_media_engine(media_engine(offer)?)
-        .with_interceptor_registry(configure_rtcp_reports(registry)))
+        .build()
 }
 
 /// Knows the codecs that the gate picked and no other, with the offer's numbers and parameters.

@@ -38,10 +38,18 @@ pub(super) enum Path {
     Silent,
 }
 
+/// Where what the far end sends goes.
+pub(super) enum Incoming {
+    /// It is talk: Opus packets.
+    Talk(mpsc::Sender<TalkPacket>),
+    /// Whole tracks, to be read there.
+    Tracks(mpsc::Sender<Arc<dyn TrackRemote>>),
+}
+
 /// Takes the stack's calls. They come on the driver's task, so nothing here waits.
 pub(super) struct StackHandler {
     progress: watch::Sender<Progress>,
-    talk: mpsc::Sender<TalkPacket>,
+    incoming: Incoming,
     tally: Arc<PeerTally>,
     /// Wakes the driver.
     hurry: Arc<Notify>,
@@ -50,11 +58,11 @@ pub(super) struct StackHandler {
 impl StackHandler {
     pub(super) fn new(
         progress: watch::Sender<Progress>,
-        talk: mpsc::Sender<TalkPacket>,
+        incoming: Incoming,
         tally: Arc<PeerTally>,
         hurry: Arc<Notify>,
     ) -> Self {
-        Self { progress, talk, tally, hurry }
+        Self { progress, incoming, tally, hurry }
     }
 
     fn note(&self, change: impl FnOnce(&mut Progress)) {
@@ -96,7 +104,16 @@ impl PeerConnectionEventHandler for StackHandler {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        tokio::spawn(read_talk(track, self.talk.clone(), Arc::clone(&self.tally)));
+        match &self.incoming {
+            Incoming::Talk(talk) => {
+                tokio::spawn(read_talk(track, talk.clone(), Arc::clone(&self.tally)));
+            }
+            Incoming::Tracks(tracks) => {
+                if tracks.try_send(track).is_err() {
+                    tracing::debug!("the far end sends more tracks than it was asked for");
+                }
+            }
+        }
     }
 }
 

@@ -59,6 +59,19 @@ impl Shared {
         self.connected.store(true, Ordering::Relaxed);
     }
 
+    /// What is said goes out as this payload type.
+    pub(super) fn speak_as(&self, payload_type: u8) {
+        if let Some(audio) = &self.audio {
+            audio.set_payload_type(payload_type);
+        }
+    }
+
+    /// Sends one packet of sound.
+    pub(super) async fn send_sound(&self, payload: &Bytes, timestamp: u32) -> Result<(), PeerError> {
+        // The marker bit would mean a new talk spurt, and sound never pauses.
+        self.send(self.audio.as_ref(), std::slice::from_ref(payload), timestamp, false).await
+    }
+
     async fn send(
         &self,
         outgoing: Option<&Outgoing>,
@@ -98,9 +111,7 @@ impl Peer for WebRtcPeer {
     }
 
     async fn send_sound(&self, opus: &Bytes, timestamp: u32) -> Result<(), PeerError> {
-        // The marker bit would mean a new talk spurt, and sound never pauses.
-        let payload = std::slice::from_ref(opus);
-        self.shared.send(self.shared.audio.as_ref(), payload, timestamp, false).await
+        self.shared.send_sound(opus, timestamp).await
     }
 
     fn has_video(&self) -> bool {

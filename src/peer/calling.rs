@@ -1,0 +1,239 @@
+//! The texts of a call of ours: the offer's finish, and what the answer says. Pure.
+
+use std::net::SocketAddr;
+
+use super::answer::host_priority;
+use super::offer::Candidate;
+use super::{Agreed, PeerError, PictureFormat, SoundFormat};
+
+/// Longest answer, bytes.
+const LONGEST: usize = 64 * 1024;
+/// Candidates that are taken out of an answer.
+const MOST_CANDIDATES: usize = 40;
+
+/// What a payload type of ours stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A picture.
+    Picture(PictureFormat),
+    /// Sound.
+    Sound(SoundFormat),
+}
+
+/// The stack's offer with our real addresses: those that it knows are throw-away ones.
+#[must_use]
+pub fn finish(offer: &str, addresses: &[SocketAddr]) -> String {
+    let mut out = String::with_capacity(offer.len() + 256);
+    let mut in_section = false;
+    let put = |out: &mut String, line: &str| {
+        out.push_str(line);
+        out.push_str("\r\n");
+    };
+    let close = |out: &mut String| {
+        for (index, address) in addresses.iter().enumerate() {
+            let (ip, port, priority) = (address.ip(), address.port(), host_priority(index));
+            put(out, &format!("a=candidate:{} 1 udp {priority} {ip} {port} typ host", index + 1));
+        }
+        put(out, "a=end-of-candidates");
+    };
+    for line in offer.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+        if line.starts_with("a=candidate:") || line == "a=end-of-candidates" {
+            continue;
+        }
+        if line.starts_with("m=") && std::mem::replace(&mut in_section, true) {
+            close(&mut out);
+        }
+        put(&mut out, line);
+    }
+    if in_section {
+        close(&mut out);
+    }
+    out
+}
+
+/// The far end's answer, as far as it matters here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    text: String,
+    picture: PictureFormat,
+    sound: Option<(SoundFormat, u8)>,
+    talk: bool,
+    candidates: Vec<String>,
+}
+
+#[derive(Default)]
+struct Section<'a> {
+    kind: &'a str,
+    refused: bool,
+    /// Payload types, in the far end's order.
+    types: Vec<u8>,
+    /// Names by payload type.
+    names: Vec<(u8, String)>,
+    direction: Option<&'a str>,
+}
+
+impl Section<'_> {
+    fn name_of(&self, payload_type: u8) -> Option<&str> {
+        let named = self.names.iter().find(|(number, _)| *number == payload_type);
+        named.map(|(_, name)| name.as_str()).or(match payload_type {
+            0 => Some("PCMU"),
+            8 => Some("PCMA"),
+            _ => None,
+        })
+    }
+
+    fn sends(&self) -> bool {
+        matches!(self.direction, None | Some("sendrecv" | "sendonly"))
+    }
+
+    fn takes(&self) -> bool {
+        matches!(self.direction, None | Some("sendrecv" | "recvonly"))
+    }
+}
+
+impl Answer {
+    /// Reads the answer.
+    ///
+    /// # Errors
+    /// [`PeerError::Offer`] when it is none, or sends no picture of the kinds that were offered.
+    pub fn parse(text: &str) -> Result<Self, PeerError> {
+        let bad = |what: &str| PeerError::Offer(format!("the answer {what}"));
+        if text.len() > LONGEST || !text.trim_start().starts_with("v=0") {
+            return Err(bad("is none"));
+        }
+        let mut sections: Vec<Section<'_>> = Vec::new();
+        let mut candidates = Vec::new();
+        let mut lines = String::with_capacity(text.len());
+        for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
+            if let Some(candidate) = line.strip_prefix("a=candidate:") {
+                if candidates.len() < MOST_CANDIDATES {
+                    candidates.push(candidate.to_owned());
+                }
+                continue;
+            }
+            // Told when there is nothing more to come, which the stack would take at its word.
+            if line == "a=end-of-candidates" {
+                continue;
+            }
+            lines.push_str(line);
+            lines.push_str("\r\n");
+            if let Some(media) = line.strip_prefix("m=") {
+                let mut words = media.split_ascii_whitespace();
+                let kind = words.next().unwrap_or_default();
+                let refused = words.next() == Some("0");
+                let types = words.skip(1).filter_map(|word| word.parse().ok()).collect();
+                sections.push(Section { kind, refused, types, ..Section::default() });
+            } else if let Some(section) = sections.last_mut() {
+                match line {
+                    "a=sendrecv" | "a=sendonly" | "a=recvonly" | "a=inactive" => {
+                        section.direction = line.strip_prefix("a=");
+                    }
+                    _ => section.names.extend(rtpmap(line)),
+                }
+            }
+        }
+        let of = |kind: &str| sections.iter().find(|section| section.kind == kind && !section.refused);
+        let video = of("video").filter(|video| video.sends());
+        let video = video.ok_or_else(|| bad("sends no picture"))?;
+        let picture = video.types.iter().find_map(|number| match video.name_of(*number)? {
+            "H264" => Some(PictureFormat::H264),
+            "H265" => Some(PictureFormat::H265),
+            _ => None,
+        });
+        let picture = picture.ok_or_else(|| bad("sends the picture in no way that was offered"))?;
+        let audio = of("audio").filter(|audio| audio.sends() || audio.takes());
+        let sound = audio.and_then(|audio| {
+            audio.types.iter().find_map(|number| match audio.name_of(*number)? {
+                "OPUS" => Some((SoundFormat::Opus, *number)),
+                "PCMU" => Some((SoundFormat::Pcmu, *number)),
+                "PCMA" => Some((SoundFormat::Pcma, *number)),
+                _ => None,
+            })
+        });
+        let talk = sound.is_some() && audio.is_some_and(Section::takes);
+        Ok(Self { text: lines, picture, sound, talk, candidates })
+    }
+
+    /// The answer without its candidates.
+    #[must_use]
+    pub fn normalised(&self) -> &str {
+        &self.text
+    }
+
+    /// What both ends agreed on.
+    #[must_use]
+    pub fn agreed(&self) -> Agreed {
+        Agreed { picture: self.picture, sound: self.sound.map(|(sound, _)| sound), talk: self.talk }
+    }
+
+    /// Payload type of the sound.
+    #[must_use]
+    pub fn sound_type(&self) -> Option<u8> {
+        self.sound.map(|(_, number)| number)
+    }
+
+    /// The candidates that may be dialled.
+    pub fn candidates(&self, allow_loopback: bool) -> impl Iterator<Item = Candidate> {
+        self.candidates.iter().filter_map(move |value| Candidate::parse(value, allow_loopback))
+    }
+}
+
+/// `a=rtpmap:111 opus/48000/2`, the name in capitals.
+fn rtpmap(line: &str) -> Option<(u8, String)> {
+    let (number, name) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
+    Some((number.parse().ok()?, name.split('/').next()?.to_ascii_uppercase()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As the hub's go2rtc wrote it for a camera with a PCMU back channel.
+    const GO2RTC: &str = "v=0\r\no=- 8367250758788908791 1795359733 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n\
+        a=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 0\r\nc=IN IP4 0.0.0.0\r\na=setup:active\r\na=mid:0\r\n\
+        a=rtcp-mux\r\na=rtpmap:0 PCMU/8000\r\na=ssrc:3720310998 cname:go2rtc\r\na=sendrecv\r\n\
+        m=video 9 UDP/TLS/RTP/SAVPF 99 101\r\na=mid:1\r\na=rtpmap:99 H264/90000\r\na=rtpmap:101 H264/90000\r\na=sendonly\r\n";
+
+    #[test]
+    fn an_answer_of_the_hubs_relay_takes_talk_as_pcmu() {
+        let answer = Answer::parse(GO2RTC).unwrap();
+        let agreed = Agreed { picture: PictureFormat::H264, sound: Some(SoundFormat::Pcmu), talk: true };
+        assert_eq!((answer.agreed(), answer.sound_type()), (agreed, Some(0)));
+        let deaf = Answer::parse(&GO2RTC.replace("a=sendrecv", "a=sendonly")).unwrap();
+        assert!(!deaf.agreed().talk && deaf.agreed().sound.is_some());
+    }
+
+    #[test]
+    fn an_answer_without_a_picture_of_ours_is_refused_with_a_reason() {
+        for (from, to, why) in [
+            ("m=video 9 ", "m=video 0 ", "no picture"),
+            ("a=sendonly", "a=inactive", "no picture"),
+            ("H264/90000", "VP8/90000", "no way"),
+            ("v=0", "<html>", "is none"),
+        ] {
+            let error = Answer::parse(&GO2RTC.replace(from, to)).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_offer_names_our_addresses_and_no_others() {
+        let offer = "v=0\r\nm=audio 9 X 0\r\na=candidate:1 1 udp 1 10.9.9.9 1 typ host\r\na=mid:0\r\nm=video 9 X 102\r\na=mid:1\r\n";
+        let finished = finish(offer, &["192.0.2.1:8555".parse().unwrap()]);
+        assert!(!finished.contains("10.9.9.9"));
+        assert_eq!(finished.matches(" 192.0.2.1 8555 typ host\r\na=end-of-candidates\r\n").count(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_can_upset_it(lines in prop::collection::vec("(m=(audio|video) |a=(rtpmap:|candidate:)|v=0)?[ -~]{0,30}", 0..30)) {
+            let text = format!("v=0\n{}", lines.join("\n"));
+            if let Ok(answer) = Answer::parse(&text) {
+                prop_assert!(answer.candidates(true).count() <= MOST_CANDIDATES);
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! A call of ours: we offer, the far end answers and sends.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rand::distr::{Alphanumeric, SampleString};
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use secrecy::ExposeSecret;
+use tokio::sync::{Notify, mpsc, watch};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
+
+use super::outgoing::Outgoing;
+use super::stack_handler::{Incoming, Progress, StackHandler};
+use super::tracks::Tracks;
+use super::webrtc_peer::Shared;
+use super::{EVENTS, GATHERING, Peers, credentials, stack, stack_error, supervisor};
+use crate::peer::calling::{self, Answer};
+use crate::peer::offer::Candidate;
+use crate::peer::rtcp::PeerTally;
+use crate::peer::{Agreed, CallOptions, Calling, OutgoingCall, PeerError};
+
+/// Candidates that come before the answer and are kept for it.
+const MOST_EARLY: usize = 40;
+/// Pictures and packets of sound that wait for whoever called.
+const MEDIA: usize = 256;
+/// A key picture is asked for at most this often.
+const KEY_FRAMES: Duration = Duration::from_millis(500);
+
+/// Makes the call's offer.
+pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, PeerError> {
+    let (ufrag, password) = credentials();
+    let runtime = Arc::new(peers.inner.port.runtime(ufrag.clone(), password.clone()));
+    let tally = Arc::new(PeerTally::default());
+    let (events, event_receiver) = mpsc::channel(EVENTS);
+    let (tracks, track_receiver) = mpsc::channel(8);
+    let (progress, progress_receiver) = watch::channel(Progress::default());
+    let handler =
+        Arc::new(StackHandler::new(progress, Incoming::Tracks(tracks), Arc::clone(&tally), runtime.hurry()));
+    let builder =
+        stack::calling_builder(&ufrag, password.expose_secret(), Arc::clone(&tally), events.clone())?
+            .with_runtime(Arc::clone(&runtime) as Arc<dyn webrtc::runtime::Runtime>)
+            .with_handler(handler)
+            .with_udp_addrs(
+                peers.addresses().iter().map(|bound| std::net::SocketAddr::new(bound.ip(), 0)).collect(),
+            );
+    let connection: Arc<dyn PeerConnection> = Arc::new(builder.build().await.map_err(stack_error)?);
+    let offered = offer(&peers, &options, connection.as_ref(), progress_receiver.clone()).await;
+    let (sdp, speech) = match offered {
+        Ok(offered) => offered,
+        Err(error) => {
+            supervisor::take_down(Some(connection), &runtime).await;
+            return Err(error);
+        }
+    };
+    let shared = Arc::new(Shared::new(connection, None, speech, tally));
+    tokio::spawn(supervisor::supervise(
+        Arc::clone(&shared),
+        runtime,
+        progress_receiver,
+        events,
+        options.label,
+    ));
+    let key_wanted = Arc::new(Notify::new());
+    let (media, media_receiver) = mpsc::channel(MEDIA);
+    let tracks = Tracks {
+        tracks: track_receiver,
+        media,
+        key_wanted: Arc::clone(&key_wanted),
+        shared: Arc::clone(&shared),
+    };
+    tokio::spawn(tracks.run());
+    let call = Arc::new(RtcCall {
+        shared,
+        key_wanted,
+        signalling: Mutex::default(),
+        agreed: Mutex::new(None),
+        peers,
+    });
+    Ok(Calling { sdp, call, events: event_receiver, media: media_receiver })
+}
+
+async fn offer(
+    peers: &Peers,
+    options: &CallOptions,
+    connection: &dyn PeerConnection,
+    mut progress: watch::Receiver<Progress>,
+) -> Result<(String, Option<Outgoing>), PeerError> {
+    let mut speech = None;
+    if options.talk {
+        let cname = Alphanumeric.sample_string(&mut rand::rng(), 16);
+        let [ssrc, _] = super::ssrcs();
+        let outgoing = Outgoing::speech(ssrc, &cname);
+        let track = Arc::clone(outgoing.track()) as Arc<dyn TrackLocal>;
+        connection
+            .add_transceiver_from_track(track, direction(RTCRtpTransceiverDirection::Sendrecv))
+            .await
+            .map_err(stack_error)?;
+        speech = Some(outgoing);
+    } else {
+        let init = direction(RTCRtpTransceiverDirection::Recvonly);
+        connection.add_transceiver_from_kind(RtpCodecKind::Audio, init).await.map_err(stack_error)?;
+    }
+    let init = direction(RTCRtpTransceiverDirection::Recvonly);
+    connection.add_transceiver_from_kind(RtpCodecKind::Video, init).await.map_err(stack_error)?;
+    if let Some(name) = &options.data_channel {
+        connection.create_data_channel(name, None).await.map_err(stack_error)?;
+    }
+    let offer = connection.create_offer(None).await.map_err(stack_error)?;
+    connection.set_local_description(offer).await.map_err(stack_error)?;
+    let gathering = progress.wait_for(|progress| progress.gathered);
+    if !tokio::time::timeout(GATHERING, gathering).await.is_ok_and(|gathered| gathered.is_ok()) {
+        return Err(PeerError::Stack("the candidates were not gathered in time".into()));
+    }
+    let local = connection
+        .local_description()
+        .await
+        .ok_or_else(|| PeerError::Stack("no offer after it was made".into()))?;
+    Ok((calling::finish(&local.sdp, &peers.addresses()), speech))
+}
+
+fn direction(direction: RTCRtpTransceiverDirection) -> Option<RTCRtpTransceiverInit> {
+    Some(RTCRtpTransceiverInit { direction, streams: Vec::new(), send_encodings: Vec::new() })
+}
+
+#[derive(Default)]
+struct Signalling {
+    answered: bool,
+    /// Candidates that came before the answer.
+    early: Vec<Candidate>,
+    /// Those that the stack knows.
+    known: Vec<Candidate>,
+}
+
+/// Our end of the call. Dropping the last handle ends it like `close`, only that nobody waits.
+struct RtcCall {
+    shared: Arc<Shared>,
+    key_wanted: Arc<Notify>,
+    signalling: Mutex<Signalling>,
+    agreed: Mutex<Option<(Agreed, Instant)>>,
+    /// The port must outlive its peers.
+    peers: Peers,
+}
+
+impl RtcCall {
+    async fn add(&self, candidate: &Candidate) {
+        let Some(connection) = self.shared.connection() else { return };
+        let init = RTCIceCandidateInit {
+            candidate: format!("candidate:{candidate}"),
+            // The hub's relay names none that is of use; all sections share one path.
+            sdp_mid: Some("0".to_owned()),
+            sdp_mline_index: Some(0),
+            ..Default::default()
+        };
+        if let Err(error) = connection.add_ice_candidate(init).await {
+            tracing::debug!(%error, "a candidate is of no use");
+        }
+    }
+}
+
+#[async_trait]
+impl OutgoingCall for RtcCall {
+    async fn answered(&self, sdp: &str) -> Result<Agreed, PeerError> {
+        let answer = Answer::parse(sdp)?;
+        let connection = self.shared.connection().ok_or(PeerError::Ended)?;
+        let refused = |error: webrtc::error::Error| {
+            PeerError::Offer(format!("the WebRTC stack refuses the answer: {error}"))
+        };
+        let description = RTCSessionDescription::answer(answer.normalised().to_owned()).map_err(refused)?;
+        connection.set_remote_description(description).await.map_err(refused)?;
+        let agreed = answer.agreed();
+        if let Some(payload_type) = answer.sound_type() {
+            self.shared.speak_as(payload_type);
+        }
+        *self.agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some((agreed, Instant::now()));
+        let mut early = {
+            let mut signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
+            signalling.answered = true;
+            std::mem::take(&mut signalling.early)
+        };
+        early.extend(answer.candidates(self.peers.inner.allow_loopback));
+        for candidate in early {
+            let is_new = {
+                let mut signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_new = !signalling.known.contains(&candidate);
+                signalling.known.push(candidate.clone());
+                is_new
+            };
+            if is_new {
+                self.add(&candidate).await;
+            }
+        }
+        Ok(agreed)
+    }
+
+    async fn candidate(&self, candidate: &str) {
+        let value = candidate.trim().trim_start_matches("a=").trim_start_matches("candidate:");
+        let Some(candidate) = Candidate::parse(value, self.peers.inner.allow_loopback) else { return };
+        let is_new = {
+            let mut signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
+            let answered = signalling.answered;
+            let list = if answered { &mut signalling.known } else { &mut signalling.early };
+            let is_new = list.len() < MOST_EARLY && !list.contains(&candidate);
+            if is_new {
+                list.push(candidate.clone());
+            }
+            is_new && answered
+        };
+        if is_new {
+            self.add(&candidate).await;
+        }
+    }
+
+    fn request_key_frame(&self) {
+        self.key_wanted.notify_one();
+    }
+
+    async fn send_sound(&self, payload: &Bytes, timestamp: u32) -> Result<(), PeerError> {
+        let agreed = *self.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+        if !agreed.is_some_and(|(agreed, _)| agreed.talk) {
+            return Err(PeerError::Ended);
+        }
+        self.shared.send_sound(payload, timestamp).await
+    }
+
+    async fn close(&self) {
+        self.shared.stop.cancel();
+        self.shared.ended.cancelled().await;
+    }
+}
+
+impl Drop for RtcCall {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+/// Asks for key pictures, at most twice a second.
+pub(super) struct KeyFrames {
+    asked: Option<Instant>,
+}
+
+impl KeyFrames {
+    pub(super) fn new() -> Self {
+        Self { asked: None }
+    }
+
+    /// The request to send now, if it is not too soon after the last one.
+    pub(super) fn request(&mut self, media_ssrc: u32) -> Option<PictureLossIndication> {
+        if self.asked.is_some_and(|at| at.elapsed() < KEY_FRAMES) {
+            return None;
+        }
+        self.asked = Some(Instant::now());
+        Some(PictureLossIndication { sender_ssrc: 0, media_ssrc })
+    }
+}
