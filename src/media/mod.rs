@@ -105,6 +105,25 @@ pub struct SoundFacts {
     pub rate: u32,
 }
 
+impl SoundFacts {
+    /// Made silence.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { codec: "none".into(), rate: 48_000 }
+    }
+
+    /// Of packets that come without a container.
+    #[must_use]
+    pub fn of(codec: fetch::SoundCodec) -> Self {
+        let (name, rate) = match codec {
+            fetch::SoundCodec::Opus => ("opus", 48_000),
+            fetch::SoundCodec::Pcmu => ("pcm_mulaw", 8_000),
+            fetch::SoundCodec::Pcma => ("pcm_alaw", 8_000),
+        };
+        Self { codec: name.into(), rate }
+    }
+}
+
 /// What a feed tells its camera. Control only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum FeedEvent {

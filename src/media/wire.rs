@@ -111,11 +111,18 @@ pub enum ToWorker {
     Begin {
         /// What its pieces are.
         form: Form,
+        /// False if `doorstep` shows the pictures itself and hands over the sound only.
+        pictures: bool,
     },
     /// The handed source has ended; the text is for the slate.
     End {
         /// For people, without secrets.
         reason: String,
+    },
+    /// Show the slate at once, up to the next picture, or show it no more.
+    Slate {
+        /// To be shown.
+        shown: bool,
     },
     /// The camera has a speaker that takes this; talk comes back as [`FromWorker::Speech`]. `None`: it
     /// has none, or one that takes the talk as it is.
@@ -185,8 +192,9 @@ pub enum FromWorker {
 enum ToControl {
     Hello { version: u16 },
     Open { camera: String, source: WireSource, max_kbps: u32 },
-    Begin { form: Form },
+    Begin { form: Form, pictures: bool },
     End { reason: String },
+    Slate { shown: bool },
     Speaker { codec: Option<SoundCodec> },
     KeyFrame,
     Stop,
@@ -226,8 +234,9 @@ impl ToWorker {
                 Ok(frame.freeze())
             }
             Self::Open { camera, source, max_kbps } => control(&ToControl::Open { camera, source, max_kbps }),
-            Self::Begin { form } => control(&ToControl::Begin { form }),
+            Self::Begin { form, pictures } => control(&ToControl::Begin { form, pictures }),
             Self::End { reason } => control(&ToControl::End { reason }),
+            Self::Slate { shown } => control(&ToControl::Slate { shown }),
             Self::Speaker { codec } => control(&ToControl::Speaker { codec }),
             Self::KeyFrame => control(&ToControl::KeyFrame),
             Self::Stop => control(&ToControl::Stop),
@@ -243,8 +252,9 @@ impl ToWorker {
             CONTROL => Ok(match read_control(&frame)? {
                 ToControl::Hello { version } => Self::Hello { version },
                 ToControl::Open { camera, source, max_kbps } => Self::Open { camera, source, max_kbps },
-                ToControl::Begin { form } => Self::Begin { form },
+                ToControl::Begin { form, pictures } => Self::Begin { form, pictures },
                 ToControl::End { reason } => Self::End { reason },
+                ToControl::Slate { shown } => Self::Slate { shown },
                 ToControl::Speaker { codec } => Self::Speaker { codec },
                 ToControl::KeyFrame => Self::KeyFrame,
                 ToControl::Stop => Self::Stop,

@@ -7,6 +7,7 @@ mod demo;
 mod door;
 mod faults;
 mod feed;
+mod fetched;
 mod fixture;
 mod hub;
 mod sessions;

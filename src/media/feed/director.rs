@@ -79,6 +79,8 @@ pub struct Director {
     first: bool,
     /// The slate is shown.
     slate: bool,
+    /// A worker that makes only the sound was told to draw the slate.
+    slate_wanted: bool,
     /// Why there is no picture, for the slate.
     reason: String,
 }
@@ -113,6 +115,7 @@ impl Director {
             needs_key: true,
             first: true,
             slate: false,
+            slate_wanted: false,
             reason: String::new(),
         }
     }
@@ -305,7 +308,11 @@ impl Director {
             Some(line) => line,
             None => (self.start(WireSource::Handed), role),
         };
-        line.begin(form, speaks).await;
+        line.begin(form, role == Role::Makes, speaks).await;
+        self.slate_wanted = role == Role::Sounds && self.slate;
+        if self.slate_wanted {
+            line.slate(true);
+        }
         self.line = Some((line, role));
     }
 
@@ -351,8 +358,11 @@ impl Director {
         }
         (self.needs_key, self.slate) = (false, false);
         self.seen();
-        if matches!(self.line, Some((_, Role::Slate))) {
-            self.line = None;
+        let had_slate = std::mem::take(&mut self.slate_wanted);
+        match &self.line {
+            Some((_, Role::Slate)) => self.line = None,
+            Some((line, Role::Sounds)) if had_slate => line.slate(false),
+            _ => {}
         }
         self.put_picture(data, at, key, false);
     }
@@ -436,9 +446,8 @@ impl Director {
         let late = self.good_at.elapsed() >= PATIENCE;
         let wanted = match role {
             Role::Reads | Role::Makes => true,
-            Role::Slate => unit.slate,
             // Its slate is of use only while there is no picture.
-            Role::Sounds => unit.slate && (late || self.slate),
+            Role::Sounds | Role::Slate => unit.slate && (late || self.slate),
         };
         let is_own = matches!(role, Role::Reads | Role::Makes);
         if !wanted || !(is_own || self.slate || unit.key) {
@@ -506,11 +515,21 @@ impl Director {
     async fn tick(&mut self) {
         let due = self.sound.due(self.now_ms());
         self.silence(due);
-        if self.line.is_none() && self.good_at.elapsed() >= PATIENCE {
-            let mut line = self.start(WireSource::Handed);
-            line.end(&self.reason).await;
-            self.line = Some((line, Role::Slate));
-            self.want_key_frame();
+        if self.good_at.elapsed() < PATIENCE {
+            return;
+        }
+        match &self.line {
+            None => {
+                let mut line = self.start(WireSource::Handed);
+                line.end(&self.reason).await;
+                self.line = Some((line, Role::Slate));
+                self.want_key_frame();
+            }
+            Some((line, Role::Sounds)) if !std::mem::replace(&mut self.slate_wanted, true) => {
+                line.slate(true);
+                self.want_key_frame();
+            }
+            Some(_) => {}
         }
     }
 
@@ -524,13 +543,10 @@ impl Director {
 }
 
 fn sound_facts(form: Form) -> SoundFacts {
-    let (codec, rate) = match form {
-        Form::Packets { sound: Some(SoundCodec::Opus), .. } => ("opus", 48_000),
-        Form::Packets { sound: Some(SoundCodec::Pcmu), .. } => ("pcm_mulaw", 8_000),
-        Form::Packets { sound: Some(SoundCodec::Pcma), .. } => ("pcm_alaw", 8_000),
-        _ => ("none", 48_000),
-    };
-    SoundFacts { codec: codec.to_owned(), rate }
+    match form {
+        Form::Packets { sound: Some(codec), .. } => SoundFacts::of(codec),
+        Form::Packets { sound: None, .. } | Form::Mp4 => SoundFacts::none(),
+    }
 }
 
 enum News {

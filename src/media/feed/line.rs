@@ -48,9 +48,10 @@ impl Line {
         Self { samples, events, speech, wishes, preamble, skipping: false }
     }
 
-    /// A handed source begins. A worker that takes this one's place hears of it, too.
-    pub async fn begin(&mut self, form: Form, speaker: Option<SoundCodec>) {
-        let words = vec![ToWorker::Begin { form }, ToWorker::Speaker { codec: speaker }];
+    /// A handed source begins, with its pictures or without. A worker that takes this one's place hears
+    /// of it, too.
+    pub async fn begin(&mut self, form: Form, pictures: bool, speaker: Option<SoundCodec>) {
+        let words = vec![ToWorker::Begin { form, pictures }, ToWorker::Speaker { codec: speaker }];
         self.preamble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&words);
         self.skipping = false;
         for word in words {
@@ -89,6 +90,11 @@ impl Line {
         let end = ToWorker::End { reason: reason.to_owned() };
         *self.preamble.lock().unwrap_or_else(PoisonError::into_inner) = vec![end.clone()];
         self.say(end).await;
+    }
+
+    /// A slate for a stream whose pictures go past the worker.
+    pub fn slate(&self, shown: bool) {
+        self.wish(ToWorker::Slate { shown });
     }
 
     /// Passes a wish on; false if there is no room for it.

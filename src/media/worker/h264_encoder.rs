@@ -77,6 +77,16 @@ impl H264Encoder {
                 to.get_mut(..from.len()).ok_or(ffmpeg::Error::InvalidData)?.copy_from_slice(from);
             }
         }
+        self.encode_frame(key)
+    }
+
+    /// The picture that is encoded next; whoever draws on it leaves its size and format alone.
+    pub fn frame(&mut self) -> &mut ffmpeg::frame::Video {
+        &mut self.frame
+    }
+
+    /// Encodes what [`H264Encoder::frame`] shows.
+    pub fn encode_frame(&mut self, key: bool) -> Result<(Bytes, bool), ffmpeg::Error> {
         self.frame.set_pts(Some(self.next));
         self.frame.set_kind(if key { ffmpeg::picture::Type::I } else { ffmpeg::picture::Type::None });
         self.next += 1;

@@ -7,35 +7,48 @@
 //! A crate of its own, not a module of the library: so `doorstep` cannot link FFmpeg even with
 //! linkers that keep libraries of code that was thrown away.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use ffmpeg_next as ffmpeg;
 
 use doorstep::media::wire::{self, FromWorker, ToWorker, WireSource};
+use handed::Order;
 use liveness::Liveness;
+use shared::Shared;
 use stage::Stage;
-use talk::TalkPacket;
+use talk::TalkOrder;
 
 mod cage;
 mod camera;
 mod canvas;
 mod clock;
+mod frame_budget;
 mod h264_encoder;
+mod handed;
 mod liveness;
 mod opus;
+mod pace;
 mod pcm;
 mod picture_path;
+mod picture_recoder;
+mod programme;
 mod pulse;
+mod shared;
 mod slate;
 mod sound_path;
+mod speech;
 mod stage;
 mod stream_facts;
 mod talk;
 mod test_source;
 mod trouble;
+
+/// Pieces of a handed source that wait for its thread.
+const ORDERS: usize = 16;
 
 /// The worker's whole life: ends with its stdin.
 fn main() -> ExitCode {
@@ -56,66 +69,94 @@ fn main() -> ExitCode {
 }
 
 fn listen() -> std::io::Result<()> {
-    let stage = Arc::new(Stage::new());
-    let key_wanted = Arc::new(AtomicBool::new(false));
-    let mut talk: Option<SyncSender<TalkPacket>> = None;
+    let mut camera: Option<Camera> = None;
     let mut stdin = std::io::stdin().lock();
     while let Some(frame) = wire::read_frame(&mut stdin)? {
-        match ToWorker::decode(frame).map_err(std::io::Error::other)? {
-            ToWorker::Hello { version: wire::VERSION } => {
-                stage.say(&FromWorker::Hello { version: wire::VERSION });
+        match (ToWorker::decode(frame).map_err(std::io::Error::other)?, &camera) {
+            (ToWorker::Hello { version: wire::VERSION }, None) => {
+                let hello = FromWorker::Hello { version: wire::VERSION };
+                hello.write(&mut std::io::stdout())?;
+                std::io::stdout().flush()?;
             }
-            ToWorker::Hello { version } => {
+            (ToWorker::Hello { version }, _) => {
                 return Err(std::io::Error::other(format!(
                     "doorstep speaks version {version} of the protocol"
                 )));
             }
-            ToWorker::Open { camera, source, max_kbps: _ } if talk.is_none() => {
-                talk = Some(open(camera, source, &stage, &key_wanted)?);
+            (ToWorker::Open { camera: name, source, max_kbps }, None) => {
+                camera = Some(Camera::open(name, source, max_kbps)?);
             }
-            ToWorker::Open { .. } => return Err(std::io::Error::other("a worker has one camera only")),
-            ToWorker::KeyFrame => key_wanted.store(true, Ordering::Relaxed),
-            ToWorker::Talk { opus, sequence, timestamp: _ } => {
-                if let Some(talk) = &talk {
-                    // When the decoder does not keep up, old words are worth nothing.
-                    talk.try_send(TalkPacket { opus, sequence }).ok();
-                }
+            (ToWorker::Open { .. }, Some(_)) => {
+                return Err(std::io::Error::other("a worker has one camera only"));
             }
-            ToWorker::Begin { .. }
-            | ToWorker::End { .. }
-            | ToWorker::Speaker { .. }
-            | ToWorker::Piece { .. } => {
-                return Err(std::io::Error::other("handed sources are not built yet"));
-            }
-            ToWorker::Stop => return Ok(()),
+            (ToWorker::Stop, _) => return Ok(()),
+            (wish, Some(camera)) => camera.take(wish)?,
+            (_, None) => {}
         }
     }
     Ok(())
 }
 
-/// Starts the threads.
-fn open(
-    camera: String,
-    source: WireSource,
-    stage: &Arc<Stage>,
-    key_wanted: &Arc<AtomicBool>,
-) -> std::io::Result<SyncSender<TalkPacket>> {
-    let liveness = Arc::new(Liveness::new());
-    let speaker = Arc::new(AtomicI32::new(talk::SILENT));
-    let reason = pulse::Reason::default();
-    pulse::start(Arc::clone(stage), Arc::clone(&liveness), camera.clone(), Arc::clone(&reason))?;
-    let talk = talk::start(Arc::clone(stage), Arc::clone(&speaker))?;
-    let (stage, key_wanted) = (Arc::clone(stage), Arc::clone(key_wanted));
-    std::thread::Builder::new().name("source".into()).spawn(move || match source {
-        WireSource::Address(address) => camera::run(&address, &stage, &liveness, &reason),
-        WireSource::Test(pattern) => {
-            let shared = test_source::Shared { stage, liveness, key_wanted, speaker };
-            if let Err(error) = test_source::run(&camera, pattern, &shared) {
-                eprintln!("the test pattern cannot be made: {error}");
-                cage::leave(1);
+/// The threads of the worker's camera.
+struct Camera {
+    shared: Arc<Shared>,
+    talk: SyncSender<TalkOrder>,
+    /// To the source's thread, if the source is handed over.
+    orders: Option<SyncSender<Order>>,
+}
+
+impl Camera {
+    fn open(name: String, source: WireSource, max_kbps: u32) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            stage: Stage::new(),
+            liveness: Arc::new(Liveness::new()),
+            reason: pulse::Reason::default(),
+            key_wanted: AtomicBool::new(false),
+            speaker: AtomicI32::new(talk::SILENT),
+            max_kbps: max_kbps.clamp(100, 20_000),
+        });
+        pulse::start(name.clone(), Arc::clone(&shared))?;
+        let talk = talk::start(Arc::clone(&shared))?;
+        let (orders, handed) = sync_channel(ORDERS);
+        let orders = (source == WireSource::Handed).then_some(orders);
+        let of_thread = Arc::clone(&shared);
+        std::thread::Builder::new().name("source".into()).spawn(move || match source {
+            WireSource::Address(address) => camera::run(&address, &of_thread),
+            WireSource::Test(pattern) => {
+                if let Err(error) = test_source::run(&name, pattern, &of_thread) {
+                    eprintln!("the test pattern cannot be made: {error}");
+                    cage::leave(1);
+                }
             }
+            WireSource::Handed => handed::run(handed, &of_thread),
+        })?;
+        Ok(Self { shared, talk, orders })
+    }
+
+    fn take(&self, wish: ToWorker) -> std::io::Result<()> {
+        match wish {
+            ToWorker::KeyFrame => self.shared.key_wanted.store(true, Ordering::Relaxed),
+            // When the decoder does not keep up, old words are worth nothing.
+            ToWorker::Talk { opus, sequence, timestamp: _ } => {
+                self.talk.try_send(TalkOrder::Packet { opus, sequence }).ok();
+            }
+            ToWorker::Speaker { codec } => {
+                self.talk.send(TalkOrder::Speaker(codec)).map_err(std::io::Error::other)?;
+            }
+            ToWorker::Slate { shown } => self.shared.stage.show_slate(shown),
+            ToWorker::Begin { form, pictures } => self.order(Order::Begin { form, pictures })?,
+            ToWorker::Piece { kind, ticks, data } => self.order(Order::Piece { kind, ticks, data })?,
+            ToWorker::End { reason } => self.order(Order::End { reason })?,
+            ToWorker::Hello { .. } | ToWorker::Open { .. } | ToWorker::Stop => {}
         }
-        WireSource::Handed => cage::leave(1),
-    })?;
-    Ok(talk)
+        Ok(())
+    }
+
+    /// Waits while the source's thread is behind: so `doorstep` notices.
+    fn order(&self, order: Order) -> std::io::Result<()> {
+        let orders = self.orders.as_ref();
+        let orders =
+            orders.ok_or_else(|| std::io::Error::other("this camera's source is not handed over"))?;
+        orders.send(order).map_err(|_| std::io::Error::other("the source's thread is gone"))
+    }
 }

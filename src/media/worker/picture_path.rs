@@ -1,8 +1,10 @@
-//! A camera's H.264 on its way out: copied, with what a receiver needs in front of key pictures.
+//! A camera's picture on its way out: copied where an Echo shows it as it is, else made anew.
 
 use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::Id;
 
-use crate::stage::Stage;
+use crate::picture_recoder::PictureRecoder;
+use crate::shared::Shared;
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
 use doorstep::media::annex_b::ParameterSets;
@@ -10,68 +12,110 @@ use doorstep::media::sps::Sps;
 use doorstep::media::wire::MAX_PICTURE;
 use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
 
-const WIDEST: u32 = 4096;
-const HIGHEST: u32 = 2304;
+pub const WIDEST: u32 = 4096;
+pub const HIGHEST: u32 = 2304;
 /// Room for parameter sets.
 const MARGIN: usize = 32 * 1024;
+/// Codecs that may be decoded, and what people call them.
+const DECODED: [(Id, &str); 4] =
+    [(Id::HEVC, "H.265"), (Id::MJPEG, "JPEG pictures"), (Id::MPEG4, "MPEG-4 video"), (Id::H264, "H.264")];
 
 /// One camera's picture.
 pub struct PicturePath {
     pub facts: StreamFacts,
+    parameters: ffmpeg::codec::Parameters,
     sound: SoundFacts,
     sets: ParameterSets,
     seen: Vec<u8>,
     sps: Option<Sps>,
+    recoder: Option<PictureRecoder>,
+    /// Pixels of the camera's pictures.
+    size: (u32, u32),
+    why: String,
 }
 
 impl PicturePath {
-    /// `sound` is only told on. An error means that the picture may not be shown.
-    pub fn new(facts: StreamFacts, sound: SoundFacts) -> Result<Self, Trouble> {
-        let sets = ParameterSets::from_extradata(&facts.extradata);
+    /// `sound` is only told on. An error means that the picture cannot be shown.
+    pub fn new(
+        facts: StreamFacts,
+        parameters: ffmpeg::codec::Parameters,
+        sound: SoundFacts,
+    ) -> Result<Self, Trouble> {
         fits(facts.width, facts.height)?;
-        let mut path = Self { facts, sound, sets, seen: Vec::new(), sps: None };
-        path.look()?;
+        let name = DECODED.iter().find(|(codec, _)| *codec == facts.codec).map(|(_, name)| *name);
+        let name = name.ok_or_else(|| {
+            let codec = facts.codec.name();
+            Trouble::lasting(format!(
+                "the camera sends {codec}, which cannot be shown; choose its H.264 or H.265 stream"
+            ))
+        })?;
+        let sets = ParameterSets::from_extradata(&facts.extradata);
+        let size = (facts.width, facts.height);
+        let mut path = Self {
+            facts,
+            parameters,
+            sound,
+            sets,
+            seen: Vec::new(),
+            sps: None,
+            recoder: None,
+            size,
+            why: "copied as it is".into(),
+        };
+        if path.facts.codec == Id::H264 {
+            path.look()?;
+        } else {
+            path.make_anew(&format!("the camera sends {name}"))?;
+        }
         Ok(path)
     }
 
     /// What is known of picture and sound by now.
     pub fn opened(&self) -> FeedEvent {
-        let (width, height) =
-            self.sps.map_or((self.facts.width, self.facts.height), |sps| (sps.width, sps.height));
-        let why = match self.sps {
-            Some(sps) if sps.reordered => {
-                "copied, but it has B frames, which some devices show unsteadily: switch them off in the camera"
-            }
-            Some(sps) if sps.level > 41 => {
-                "copied, but its level is above 4.1, which some devices do not show: choose a smaller stream"
-            }
-            _ => "copied as it is",
-        };
+        let codec = self.facts.codec.name().to_owned();
+        let (width, height) = self.size;
         FeedEvent::Opened {
             video: VideoFacts {
-                codec: "h264".into(),
+                codec,
                 width,
                 height,
-                copied: true,
-                why: why.into(),
-                keys_on_request: false,
+                copied: self.recoder.is_none(),
+                why: self.why.clone(),
+                keys_on_request: self.recoder.is_some(),
             },
             sound: self.sound.clone(),
         }
     }
 
     /// One packet of the camera's. True if it was shown; an error means that it may not be.
-    pub fn take(&mut self, packet: &ffmpeg::Packet, stage: &Stage) -> Result<bool, Trouble> {
+    pub fn take(&mut self, packet: &ffmpeg::Packet, shared: &Shared) -> Result<bool, Trouble> {
         let Some(data) = packet.data().filter(|data| !data.is_empty() && data.len() <= MAX_PICTURE - MARGIN)
         else {
             return Ok(false);
         };
-        let (whole, idr) = self.sets.complete(data);
-        if self.look()? {
-            stage.tell(self.opened());
+        if self.recoder.is_none() {
+            let (whole, idr) = self.sets.complete(data);
+            if self.look()? {
+                shared.stage.tell(self.opened());
+            }
+            if self.recoder.is_none() {
+                let at = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 90_000));
+                return Ok(shared.stage.picture(whole, at, idr));
+            }
         }
-        let at = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 90_000));
-        Ok(stage.picture(whole, at, idr))
+        let Some(recoder) = &mut self.recoder else { return Ok(false) };
+        let made = recoder.take(packet, shared)?;
+        if let Some(size) = made.size {
+            fits(size.0, size.1)?;
+            self.size = size;
+            shared.stage.tell(self.opened());
+        }
+        Ok(made.shown)
+    }
+
+    /// The last picture once more, if it is made here.
+    pub fn repeat(&mut self, shared: &Shared) -> Result<(), Trouble> {
+        self.recoder.as_mut().map_or(Ok(()), |recoder| recoder.repeat(shared))
     }
 
     /// True if the parameter set is one with other facts than before.
@@ -80,18 +124,28 @@ impl PicturePath {
             return Ok(false);
         }
         self.sets.sps().clone_into(&mut self.seen);
-        let sps = Sps::parse(&self.seen);
-        if let Some(sps) = sps {
-            fits(sps.width, sps.height)?;
+        let Some(sps) = Sps::parse(&self.seen) else { return Ok(false) };
+        fits(sps.width, sps.height)?;
+        let news = Some(sps) != self.sps;
+        self.sps = Some(sps);
+        self.size = (sps.width, sps.height);
+        if let Some(hindrance) = sps.hindrance()
+            && self.recoder.is_none()
+        {
+            self.make_anew(hindrance)?;
         }
-        let news = sps.is_some() && sps != self.sps;
-        self.sps = sps.or(self.sps);
         Ok(news)
+    }
+
+    fn make_anew(&mut self, why: &str) -> Result<(), Trouble> {
+        self.recoder = Some(PictureRecoder::new(&self.facts, self.parameters.clone())?);
+        self.why = format!("encoded anew: {why}");
+        Ok(())
     }
 }
 
 fn fits(width: u32, height: u32) -> Result<(), Trouble> {
-    if width > WIDEST || height > HIGHEST {
+    if width > WIDEST || height > WIDEST || width.saturating_mul(height) > WIDEST * HIGHEST {
         return Err(Trouble::lasting(format!("unsupported picture size {width}x{height}")));
     }
     Ok(())

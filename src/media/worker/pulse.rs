@@ -4,31 +4,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::now_ms;
-use crate::liveness::Liveness;
+use crate::shared::Shared;
 use crate::slate::{FPS, Slate};
-use crate::stage::Stage;
 use crate::trouble::Trouble;
 use doorstep::media::wire::FromWorker;
 
 const TICK: Duration = Duration::from_millis(20);
 
 /// Why the camera shows nothing, for the slate.
-pub type Reason = Arc<Mutex<Option<Trouble>>>;
+pub type Reason = Mutex<Option<Trouble>>;
 
 /// Starts the thread.
-pub fn start(
-    stage: Arc<Stage>,
-    liveness: Arc<Liveness>,
-    camera: String,
-    reason: Reason,
-) -> std::io::Result<()> {
-    std::thread::Builder::new()
-        .name("pulse".into())
-        .spawn(move || run(&stage, &liveness, &camera, &reason))
-        .map(drop)
+pub fn start(camera: String, shared: Arc<Shared>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("pulse".into()).spawn(move || run(&camera, &shared)).map(drop)
 }
 
-fn run(stage: &Stage, liveness: &Liveness, camera: &str, reason: &Reason) {
+fn run(camera: &str, shared: &Shared) {
+    let Shared { stage, liveness, reason, .. } = shared;
     let mut slate: Option<Slate> = None;
     let (mut alive_at, mut slate_at) = (now_ms(), now_ms());
     loop {

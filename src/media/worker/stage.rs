@@ -16,6 +16,17 @@ use doorstep::media::wire::FromWorker;
 /// So long without a picture and the slate comes.
 const PATIENCE_MS: i64 = 3_000;
 
+/// When the slate is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SlateRule {
+    /// After a time without pictures.
+    Patient,
+    /// Now.
+    Now,
+    /// Not: `doorstep` shows the pictures itself.
+    Never,
+}
+
 /// Shared by the worker's threads.
 pub struct Stage(Mutex<Inner>);
 
@@ -25,6 +36,7 @@ struct Inner {
     sound: SoundLine,
     /// When the source was last seen to be good, or began to be opened.
     good_ms: i64,
+    rule: SlateRule,
     /// The slate is on.
     slate: bool,
     /// The camera's pictures are of no use before its next key picture.
@@ -41,6 +53,7 @@ impl Stage {
             timeline: Timeline::new(90, 0),
             sound: SoundLine::default(),
             good_ms: now_ms(),
+            rule: SlateRule::Patient,
             slate: false,
             needs_key: true,
             first: true,
@@ -111,10 +124,29 @@ impl Stage {
         inner.silence(due);
     }
 
+    /// False if `doorstep` shows the pictures itself, so that none will come here.
+    pub fn expect_pictures(&self, expected: bool) {
+        let mut inner = self.inner();
+        inner.rule = if expected { SlateRule::Patient } else { SlateRule::Never };
+        inner.slate &= expected;
+    }
+
+    /// Shows the slate at once, up to the next picture, or takes it away.
+    pub fn show_slate(&self, shown: bool) {
+        let mut inner = self.inner();
+        inner.rule = if shown { SlateRule::Now } else { SlateRule::Never };
+        inner.slate &= shown;
+    }
+
     /// True while the slate is to be shown.
     pub fn wants_slate(&self) -> bool {
         let mut inner = self.inner();
-        if !inner.slate && now_ms() - inner.good_ms > PATIENCE_MS {
+        let due = match inner.rule {
+            SlateRule::Patient => now_ms() - inner.good_ms > PATIENCE_MS,
+            SlateRule::Now => true,
+            SlateRule::Never => false,
+        };
+        if due && !inner.slate {
             inner.slate = true;
             inner.needs_key = true;
         }

@@ -12,9 +12,21 @@ pub struct StreamFacts {
     pub width: u32,
     /// Pixels; 0 if unknown or sound.
     pub height: u32,
+    /// Pictures a second, rounded up; a guess if the stream does not say.
+    pub fps: u32,
     /// Hz; 0 if unknown or picture.
     pub rate: u32,
     pub extradata: Vec<u8>,
+}
+
+const GUESSED_FPS: u32 = 25;
+
+fn fps(rate: ffmpeg::Rational) -> u32 {
+    let (pictures, seconds) = (rate.numerator(), rate.denominator());
+    if pictures <= 0 || seconds <= 0 {
+        return GUESSED_FPS;
+    }
+    u32::try_from((i64::from(pictures) + i64::from(seconds) - 1) / i64::from(seconds)).unwrap_or(GUESSED_FPS)
 }
 
 /// More is no parameter set.
@@ -41,10 +53,43 @@ impl StreamFacts {
                 time_base: stream.time_base(),
                 width: number(raw.width),
                 height: number(raw.height),
+                fps: fps(stream.avg_frame_rate()),
                 rate: number(raw.sample_rate),
                 extradata,
             }
         }
+    }
+
+    /// For packets that come without a container; ticks of `rate`.
+    pub fn bare(codec: ffmpeg::codec::Id, rate: u32) -> Self {
+        Self {
+            index: 0,
+            codec,
+            time_base: (1, i32::try_from(rate).unwrap_or(90_000)).into(),
+            width: 0,
+            height: 0,
+            fps: GUESSED_FPS,
+            rate,
+            extradata: Vec::new(),
+        }
+    }
+
+    /// What a decoder has to know of packets that come without a container.
+    #[allow(unsafe_code)]
+    pub fn parameters(&self) -> ffmpeg::codec::Parameters {
+        let mut parameters = ffmpeg::codec::Parameters::new();
+        parameters.set_id(self.codec);
+        parameters.set_medium(self.codec.medium());
+        if self.codec.medium() == ffmpeg::media::Type::Audio {
+            // SAFETY: the parameters were made above and nobody else has them; the layout of one
+            // channel owns no memory.
+            unsafe {
+                let raw = &mut *parameters.as_mut_ptr();
+                raw.sample_rate = i32::try_from(self.rate).unwrap_or(0);
+                ffmpeg::ffi::av_channel_layout_default(&raw mut raw.ch_layout, 1);
+            }
+        }
+        parameters
     }
 
     /// A timestamp of this stream in ticks of `rate`.

@@ -1,15 +1,18 @@
 //! What the Echo's user says: decoded, and its level measured.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::opus::{OpusDecoder, PACKET};
-use crate::stage::Stage;
+use crate::shared::Shared;
+use crate::speech::SpeechEncoder;
 use doorstep::media::FeedEvent;
+use doorstep::media::fetch::SoundCodec;
+use doorstep::media::wire::FromWorker;
 
 /// dBFS of silence.
 pub const SILENT: i32 = -100;
@@ -17,26 +20,33 @@ const EVERY: Duration = Duration::from_millis(100);
 /// Twice what a talker sends; more is a flood.
 const MOST_PACKETS: u32 = 10;
 
-/// One packet of talk.
-pub struct TalkPacket {
-    /// Opus.
-    pub opus: Bytes,
-    /// RTP sequence number.
-    pub sequence: u16,
+/// What the thread is told.
+pub enum TalkOrder {
+    /// A packet of talk.
+    Packet {
+        /// Opus.
+        opus: Bytes,
+        /// RTP sequence number.
+        sequence: u16,
+    },
+    /// The camera has a speaker that takes this, or none that needs encoding.
+    Speaker(Option<SoundCodec>),
 }
 
-/// Starts the thread. The level, in whole dBFS, is kept in `level` for who wants to show it.
-pub fn start(stage: Arc<Stage>, level: Arc<AtomicI32>) -> std::io::Result<SyncSender<TalkPacket>> {
+/// Starts the thread. The level, in whole dBFS, is kept for who wants to show it.
+pub fn start(shared: Arc<Shared>) -> std::io::Result<SyncSender<TalkOrder>> {
     let (to, from) = sync_channel(64);
-    std::thread::Builder::new().name("talk".into()).spawn(move || run(&from, &stage, &level))?;
+    std::thread::Builder::new().name("talk".into()).spawn(move || run(&from, &shared))?;
     Ok(to)
 }
 
-fn run(from: &Receiver<TalkPacket>, stage: &Stage, shown: &AtomicI32) {
+fn run(from: &Receiver<TalkOrder>, shared: &Shared) {
+    let Shared { stage, speaker: shown, .. } = shared;
     let Ok(mut decoder) = OpusDecoder::new() else {
         stage.tell(FeedEvent::SpeakerLevel(SILENT as f32));
         return;
     };
+    let mut speech: Option<SpeechEncoder> = None;
     let mut meter = Meter::default();
     let mut tick = Instant::now() + EVERY;
     let mut last: Option<u16> = None;
@@ -61,23 +71,39 @@ fn run(from: &Receiver<TalkPacket>, stage: &Stage, shown: &AtomicI32) {
             packets = 0;
         }
         match from.recv_timeout(tick.saturating_duration_since(now)) {
-            Ok(packet) => {
+            Ok(TalkOrder::Speaker(codec)) => speech = encoder(codec),
+            Ok(TalkOrder::Packet { opus, sequence }) => {
                 packets += 1;
-                let step = last.map_or(1, |last| packet.sequence.wrapping_sub(last));
+                let step = last.map_or(1, |last| sequence.wrapping_sub(last));
                 // Late, doubled, or more than anybody can say.
                 if packets > MOST_PACKETS || step == 0 || step > 0x8000 {
                     continue;
                 }
-                last = Some(packet.sequence);
+                last = Some(sequence);
+                let before = meter.samples.len();
                 meter.silence(usize::from(step - 1).min(5) * PACKET);
-                if decoder.decode(&packet.opus, &mut meter.samples).is_err() {
+                if decoder.decode(&opus, &mut meter.samples).is_err() {
                     meter.silence(PACKET);
+                }
+                if let Some(speech) = &mut speech {
+                    let said = meter.samples.get(before..).unwrap_or_default();
+                    for frame in speech.encode(said).unwrap_or_default() {
+                        stage.say(&FromWorker::Speech(frame));
+                    }
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
+}
+
+fn encoder(codec: Option<SoundCodec>) -> Option<SpeechEncoder> {
+    let encoder = codec.map(SpeechEncoder::new).transpose();
+    if let Err(error) = &encoder {
+        eprintln!("what is said cannot be encoded for the camera's speaker: {error}");
+    }
+    encoder.ok().flatten().flatten()
 }
 
 #[derive(Default)]

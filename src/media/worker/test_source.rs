@@ -1,7 +1,6 @@
 //! The source that needs no camera: a moving pattern with clock, tone and a speaker to look at.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,9 +8,8 @@ use bytes::Bytes;
 use crate::canvas::{AMBER, Canvas, Colour, DARK, GREEN, GREY, WHITE};
 use crate::clock::{now_ms, wall};
 use crate::h264_encoder::{H264Encoder, H264Settings};
-use crate::liveness::Liveness;
 use crate::opus::{OpusEncoder, PACKET};
-use crate::stage::Stage;
+use crate::shared::Shared;
 use crate::talk::SILENT;
 use doorstep::media::{FeedEvent, SoundFacts, TestPattern, VideoFacts};
 
@@ -29,16 +27,6 @@ const BARS: [Colour; 8] = [
 const PULSE_MS: i64 = 120;
 /// A key picture on request no more often than this.
 const KEY_EVERY_MS: i64 = 500;
-
-/// What the source shares with the other threads.
-pub struct Shared {
-    pub stage: Arc<Stage>,
-    pub liveness: Arc<Liveness>,
-    /// Somebody wants a key picture.
-    pub key_wanted: Arc<AtomicBool>,
-    /// dBFS at the speaker.
-    pub speaker: Arc<AtomicI32>,
-}
 
 /// Runs until the process ends; an error means that FFmpeg lacks an encoder.
 pub fn run(camera: &str, pattern: TestPattern, shared: &Shared) -> Result<(), ffmpeg_next::Error> {

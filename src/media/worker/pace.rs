@@ -1,0 +1,88 @@
+//! Spreads what comes in bursts over the time that it shows.
+
+/// A stream's bursts: it is passed on evenly, no later than its latest burst makes necessary.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// What is shown at 0 on the source's clock is due at this time of ours, ms.
+    base_ms: Option<i64>,
+    /// Least time that a sample had to wait since `window_ms`.
+    least_ms: i64,
+    window_ms: i64,
+}
+
+/// Further from its place than this: the source's clock has jumped.
+const JUMP_MS: i64 = 4_000;
+/// So long all samples must have come early before they are passed on earlier.
+const WINDOW_MS: i64 = 10_000;
+/// Samples may always come so much early.
+const MARGIN_MS: i64 = 60;
+
+impl Pace {
+    /// How long a sample of this time on the source's clock has to wait, ms.
+    pub fn wait(&mut self, at_ms: i64, now_ms: i64) -> i64 {
+        let base = *self.base_ms.get_or_insert(now_ms.saturating_sub(at_ms));
+        let wait = base.saturating_add(at_ms).saturating_sub(now_ms);
+        if wait.saturating_abs() > JUMP_MS || wait < 0 {
+            // Late: so may be all that follow.
+            self.begin_at(now_ms.saturating_sub(at_ms), now_ms);
+            return 0;
+        }
+        self.least_ms = self.least_ms.min(wait);
+        if now_ms.saturating_sub(self.window_ms) > WINDOW_MS {
+            let spare = (self.least_ms - MARGIN_MS).max(0);
+            self.begin_at(base - spare, now_ms);
+            return (wait - spare).max(0);
+        }
+        wait
+    }
+
+    fn begin_at(&mut self, base_ms: i64, now_ms: i64) {
+        (self.base_ms, self.least_ms, self.window_ms) = (Some(base_ms), i64::MAX, now_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When each sample goes out, if one comes every 40 ms of the source's time in bursts of so many.
+    fn out(bursts: impl Iterator<Item = (i64, i64)>) -> Vec<i64> {
+        let mut pace = Pace::default();
+        let (mut sample, mut now, mut out) = (0, 0, Vec::new());
+        for (at, count) in bursts {
+            now = now.max(at);
+            for _ in 0..count {
+                now += pace.wait(sample * 40, now);
+                sample += 1;
+                out.push(now);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn bursts_go_out_evenly() {
+        let out = out((0..20).map(|burst| (burst * 1_000, 25)));
+        assert!(out.windows(2).all(|pair| pair[1] - pair[0] == 40));
+    }
+
+    #[test]
+    fn a_late_burst_delays_the_rest_and_the_delay_is_given_back_when_it_was_the_only_one() {
+        let late = |burst: i64| burst * 1_000 + if burst == 5 { 700 } else { 0 };
+        let out = out((0..60).map(|burst| (late(burst), 25)));
+        assert_eq!(out[5 * 25], 5_700);
+        assert!(out[6 * 25] >= 6_700 - 40);
+        let last = out[59 * 25] - 59_000;
+        assert!((0..=MARGIN_MS).contains(&last), "{last} ms");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_followed_at_once() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.wait(1_000, 0), 0);
+        assert_eq!(pace.wait(9_000_000, 40), 0);
+        assert_eq!(pace.wait(9_000_040, 41), 39);
+        assert_eq!(pace.wait(i64::MIN, 50), 0);
+        assert_eq!(pace.wait(i64::MAX, 50), 0);
+    }
+}

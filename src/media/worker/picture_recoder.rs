@@ -1,0 +1,227 @@
+//! A camera's pictures made anew as H.264 that every Echo shows: decoded, scaled down, encoded.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use ffmpeg_next as ffmpeg;
+use ffmpeg_next::codec::threading;
+use ffmpeg_next::format::Pixel;
+use ffmpeg_next::software::scaling;
+
+use crate::clock::now_ms;
+use crate::frame_budget::FrameBudget;
+use crate::h264_encoder::{H264Encoder, H264Settings};
+use crate::picture_path::{HIGHEST, WIDEST};
+use crate::shared::Shared;
+use crate::stream_facts::StreamFacts;
+use crate::trouble::Trouble;
+
+/// Most pictures a second.
+const FPS: u32 = 30;
+/// Two pictures may be this much closer than [`FPS`] says: cameras are not that even.
+const CLOSE_MS: i64 = 25;
+/// Seconds between two key pictures.
+const GOP_S: u32 = 2;
+/// A key picture on request no more often than this.
+const KEY_EVERY_MS: i64 = 500;
+/// Packets in a row that cannot be decoded before the camera is given up.
+const MOST_BAD: u32 = 250;
+
+/// Decoder, scaler and encoder of one stream; all on the source's thread.
+pub struct PictureRecoder {
+    decoder: ffmpeg::decoder::Video,
+    decoded: ffmpeg::frame::Video,
+    time_base: ffmpeg::Rational,
+    fps: u32,
+    press: Option<Press>,
+    budget: FrameBudget,
+    encoded_ms: Option<i64>,
+    key_at_ms: i64,
+    wants_key: bool,
+    bad: u32,
+}
+
+/// What brings pictures of one size and format into their last form.
+struct Press {
+    from: (Pixel, u32, u32),
+    scaler: scaling::Context,
+    encoder: H264Encoder,
+}
+
+/// What became of a packet.
+pub struct Made {
+    /// Its picture was shown.
+    pub shown: bool,
+    /// Pixels of the camera's pictures, if they are not what they were before.
+    pub size: Option<(u32, u32)>,
+}
+
+impl PictureRecoder {
+    /// For a stream whose codec is one that may be decoded.
+    pub fn new(facts: &StreamFacts, parameters: ffmpeg::codec::Parameters) -> Result<Self, Trouble> {
+        let failed = |error| Trouble::lasting(format!("its picture cannot be decoded ({error})"));
+        let codec =
+            ffmpeg::decoder::find(facts.codec).ok_or(ffmpeg::Error::DecoderNotFound).map_err(failed)?;
+        let mut context = ffmpeg::codec::Context::from_parameters(parameters).map_err(failed)?;
+        // Threads that share a picture hold none back.
+        context
+            .set_threading(threading::Config { count: 2, ..threading::Config::kind(threading::Type::Slice) });
+        let mut options = ffmpeg::Dictionary::new();
+        options.set("max_pixels", &(WIDEST * HIGHEST).to_string());
+        let decoder = context.decoder().open_as_with(codec, options).and_then(|opened| opened.video());
+        Ok(Self {
+            decoder: decoder.map_err(failed)?,
+            decoded: ffmpeg::frame::Video::empty(),
+            time_base: facts.time_base,
+            fps: facts.fps.clamp(1, FPS),
+            press: None,
+            budget: FrameBudget::default(),
+            encoded_ms: None,
+            key_at_ms: 0,
+            wants_key: true,
+            bad: 0,
+        })
+    }
+
+    /// One packet of the camera's.
+    pub fn take(&mut self, packet: &ffmpeg::Packet, shared: &Shared) -> Result<Made, Trouble> {
+        let began = now_ms();
+        let mut made = Made { shown: false, size: None };
+        match self.decoder.send_packet(packet) {
+            Ok(()) => self.bad = 0,
+            Err(error) => {
+                self.bad += 1;
+                if self.bad > MOST_BAD {
+                    return Err(Trouble::lasting(format!("its picture cannot be decoded ({error})")));
+                }
+                return Ok(made);
+            }
+        }
+        while self.decoder.receive_frame(&mut self.decoded).is_ok() {
+            if self.is_due() {
+                made.size = self.prepare(shared)?.or(made.size);
+                made.shown |= self.encode(shared, false)?;
+            }
+        }
+        self.budget.spend(now_ms() - began);
+        Ok(made)
+    }
+
+    /// The last picture once more, for a camera that shows one only now and then.
+    pub fn repeat(&mut self, shared: &Shared) -> Result<(), Trouble> {
+        if self.press.is_some() {
+            self.encode(shared, true)?;
+        }
+        Ok(())
+    }
+
+    /// False if the picture comes too soon after the last one, or there is no time for it.
+    fn is_due(&mut self) -> bool {
+        use ffmpeg::Rescale;
+        let Some(at) = self.decoded.timestamp() else { return true };
+        let at_ms = at.rescale(self.time_base, (1, 1_000));
+        let is_allowed = self.budget.allows(at_ms);
+        let since = self.encoded_ms.map(|last| at_ms.saturating_sub(last));
+        let is_soon = since.is_some_and(|since| (0..CLOSE_MS).contains(&since));
+        if !is_allowed || is_soon {
+            return false;
+        }
+        self.encoded_ms = Some(at_ms);
+        true
+    }
+
+    /// Scales the decoded picture; its size, if that is news.
+    fn prepare(&mut self, shared: &Shared) -> Result<Option<(u32, u32)>, Trouble> {
+        let failed = |error| Trouble::lasting(format!("its picture cannot be encoded anew ({error})"));
+        let from = (self.decoded.format(), self.decoded.width(), self.decoded.height());
+        let mut news = None;
+        let press = match &mut self.press {
+            Some(press) if press.from == from => press,
+            other => {
+                news = Some((from.1, from.2));
+                self.wants_key = true;
+                other.insert(Press::new(from, self.fps, shared.max_kbps).map_err(failed)?)
+            }
+        };
+        press.scaler.run(&self.decoded, press.encoder.frame()).map_err(failed)?;
+        Ok(news)
+    }
+
+    fn encode(&mut self, shared: &Shared, again: bool) -> Result<bool, Trouble> {
+        use ffmpeg::Rescale;
+        let failed = |error| Trouble::lasting(format!("its picture cannot be encoded anew ({error})"));
+        let now = now_ms();
+        let asked = now >= self.key_at_ms && shared.key_wanted.swap(false, Ordering::Relaxed);
+        if asked {
+            self.key_at_ms = now + KEY_EVERY_MS;
+        }
+        let Some(press) = &mut self.press else { return Ok(false) };
+        let (data, key): (Bytes, bool) =
+            press.encoder.encode_frame(asked || self.wants_key).map_err(failed)?;
+        let at = self.decoded.timestamp().map(|at| at.rescale(self.time_base, (1, 90_000)));
+        let shown = shared.stage.picture(data, at.filter(|_| !again), key);
+        // The slate came in between: what follows needs a key picture.
+        self.wants_key = !shown;
+        Ok(shown)
+    }
+}
+
+impl Press {
+    fn new(from: (Pixel, u32, u32), fps: u32, max_kbps: u32) -> Result<Self, ffmpeg::Error> {
+        let (format, width, height) = from;
+        let (wide, high) = fitted(width, height, max_kbps);
+        let scaler = scaling::Context::get(
+            format,
+            width,
+            height,
+            Pixel::YUV420P,
+            wide,
+            high,
+            scaling::Flags::FAST_BILINEAR,
+        )?;
+        let encoder = H264Encoder::new(&H264Settings {
+            width: wide,
+            height: high,
+            fps,
+            gop: fps * GOP_S,
+            most_kbps: max_kbps,
+            fill: false,
+        })?;
+        Ok(Self { from, scaler, encoder })
+    }
+}
+
+/// The size for so many kbit/s, never larger than the camera's and of the same shape; even.
+fn fitted(width: u32, height: u32, max_kbps: u32) -> (u32, u32) {
+    let (most_wide, most_high) = match max_kbps {
+        0..1_000 => (640, 360),
+        1_000..3_500 => (1280, 720),
+        _ => (1920, 1080),
+    };
+    // Doorbells stand upright.
+    let (most_wide, most_high) = if height > width { (most_high, most_wide) } else { (most_wide, most_high) };
+    let (mut wide, mut high) = (width.max(2), height.max(2));
+    if wide > most_wide {
+        (wide, high) = (most_wide, (high * most_wide / wide).max(2));
+    }
+    if high > most_high {
+        (wide, high) = ((wide * most_high / high).max(2), most_high);
+    }
+    (wide & !1, high & !1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_keeps_its_shape_and_never_grows() {
+        assert_eq!(fitted(3840, 2160, 2_500), (1280, 720));
+        assert_eq!(fitted(3840, 2160, 8_000), (1920, 1080));
+        assert_eq!(fitted(640, 480, 2_500), (640, 480));
+        assert_eq!(fitted(2560, 1920, 2_500), (960, 720));
+        assert_eq!(fitted(1536, 2048, 2_500), (720, 960));
+        assert_eq!(fitted(321, 241, 800), (320, 240));
+        assert_eq!(fitted(1, 4096, 800), (2, 640));
+    }
+}
