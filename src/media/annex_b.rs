@@ -1,4 +1,4 @@
-//! H.264 byte streams: finding units, keeping parameter sets, length prefixes to start codes.
+//! H.264 and H.265 byte streams: finding units, keeping parameter sets, length prefixes to start codes.
 
 use bytes::{Bytes, BytesMut};
 
@@ -63,6 +63,13 @@ pub fn look(data: &[u8]) -> Found<'_> {
         }
     }
     found
+}
+
+/// True if an H.265 access unit can be decoded without those before it: ITU-T H.265, table 7-1, types
+/// BLA, IDR and CRA.
+#[must_use]
+pub fn is_h265_key(data: &[u8]) -> bool {
+    units(data).filter_map(|unit| unit.first()).any(|head| (16..=21).contains(&(head >> 1 & 0x3F)))
 }
 
 /// Puts parameter sets in front of key pictures that come without.
@@ -168,6 +175,15 @@ mod tests {
 
     fn stream(units: &[&[u8]]) -> Vec<u8> {
         units.iter().flat_map(|unit| [&START[..], unit].concat()).collect()
+    }
+
+    #[test]
+    fn a_key_picture_of_h265_is_known_by_its_kind_and_not_by_its_parameter_sets() {
+        let unit = |kind: u8| [kind << 1, 1, 0x80];
+        assert!(is_h265_key(&stream(&[&unit(32), &unit(33), &unit(19)])));
+        assert!(is_h265_key(&stream(&[&unit(21)])));
+        assert!(!is_h265_key(&stream(&[&unit(33), &unit(1)])));
+        assert!(!is_h265_key(&[0, 0, 1]));
     }
 
     #[test]

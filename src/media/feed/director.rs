@@ -318,17 +318,13 @@ impl Director {
 
     async fn picture(&mut self, data: Bytes, ticks: i64) {
         let Some(stream) = &mut self.stream else { return };
-        let Form::Packets { picture: PictureCodec::H264, .. } = stream.form else {
-            if let Some((line, Role::Makes)) = &mut self.line {
-                // Every JPEG is a key picture; of H.265 the worker itself waits for one.
-                let key = !matches!(stream.form, Form::Packets { picture: PictureCodec::H265, .. });
-                line.picture(data, ticks, key);
-            }
-            return;
-        };
+        let Form::Packets { picture: codec, .. } = stream.form else { return };
         if let Some((line, Role::Makes)) = &mut self.line {
-            let key = crate::media::annex_b::look(&data).idr;
+            let key = codec.is_key(&data);
             return line.picture(data, ticks, key);
+        }
+        if codec != PictureCodec::H264 {
+            return;
         }
         match stream.picture.take(&data) {
             Direct::Unfit(why) => {

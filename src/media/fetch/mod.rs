@@ -14,6 +14,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
+use super::annex_b;
+
 /// Reads a source.
 #[async_trait]
 pub trait Fetch: Send + Sync + Debug {
@@ -102,6 +104,18 @@ pub enum PictureCodec {
     H265,
     /// Whole pictures, shown until the next one.
     Jpeg,
+}
+
+impl PictureCodec {
+    /// True if a picture of this kind can be decoded without those before it.
+    #[must_use]
+    pub fn is_key(self, picture: &[u8]) -> bool {
+        match self {
+            Self::H264 => annex_b::look(picture).idr,
+            Self::H265 => annex_b::is_h265_key(picture),
+            Self::Jpeg => true,
+        }
+    }
 }
 
 /// What a packet of sound is.

@@ -1,5 +1,6 @@
 //! A camera with an address: opened, read, and opened again, for as long as the worker lives.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use ffmpeg_next as ffmpeg;
 use url::Url;
 
 use crate::liveness::Liveness;
-use crate::programme::{DECODERS, FORMATS, Programme};
+use crate::programme::{self, DECODERS, FORMATS, Programme};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
 use doorstep::media::FeedEvent;
@@ -20,8 +21,7 @@ pub fn run(address: &str, shared: &Shared) {
     let mut pause = Duration::ZERO;
     loop {
         let mut shown = false;
-        let programme = open(address, &shared.liveness).and_then(|input| Programme::new(input, None, shared));
-        let trouble = match programme.and_then(|programme| programme.run(&mut shown)) {
+        let trouble = match show(address, shared, &mut shown) {
             Ok(never) => match never {},
             Err(trouble) => trouble,
         };
@@ -37,6 +37,20 @@ pub fn run(address: &str, shared: &Shared) {
         }
         shared.liveness.back_within(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2));
         std::thread::sleep(pause);
+    }
+}
+
+/// Opens the camera and passes on what it sends until it no longer does.
+fn show(address: &str, shared: &Shared, shown: &mut bool) -> Result<Infallible, Trouble> {
+    let mut input = open(address, &shared.liveness)?;
+    let mut programme = Programme::new(&input, shared)?;
+    let mut packet = ffmpeg::Packet::empty();
+    loop {
+        programme::read(&mut packet, &mut input, &shared.liveness)?;
+        if programme.take(&packet)? && !*shown {
+            *shown = true;
+            shared.explain(None);
+        }
     }
 }
 

@@ -1,19 +1,16 @@
 //! A source that `doorstep` reads itself and hands over piece by piece.
 
-use std::io::Read;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
-use ffmpeg_next::format::context::StreamIo;
 
+use crate::container;
 use crate::liveness::Liveness;
-use crate::pace::Pace;
 use crate::picture_path::PicturePath;
-use crate::programme::{DECODERS, FORMATS, Programme};
 use crate::shared::Shared;
 use crate::sound_path::SoundPath;
 use crate::stream_facts::StreamFacts;
@@ -24,9 +21,8 @@ use doorstep::media::{FeedEvent, SoundFacts};
 
 /// Waiting for pieces is no standstill, making something of them may be.
 const WORK_MS: i64 = 5_000;
-const OPEN_MS: i64 = 20_000;
 /// A still picture is shown again after this.
-const AGAIN: Duration = Duration::from_millis(200);
+pub const AGAIN: Duration = Duration::from_millis(200);
 const STILLS_FPS: u32 = 5;
 
 /// What `doorstep` says about the source.
@@ -46,15 +42,15 @@ pub enum Order {
     },
 }
 
-/// The orders in their turn. Only the source's thread takes them.
-struct Inbox {
+/// The orders in their turn.
+pub struct Inbox {
     orders: Receiver<Order>,
     /// Looked at and not yet taken.
-    held: Option<Order>,
+    pub held: Option<Order>,
     liveness: Arc<Liveness>,
 }
 
-enum Next {
+pub enum Next {
     Order(Order),
     /// None came in time.
     Nothing,
@@ -62,7 +58,7 @@ enum Next {
 }
 
 impl Inbox {
-    fn next(&mut self, patience: Duration) -> Next {
+    pub fn next(&mut self, patience: Duration) -> Next {
         self.liveness.back_within(WORK_MS);
         if let Some(order) = self.held.take() {
             return Next::Order(order);
@@ -74,35 +70,6 @@ impl Inbox {
         };
         self.liveness.back_within(WORK_MS);
         next
-    }
-}
-
-/// The bytes of a container: they end where the source ends or begins anew.
-struct Container {
-    inbox: Arc<Mutex<Inbox>>,
-    rest: Bytes,
-    ended: bool,
-}
-
-impl Read for Container {
-    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        while self.rest.is_empty() && !self.ended {
-            let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            match inbox.next(AGAIN) {
-                Next::Order(Order::Piece { kind: PieceKind::Bytes, data, .. }) => self.rest = data,
-                Next::Order(Order::Piece { .. }) | Next::Nothing => {}
-                Next::Order(order) => {
-                    inbox.held = Some(order);
-                    self.ended = true;
-                }
-                Next::Over => self.ended = true,
-            }
-        }
-        let length = self.rest.len().min(to.len());
-        if let Some(to) = to.get_mut(..length) {
-            self.rest.copy_to_slice(to);
-        }
-        Ok(length)
     }
 }
 
@@ -119,7 +86,7 @@ pub fn run(orders: Receiver<Order>, shared: &Shared) {
                 showed = pictures;
                 shared.stage.expect_pictures(pictures);
                 match form {
-                    Form::Mp4 => container(&inbox, shared),
+                    Form::Mp4 => container::show(&inbox, shared),
                     Form::Packets { picture, sound } => {
                         packets(&inbox, pictures.then_some(picture), sound, shared)
                     }
@@ -144,37 +111,6 @@ pub fn run(orders: Receiver<Order>, shared: &Shared) {
     }
 }
 
-/// Shows a container's streams until they end.
-fn container(inbox: &Arc<Mutex<Inbox>>, shared: &Shared) -> Result<(), Trouble> {
-    let bytes = Container { inbox: Arc::clone(inbox), rest: Bytes::new(), ended: false };
-    let opened = open(bytes, &shared.liveness);
-    let is_over = || inbox.lock().unwrap_or_else(PoisonError::into_inner).held.is_some();
-    let programme = opened.and_then(|input| Programme::new(input, Some(Pace::default()), shared));
-    match programme.and_then(|programme| programme.run(&mut false)) {
-        Ok(never) => match never {},
-        // It ended as it was told to.
-        Err(_) if is_over() => Ok(()),
-        Err(trouble) => Err(trouble),
-    }
-}
-
-fn open(bytes: Container, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::context::Input, Trouble> {
-    let mut options = ffmpeg::Dictionary::new();
-    options.set("format_whitelist", FORMATS);
-    options.set("codec_whitelist", DECODERS);
-    options.set("analyzeduration", "100000");
-    options.set("fpsprobesize", "0");
-    liveness.back_within(OPEN_MS);
-    let watch = Arc::clone(liveness);
-    StreamIo::from_read(bytes)
-        .and_then(|io| {
-            ffmpeg::format::input_from_stream_with_interrupt(io, None, Some(options), move || {
-                watch.is_overdue()
-            })
-        })
-        .map_err(|error| Trouble::at_open(error, liveness))
-}
-
 /// Shows single pictures and packets of sound until they end.
 fn packets(
     inbox: &Arc<Mutex<Inbox>>,
@@ -193,7 +129,11 @@ fn packets(
         let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
         match (inbox.next(AGAIN), &mut path, &mut sound) {
             (Next::Order(Order::Piece { kind: PieceKind::Picture, ticks, data }), Some(path), _) => {
-                path.take(&packet(&data, ticks), shared)?;
+                let mut packet = packet(&data, ticks);
+                if picture.is_some_and(|codec| codec.is_key(&data)) {
+                    packet.set_flags(ffmpeg::packet::Flags::KEY);
+                }
+                path.take(&packet, shared)?;
             }
             (Next::Order(Order::Piece { kind: PieceKind::Sound, ticks, data }), _, Some(sound)) => {
                 // Sound that cannot be decoded must not cost the picture.

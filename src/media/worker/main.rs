@@ -26,6 +26,7 @@ mod cage;
 mod camera;
 mod canvas;
 mod clock;
+mod container;
 mod frame_budget;
 mod h264_encoder;
 mod handed;

@@ -18,22 +18,23 @@ const WINDOW_MS: i64 = 10_000;
 const MARGIN_MS: i64 = 60;
 
 impl Pace {
-    /// How long a sample of this time on the source's clock has to wait, ms.
-    pub fn wait(&mut self, at_ms: i64, now_ms: i64) -> i64 {
+    /// When a sample of this time on the source's clock is due, ms of our clock.
+    pub fn due(&mut self, at_ms: i64, now_ms: i64) -> i64 {
         let base = *self.base_ms.get_or_insert(now_ms.saturating_sub(at_ms));
-        let wait = base.saturating_add(at_ms).saturating_sub(now_ms);
-        if wait.saturating_abs() > JUMP_MS || wait < 0 {
+        let due = base.saturating_add(at_ms);
+        let wait = due.saturating_sub(now_ms);
+        if !(0..=JUMP_MS).contains(&wait) {
             // Late: so may be all that follow.
             self.begin_at(now_ms.saturating_sub(at_ms), now_ms);
-            return 0;
+            return now_ms;
         }
         self.least_ms = self.least_ms.min(wait);
-        if now_ms.saturating_sub(self.window_ms) > WINDOW_MS {
-            let spare = (self.least_ms - MARGIN_MS).max(0);
-            self.begin_at(base - spare, now_ms);
-            return (wait - spare).max(0);
+        if now_ms.saturating_sub(self.window_ms) <= WINDOW_MS {
+            return due;
         }
-        wait
+        let spare = (self.least_ms - MARGIN_MS).max(0);
+        self.begin_at(base - spare, now_ms);
+        due - spare.min(wait)
     }
 
     fn begin_at(&mut self, base_ms: i64, now_ms: i64) {
@@ -45,19 +46,11 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// When each sample goes out, if one comes every 40 ms of the source's time in bursts of so many.
+    /// When each sample is due, if one comes every 40 ms of the source's time in bursts of so many.
     fn out(bursts: impl Iterator<Item = (i64, i64)>) -> Vec<i64> {
         let mut pace = Pace::default();
-        let (mut sample, mut now, mut out) = (0, 0, Vec::new());
-        for (at, count) in bursts {
-            now = now.max(at);
-            for _ in 0..count {
-                now += pace.wait(sample * 40, now);
-                sample += 1;
-                out.push(now);
-            }
-        }
-        out
+        let arrivals = bursts.flat_map(|(at, count)| (0..count).map(move |_| at));
+        arrivals.enumerate().map(|(sample, at)| pace.due(sample as i64 * 40, at)).collect()
     }
 
     #[test]
@@ -79,10 +72,10 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_is_followed_at_once() {
         let mut pace = Pace::default();
-        assert_eq!(pace.wait(1_000, 0), 0);
-        assert_eq!(pace.wait(9_000_000, 40), 0);
-        assert_eq!(pace.wait(9_000_040, 41), 39);
-        assert_eq!(pace.wait(i64::MIN, 50), 0);
-        assert_eq!(pace.wait(i64::MAX, 50), 0);
+        assert_eq!(pace.due(1_000, 0), 0);
+        assert_eq!(pace.due(9_000_000, 40), 40);
+        assert_eq!(pace.due(9_000_040, 41), 80);
+        assert_eq!(pace.due(i64::MIN, 90), 90);
+        assert_eq!(pace.due(i64::MAX, 90), 90);
     }
 }

@@ -38,6 +38,8 @@ pub struct PictureRecoder {
     encoded_ms: Option<i64>,
     key_at_ms: i64,
     wants_key: bool,
+    /// A picture that needs no other has come: what comes before it only makes the decoder complain.
+    begun: bool,
     bad: u32,
 }
 
@@ -79,6 +81,7 @@ impl PictureRecoder {
             encoded_ms: None,
             key_at_ms: 0,
             wants_key: true,
+            begun: false,
             bad: 0,
         })
     }
@@ -87,6 +90,10 @@ impl PictureRecoder {
     pub fn take(&mut self, packet: &ffmpeg::Packet, shared: &Shared) -> Result<Made, Trouble> {
         let began = now_ms();
         let mut made = Made { shown: false, size: None };
+        self.begun |= packet.is_key();
+        if !self.begun {
+            return Ok(made);
+        }
         match self.decoder.send_packet(packet) {
             Ok(()) => self.bad = 0,
             Err(error) => {

@@ -1,14 +1,10 @@
-//! An opened stream, passed on until it ends.
-
-use std::convert::Infallible;
-use std::time::Duration;
+//! An opened stream's picture and sound on their way out.
 
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
 use ffmpeg_next::media::Type;
 
-use crate::clock::now_ms;
-use crate::pace::Pace;
+use crate::liveness::Liveness;
 use crate::picture_path::PicturePath;
 use crate::shared::Shared;
 use crate::sound_path::SoundPath;
@@ -24,93 +20,75 @@ const SOUNDS: [Id; 5] = [Id::AAC, Id::AAC_LATM, Id::PCM_MULAW, Id::PCM_ALAW, Id:
 
 /// A stream's picture and sound, and where they go.
 pub struct Programme<'a> {
-    input: ffmpeg::format::context::Input,
     picture: PicturePath,
-    sound: Option<(usize, ffmpeg::Rational, SoundPath)>,
-    /// For streams that come in bursts.
-    pace: Option<Pace>,
+    sound: Option<(StreamFacts, SoundPath)>,
     sound_errors: u32,
     shared: &'a Shared,
 }
 
 impl<'a> Programme<'a> {
     /// Looks at what was opened. An error means that it cannot be shown.
-    pub fn new(
-        input: ffmpeg::format::context::Input,
-        pace: Option<Pace>,
-        shared: &'a Shared,
-    ) -> Result<Self, Trouble> {
-        let picture =
-            input.streams().best(Type::Video).map(|stream| (StreamFacts::of(&stream), stream.parameters()));
+    pub fn new(input: &ffmpeg::format::context::Input, shared: &'a Shared) -> Result<Self, Trouble> {
+        let best =
+            |kind| input.streams().best(kind).map(|stream| (StreamFacts::of(&stream), stream.parameters()));
         let (facts, parameters) =
-            picture.ok_or_else(|| Trouble::lasting("the camera sends no picture".into()))?;
-        let sound = input
-            .streams()
-            .best(Type::Audio)
-            .map(|stream| (StreamFacts::of(&stream), stream.parameters()))
-            .filter(|(facts, _)| SOUNDS.contains(&facts.codec));
+            best(Type::Video).ok_or_else(|| Trouble::lasting("the camera sends no picture".into()))?;
+        let sound = best(Type::Audio).filter(|(facts, _)| SOUNDS.contains(&facts.codec));
         let sound_facts = sound.as_ref().map_or_else(SoundFacts::none, |(facts, _)| SoundFacts {
             codec: facts.codec.name().to_owned(),
             rate: facts.rate,
         });
         let picture = PicturePath::new(facts, parameters, sound_facts)?;
-        let sound = sound
-            .map(|(facts, parameters)| (facts.index, facts.time_base, SoundPath::new(facts, parameters)));
-        Ok(Self { input, picture, sound, pace, sound_errors: 0, shared })
+        let sound = sound.map(|(facts, parameters)| (facts.clone(), SoundPath::new(facts, parameters)));
+        shared.stage.begin();
+        shared.stage.tell(picture.opened());
+        Ok(Self { picture, sound, sound_errors: 0, shared })
     }
 
-    /// Until the stream ends. `shown` says whether its picture was ever shown.
-    pub fn run(mut self, shown: &mut bool) -> Result<Infallible, Trouble> {
-        let Shared { stage, liveness, .. } = self.shared;
-        stage.begin();
-        stage.tell(self.picture.opened());
-        let mut packet = ffmpeg::Packet::empty();
-        loop {
-            liveness.back_within(STALL_MS);
-            match packet.read(&mut self.input) {
-                // An interrupted read first gives out what the parsers still hold.
-                Ok(()) if liveness.is_overdue() => {
-                    return Err(Trouble::in_stream(ffmpeg::Error::Exit, liveness));
+    /// When a packet is to be decoded, ms of the source's clock, if it says so.
+    pub fn at_ms(&self, packet: &ffmpeg::Packet) -> Option<i64> {
+        let sound = self.sound.as_ref().map(|(facts, _)| facts);
+        let facts = [Some(&self.picture.facts), sound].into_iter().flatten();
+        let facts = facts.into_iter().find(|facts| facts.index == packet.stream())?;
+        packet.dts().or(packet.pts()).map(|at| facts.ticks(at, 1_000))
+    }
+
+    /// One packet of the stream's. True if a picture was shown; an error means that none can be.
+    pub fn take(&mut self, packet: &ffmpeg::Packet) -> Result<bool, Trouble> {
+        if packet.stream() == self.picture.facts.index {
+            return self.picture.take(packet, self.shared);
+        }
+        match &mut self.sound {
+            Some((facts, path)) if facts.index == packet.stream() => {
+                if let Err(error) = path.take(packet, &self.shared.stage) {
+                    self.sound_errors += 1;
+                    // Sound that cannot be decoded must not cost the picture; silence takes its place.
+                    if self.sound_errors.is_power_of_two() {
+                        eprintln!("{} packets of sound cannot be decoded: {error}", self.sound_errors);
+                    }
                 }
-                Ok(()) => {}
-                // One bad packet; the next one may be good.
-                Err(ffmpeg::Error::InvalidData) if !liveness.is_overdue() => continue,
-                Err(error) => return Err(Trouble::in_stream(error, liveness)),
             }
-            if packet.stream() == self.picture.facts.index {
-                self.hold(&packet, self.picture.facts.time_base);
-                if self.picture.take(&packet, self.shared)? && !*shown {
-                    *shown = true;
-                    self.shared.explain(None);
-                }
-            } else {
-                self.hear(&packet);
-            }
+            _ => {}
         }
+        Ok(false)
     }
+}
 
-    fn hear(&mut self, packet: &ffmpeg::Packet) {
-        let Some((index, time_base, _)) = self.sound else { return };
-        if packet.stream() != index {
-            return;
+/// Reads the next packet.
+pub fn read(
+    packet: &mut ffmpeg::Packet,
+    input: &mut ffmpeg::format::context::Input,
+    liveness: &Liveness,
+) -> Result<(), Trouble> {
+    loop {
+        liveness.back_within(STALL_MS);
+        match packet.read(input) {
+            // An interrupted read first gives out what the parsers still hold.
+            Ok(()) if liveness.is_overdue() => return Err(Trouble::in_stream(ffmpeg::Error::Exit, liveness)),
+            Ok(()) => return Ok(()),
+            // One bad packet; the next one may be good.
+            Err(ffmpeg::Error::InvalidData) if !liveness.is_overdue() => {}
+            Err(error) => return Err(Trouble::in_stream(error, liveness)),
         }
-        self.hold(packet, time_base);
-        let Some((_, _, path)) = &mut self.sound else { return };
-        if let Err(error) = path.take(packet, &self.shared.stage) {
-            self.sound_errors += 1;
-            // Sound that cannot be decoded must not cost the picture; silence takes its place.
-            if self.sound_errors.is_power_of_two() {
-                eprintln!("{} packets of sound cannot be decoded: {error}", self.sound_errors);
-            }
-        }
-    }
-
-    /// Waits until the packet is due.
-    fn hold(&mut self, packet: &ffmpeg::Packet, time_base: ffmpeg::Rational) {
-        use ffmpeg::Rescale;
-        let (Some(pace), Some(at)) = (&mut self.pace, packet.dts().or(packet.pts())) else { return };
-        let wait = pace.wait(at.rescale(time_base, (1, 1_000)), now_ms());
-        self.shared.liveness.back_within(wait.saturating_add(STALL_MS));
-        std::thread::sleep(Duration::from_millis(wait.unsigned_abs()));
     }
 }
