@@ -74,7 +74,7 @@ mod tests {
     fn level(frames: &[Bytes]) -> f32 {
         let linear = |byte: u8| {
             let (sign, rest) = (!byte & 0x80, !byte & 0x7F);
-            let size = ((i32::from(rest & 15) << 3) + 132 << (rest >> 4)) - 132;
+            let size = (((i32::from(rest & 15) << 3) + 132) << (rest >> 4)) - 132;
             if sign == 0 { size } else { -size }
         };
         let samples: Vec<f32> = frames.iter().flatten().map(|byte| linear(*byte) as f32 / 32_768.0).collect();
