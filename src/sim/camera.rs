@@ -1,10 +1,13 @@
 //! The cameras of the simulated home.
 
+use serde::Deserialize;
+
 /// A camera of the simulated home: one device with its entities.
 ///
 /// Programs are given as their arguments, the first one being the program itself. They are killed without
 /// warning; one that starts others must replace itself by them (`exec`).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SimCamera {
     /// `front_door`: the second half of all its entity ids.
     pub key: String,
@@ -44,7 +47,8 @@ pub struct SimCamera {
 }
 
 /// Where still pictures come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SimStill {
     /// Always the same JPEG.
     Jpeg(Vec<u8>),
@@ -53,7 +57,8 @@ pub enum SimStill {
 }
 
 /// A further camera entity of a device: `camera.<key>_<suffix>`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SimProfile {
     /// `sub`
     pub suffix: String,

@@ -6,11 +6,16 @@ mod registry;
 mod service;
 mod subscribe;
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use super::office::{End, Office};
+use super::desk::{End, Way};
+use super::hls::Stream;
+use super::office::Office;
 use super::relay::Session;
 use grammar::{check, keys};
+pub(super) use service::{serve, targets};
 
 /// Something that happens by itself some time after a command.
 #[derive(Debug)]
@@ -23,14 +28,23 @@ pub(super) enum Later {
     Restart,
     /// A WebRTC session is played.
     Relay(Session),
+    /// A camera's stream is made.
+    Stream(Arc<Stream>),
 }
 
 /// A command's failure.
-struct Failure {
+pub(super) struct Failure {
     code: &'static str,
     message: String,
-    /// Key of the text's translation, its placeholders, and whose it is.
-    translation: Option<(&'static str, Value, &'static str)>,
+    /// Boxed, so that a result stays small.
+    translation: Option<Box<Translation>>,
+}
+
+/// How a client finds a failure's text in the user's language.
+struct Translation {
+    key: &'static str,
+    placeholders: Value,
+    domain: &'static str,
 }
 
 impl<T: Into<String>> From<(&'static str, T)> for Failure {
@@ -41,7 +55,7 @@ impl<T: Into<String>> From<(&'static str, T)> for Failure {
 
 impl Failure {
     fn translated(mut self, key: &'static str, placeholders: Value, domain: &'static str) -> Self {
-        self.translation = Some((key, placeholders, domain));
+        self.translation = Some(Box::new(Translation { key, placeholders, domain }));
         self
     }
 }
@@ -78,7 +92,11 @@ fn take_command(office: &mut Office, client: u64, command: &Value, later: &mut V
         let text = "Identifier values have to increase.";
         return fail(office, client, &raw_id, ("id_reuse", text).into());
     }
-    let Some((required, optional)) = keys(kind, office.flavour) else {
+    if is_refused_by_proxy(office, client, kind) {
+        return fail(office, client, &raw_id, ("unauthorized", "Unauthorized").into());
+    }
+    let known = keys(kind, office.flavour).filter(|_| !office.faults.unknown_commands.contains(kind));
+    let Some((required, optional)) = known else {
         // Not counted as used: the same id may come again.
         return fail(office, client, &raw_id, ("unknown_command", "Unknown command.").into());
     };
@@ -92,6 +110,12 @@ fn take_command(office: &mut Office, client: u64, command: &Value, later: &mut V
     if let Err(failure) = run(office, client, id, kind, command, later) {
         fail(office, client, &raw_id, failure);
     }
+}
+
+/// The Supervisor passes on nothing that is meant for itself.
+fn is_refused_by_proxy(office: &mut Office, client: u64, kind: &str) -> bool {
+    let is_for_supervisor = kind.starts_with("supervisor/") || kind.starts_with("hassio/");
+    is_for_supervisor && office.desk(client).is_some_and(|desk| desk.way == Way::Proxy)
 }
 
 fn run(
@@ -115,6 +139,7 @@ fn run(
     {
         return Err(("unauthorized", "Unauthorized").into());
     }
+    let flavour = office.flavour;
     let world = &mut office.world;
     let result = match kind {
         "ping" => {
@@ -130,10 +155,10 @@ fn run(
             }
             return Ok(());
         }
-        "get_config" => config(world.phase.word(), office.flavour.version()),
+        "get_config" => config(office),
         "get_states" => world
             .entities
-            .iter()
+            .values()
             .filter_map(|entity| Some(entity.state.as_ref()?.full(&entity.entity_id)))
             .collect(),
         "get_services" => json!({
@@ -146,22 +171,25 @@ fn run(
             "mfa_modules": [{"id": "totp", "name": "Authenticator app", "enabled": false}],
         }),
         "config/auth/list" => office.people(),
-        "config/entity_registry/list" => world.entities.iter().map(|e| e.listed()).collect(),
+        "config/entity_registry/list" => world.entities.values().map(|e| e.listed(flavour)).collect(),
         "config/entity_registry/list_for_display" => json!({
             "entity_categories": {"0": "config", "1": "diagnostic"},
-            "entities": world.entities.iter().filter(|e| e.disabled_by.is_none()).map(|e| e.displayed()).collect::<Value>(),
+            "entities": world.entities.values().filter(|e| e.disabled_by.is_none()).map(|e| e.displayed(flavour)).collect::<Value>(),
         }),
         "config/device_registry/list" => world.devices(),
         "config/area_registry/list" => world.areas(),
         "config/floor_registry/list" | "config/label_registry/list" => json!([]),
         "web_rtc/ice_servers" => camera::ice_servers(),
         "config/entity_registry/get" => {
-            world.entity(entity_id).ok_or(("not_found", "Entity not found"))?.detailed()
+            world.entity(entity_id).ok_or(("not_found", "Entity not found"))?.detailed(flavour)
         }
         "config/entity_registry/get_entries" => {
             let wanted = command["entity_ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
             let found = wanted.map(|wanted| {
-                (wanted.to_owned(), world.entity(wanted).map_or(Value::Null, |entity| entity.detailed()))
+                (
+                    wanted.to_owned(),
+                    world.entity(wanted).map_or(Value::Null, |entity| entity.detailed(flavour)),
+                )
             });
             Value::Object(found.collect())
         }
@@ -184,7 +212,7 @@ fn run(
             return camera::offer(office, (client, id), entity_id, text("offer"), later);
         }
         "camera/webrtc/candidate" => camera::candidate(office, entity_id, command)?,
-        "camera/stream" => camera::stream(office, entity_id)?,
+        "camera/stream" => camera::stream(office, entity_id, later)?,
         "subscribe_events" => return subscribe::events(office, client, id, command, user.admin),
         "subscribe_entities" => {
             subscribe::entities(office, client, id, command);
@@ -203,7 +231,9 @@ fn run(
     Ok(())
 }
 
-fn config(state: &str, version: &str) -> Value {
+/// As of `get_config` and `/api/config`.
+pub(super) fn config(office: &Office) -> Value {
+    let (state, version) = (office.world.phase.word(), office.flavour.version());
     json!({
         "allowlist_external_dirs": ["/config/www"], "allowlist_external_urls": [],
         "components": ["api", "auth", "camera", "config", "event", "http", "simulated", "websocket_api"],
@@ -224,18 +254,24 @@ fn success(id: u64, result: &Value) -> String {
 }
 
 fn push(office: &mut Office, client: u64, text: String) {
+    let doubled = office.faults.doubled_results;
     if let Some(desk) = office.desk(client) {
+        if doubled {
+            desk.push(text.clone());
+        }
         desk.push(text);
     }
 }
 
 /// Answers with an error; `id` is echoed as it came, `null` when there was none.
 fn fail(office: &mut Office, client: u64, id: &Value, failure: Failure) {
-    let mut error = json!({"code": failure.code, "message": failure.message});
-    if let Some((key, placeholders, domain)) = failure.translation {
-        error["translation_key"] = key.into();
-        error["translation_placeholders"] = placeholders;
-        error["translation_domain"] = domain.into();
+    let token = office.desk(client).map(|desk| desk.token.clone());
+    let shown = token.filter(|_| office.faults.tokens_in_errors).unwrap_or_default();
+    let mut error = json!({"code": failure.code, "message": failure.message + &shown});
+    if let Some(translation) = failure.translation {
+        error["translation_key"] = translation.key.into();
+        error["translation_placeholders"] = translation.placeholders;
+        error["translation_domain"] = translation.domain.into();
     }
     push(office, client, format!(r#"{{"id":{id},"type":"result","success":false,"error":{error}}}"#));
 }

@@ -2,24 +2,31 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use super::commands::Later;
-use super::hub::SimHubOptions;
+use super::desk::{End, Way};
 use super::link;
-use super::office::{End, Office};
+use super::office::Office;
+use super::options::SimHubOptions;
+use super::supervisor::Supervisor;
 use super::world::{Change, Phase, World};
+
+/// Between two waves of a flood.
+const FLOOD_TICK: Duration = Duration::from_millis(10);
 
 /// What a simulated hub's tasks share.
 pub(super) struct Core {
     office: Mutex<Office>,
     pub(super) options: SimHubOptions,
+    pub(super) supervisor: Supervisor,
     pub(super) stop: CancellationToken,
     /// What is wanted: the port open or closed.
     gate: watch::Sender<bool>,
@@ -37,6 +44,7 @@ impl Core {
         Self {
             office: Mutex::new(office),
             options,
+            supervisor: Supervisor::new(),
             http: Mutex::new(stop.child_token()),
             stop,
             gate: watch::Sender::new(true),
@@ -53,6 +61,30 @@ impl Core {
     pub(super) fn begin(self: &Arc<Self>, listener: TcpListener, addr: SocketAddr) {
         self.spawn(self.clone().until_stop(listen(self.clone(), listener, addr)));
         self.spawn(self.clone().until_stop(rotate(self.clone())));
+    }
+
+    /// Serves the Supervisor's port until the hub stops; does nothing if it is served.
+    pub(super) async fn supervise(self: &Arc<Self>) -> std::io::Result<SocketAddr> {
+        if let Some(addr) = self.supervisor.addr.get() {
+            return Ok(*addr);
+        }
+        let listener = TcpListener::bind(self.options.supervisor_addr).await?;
+        let bound = listener.local_addr()?;
+        let addr = *self.supervisor.addr.get_or_init(|| bound);
+        let core = self.clone();
+        self.spawn(self.clone().until_stop(async move {
+            loop {
+                if let Ok((stream, _)) = listener.accept().await {
+                    core.welcome(stream, Way::Proxy);
+                }
+            }
+        }));
+        Ok(addr)
+    }
+
+    fn welcome(self: &Arc<Self>, stream: TcpStream, way: Way) {
+        drop(stream.set_nodelay(true));
+        self.spawn(self.clone().until_stop(link::serve(self.clone(), stream, way)));
     }
 
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -81,6 +113,7 @@ impl Core {
             let core = self.clone();
             match deed {
                 Later::Relay(session) => self.spawn(session.run(core)),
+                Later::Stream(stream) => self.spawn(stream.run(core)),
                 deed => self.spawn(self.clone().until_stop(async move { core.carry_out(deed).await })),
             }
         }
@@ -90,7 +123,7 @@ impl Core {
         match deed {
             Later::MotionOff(key) => {
                 tokio::time::sleep(self.options.motion_for).await;
-                self.change(|world| world.set(&format!("binary_sensor.{key}_motion"), "off", None));
+                self.change(|world| world.move_before(&key, "off"));
             }
             Later::Revive(entity_id) => {
                 tokio::time::sleep(self.options.reload_delay).await;
@@ -98,10 +131,10 @@ impl Core {
             }
             Later::Restart => {
                 self.go_down().await;
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::time::sleep(self.options.restart_down).await;
                 self.come_up().await;
             }
-            Later::Relay(_) => {}
+            Later::Relay(_) | Later::Stream(_) => {}
         }
     }
 
@@ -112,11 +145,37 @@ impl Core {
         office.publish(heard);
     }
 
+    /// Adds entities bit by bit, so that clients can follow.
+    pub(super) async fn add_strangers(&self, entities: usize) {
+        for _ in 0..entities.div_ceil(10) {
+            self.change(World::add_stranger);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
+    /// Lets states change, evenly spread over the time.
+    pub(super) fn flood(self: &Arc<Self>, globs: Vec<String>, per_second: u32, lasting: Duration) {
+        let core = self.clone();
+        self.spawn(self.clone().until_stop(async move {
+            let began = Instant::now();
+            let (mut nth, mut ticks) = (0_u64, interval(FLOOD_TICK));
+            while began.elapsed() < lasting {
+                ticks.tick().await;
+                let due = (began.elapsed().as_secs_f64() * f64::from(per_second)) as u64;
+                if due > nth {
+                    core.change(|world| world.ripple(&globs, nth..due));
+                    nth = due;
+                }
+            }
+        }));
+    }
+
     /// The hub goes down: connections closed with 1000, port refused.
     pub(super) async fn go_down(&self) {
         {
             let mut office = self.office();
             office.world.go_down();
+            office.streams.end_all();
             office.end_all(End::Close);
         }
         self.gate(false).await;
@@ -178,8 +237,7 @@ async fn listen(core: Arc<Core>, first: TcpListener, addr: SocketAddr) {
                     core.opened.send_replace(false);
                 }
                 accepted = open.accept() => if let Ok((stream, _)) = accepted {
-                    drop(stream.set_nodelay(true));
-                    core.spawn(core.clone().until_stop(link::serve(core.clone(), stream)));
+                    core.welcome(stream, Way::Direct);
                 },
             },
             None => {

@@ -1,26 +1,39 @@
 //! What is wrong with the simulated hub at the moment.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 
 /// Faults that last until they are taken back.
-#[derive(Debug, Default)]
-pub(super) struct Faults {
-    /// Every token is refused.
-    pub(super) refuse_tokens: bool,
-    /// Connections stay open, and nothing is read or said.
-    pub(super) silent: bool,
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// Every token is refused. Open connections stay.
+    pub refuse_tokens: bool,
+    /// Connections stay open, and nothing is read or said: a half-open link.
+    pub silent: bool,
     /// Connections are accepted, and not even a head is read.
-    pub(super) deaf: bool,
+    pub deaf: bool,
     /// Every new connection is closed at once.
-    pub(super) close_at_once: bool,
-    /// All clients' address is banned.
-    pub(super) ban: bool,
-    /// From a client's token to the answer.
-    pub(super) auth_delay: Duration,
+    pub close_at_once: bool,
+    /// All clients' address is banned: 403 to everything.
+    pub ban: bool,
+    /// From a client's token to the answer, ms.
+    pub auth_delay_ms: u64,
+    /// From a command to its answer, ms.
+    pub answer_delay_ms: u64,
+    /// Commands of these types are unknown, as at an older hub.
+    pub unknown_commands: BTreeSet<String>,
     /// `camera/stream` fails.
-    pub(super) no_streams: bool,
+    pub no_streams: bool,
+    /// Streams that run bring nothing new.
+    pub stalled_streams: bool,
+    /// Still pictures cannot be had.
+    pub no_stills: bool,
+    /// Candidates of WebRTC sessions come before the answer.
+    pub candidates_first: bool,
     /// Every result is followed by another one of the same id.
-    pub(super) reuse_ids: bool,
+    pub doubled_results: bool,
     /// Error texts hold the client's token.
-    pub(super) echo_tokens: bool,
+    pub tokens_in_errors: bool,
 }

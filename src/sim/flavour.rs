@@ -1,7 +1,10 @@
 //! Which hub the simulated one stands for.
 
+use serde::{Deserialize, Serialize};
+
 /// Which hub the simulated one stands for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Flavour {
     /// A hub of 2026.11.
     #[default]
@@ -9,6 +12,9 @@ pub enum Flavour {
     /// A hub of 2024.10: no `camera/capabilities`, no `camera/webrtc/*`; how a camera streams stands in its
     /// attribute `frontend_stream_type`; registries with fewer keys.
     Older,
+    /// A hub of 2027.9: what was announced as gone is gone, and there are keys, events and ways to stream
+    /// that nobody knows yet.
+    Newer,
     /// As [`Now`](Self::Now), with a Supervisor before it.
     Supervised,
 }
@@ -20,6 +26,7 @@ impl Flavour {
         match self {
             Self::Older => "2024.10.4",
             Self::Now | Self::Supervised => super::hub::VERSION,
+            Self::Newer => "2027.9.0",
         }
     }
 }

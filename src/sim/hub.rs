@@ -1,74 +1,32 @@
 //! The handle of a simulated hub: start, what happens in the home, faults on demand, stop.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
+use tokio_util::sync::DropGuard;
 use url::Url;
 
 pub use super::camera::{SimCamera, SimProfile, SimStill};
 use super::commands::Later;
+use super::control;
 use super::core::Core;
+use super::desk::End;
+pub use super::faults::Faults;
 pub use super::flavour::Flavour;
+use super::office::Office;
 pub use super::office::SimUser;
-use super::office::{End, Office};
+pub use super::options::SimHubOptions;
+use super::world::World;
 
 /// Version that the simulated hub says it has.
 pub const VERSION: &str = "2026.11.0";
 
 /// Lifetime of the tokens that [`SimHub::start`] makes: ten years, as the hub's long-lived ones.
 const LONG_LIVED: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// What a simulated hub is like.
-#[derive(Debug, Clone)]
-pub struct SimHubOptions {
-    /// Where it listens; port 0 = any free port.
-    pub addr: SocketAddr,
-    /// Its cameras.
-    pub cameras: Vec<SimCamera>,
-    /// Which hub it stands for.
-    pub flavour: Flavour,
-    /// Its people; the first one is the owner, whose token is [`SimHub::token`].
-    pub users: Vec<SimUser>,
-    /// How long a client may take to say who it is.
-    pub auth_limit: Duration,
-    /// Pause between new access tokens of all cameras.
-    pub token_rotation: Duration,
-    /// How long the motion that comes with a press lasts.
-    pub motion_for: Duration,
-    /// After a restart: from the open port to the entities.
-    pub entities_after: Duration,
-    /// After a restart: from the entities to `RUNNING`.
-    pub running_after: Duration,
-    /// From enabling an entity to the real one.
-    pub reload_delay: Duration,
-    /// Failed logins that ban everybody (all clients have one address here); `None`: no ban.
-    pub ban_after: Option<u32>,
-}
-
-impl Default for SimHubOptions {
-    fn default() -> Self {
-        let user = |id: &str, name: &str, admin| SimUser { id: id.into(), name: name.into(), admin };
-        Self {
-            addr: SocketAddr::from(([127, 0, 0, 1], 0)),
-            cameras: vec![SimCamera::front_door(), SimCamera::garden()],
-            flavour: Flavour::Now,
-            users: vec![
-                user("0a1b2c3d4e5f60718293a4b5c6d7e8f9", "Owner", true),
-                user("f9e8d7c6b5a493827160f5e4d3c2b1a0", "Family", false),
-            ],
-            auth_limit: Duration::from_secs(10),
-            token_rotation: Duration::from_secs(300),
-            motion_for: Duration::from_secs(2),
-            entities_after: Duration::from_millis(300),
-            running_after: Duration::from_millis(300),
-            reload_delay: Duration::from_millis(500),
-            ban_after: None,
-        }
-    }
-}
 
 /// A simulated hub that listens. Dropping it stops it.
 pub struct SimHub {
@@ -77,6 +35,8 @@ pub struct SimHub {
     /// A token of the first user.
     pub token: String,
     core: Arc<Core>,
+    /// Stops the hub; the control address has none.
+    stop: Option<DropGuard>,
 }
 
 impl SimHub {
@@ -94,7 +54,51 @@ impl SimHub {
         let core = Arc::new(Core::new(office, options));
         let url = Url::parse(&format!("http://{addr}")).map_err(std::io::Error::other)?;
         core.begin(listener, addr);
-        Ok(Self { url, token, core })
+        if core.options.flavour == Flavour::Supervised {
+            core.supervise().await?;
+        }
+        let stop = Some(core.stop.clone().drop_guard());
+        Ok(Self { url, token, core, stop })
+    }
+
+    /// Lets others drive the hub over HTTP ([`super::control`]); says where. Only this machine may.
+    ///
+    /// # Errors
+    /// When the address is not a loopback one, or cannot be listened at.
+    pub async fn control(&self, addr: SocketAddr) -> std::io::Result<SocketAddr> {
+        if !addr.ip().is_loopback() {
+            return Err(std::io::Error::other("the control address must be a loopback one"));
+        }
+        let listener = TcpListener::bind(addr).await?;
+        let bound = listener.local_addr()?;
+        let hub =
+            Self { url: self.url.clone(), token: self.token.clone(), core: self.core.clone(), stop: None };
+        self.core.spawn(self.core.clone().until_stop(control::serve(Arc::new(hub), listener)));
+        Ok(bound)
+    }
+
+    /// Puts a Supervisor before the hub, if there is none yet; says where, and what an add-on finds as
+    /// `SUPERVISOR_TOKEN`. A [`Flavour::Supervised`] hub has one from the start.
+    ///
+    /// # Errors
+    /// When its address cannot be listened at.
+    pub async fn supervisor(&self) -> std::io::Result<(Url, String)> {
+        let addr = self.core.supervise().await?;
+        let url = Url::parse(&format!("http://{addr}")).map_err(std::io::Error::other)?;
+        Ok((url, self.core.supervisor.token.clone()))
+    }
+
+    /// What is wrong with the hub.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.core.office().faults.clone()
+    }
+
+    /// These faults, and no others, from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        let mut office = self.core.office();
+        office.faults = faults;
+        office.wake_all();
     }
 
     /// A new token for the user of this id or name.
@@ -154,6 +158,38 @@ impl SimHub {
         self.core.change(|world| world.rename(entity_id, to));
     }
 
+    /// An entity gets a name of its own, or loses it.
+    pub fn name(&self, entity_id: &str, name: Option<&str>) {
+        self.core.change(|world| world.name(entity_id, name));
+    }
+
+    /// Every camera gets a new access token.
+    pub fn rotate_tokens(&self) {
+        self.core.change(World::rotate_tokens);
+    }
+
+    /// At least so many further entities come into the home, ten at a time, which have nothing to do with cameras.
+    pub async fn add_strangers(&self, entities: usize) {
+        self.core.add_strangers(entities).await;
+    }
+
+    /// States change so many times a second, one entity after the other, until the hub stops or for `lasting`:
+    /// those of all entities that fit one of the globs.
+    pub fn flood(&self, globs: Vec<String>, per_second: u32, lasting: Duration) {
+        self.core.flood(globs, per_second, lasting);
+    }
+
+    /// A camera's stream ends: its address is good no longer. False if there was none.
+    pub fn end_stream(&self, entity_id: &str) -> bool {
+        self.core.office().streams.end(entity_id)
+    }
+
+    /// Streams that are made now.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.core.office().streams.count()
+    }
+
     /// An entity is disabled by the user, or enabled: first restored and unavailable, then real.
     pub fn disable(&self, entity_id: &str, disabled: bool) {
         if disabled {
@@ -199,6 +235,25 @@ impl SimHub {
         self.core.come_up().await;
     }
 
+    /// It is another hub from its next start on.
+    pub fn become_flavour(&self, flavour: Flavour) {
+        let mut office = self.core.office();
+        office.flavour = flavour;
+        office.world.become_flavour(flavour);
+    }
+
+    /// Which hub it stands for.
+    #[must_use]
+    pub fn flavour(&self) -> Flavour {
+        self.core.office().flavour
+    }
+
+    /// How far it is with starting: `NOT_RUNNING`, `STARTING`, `RUNNING`.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.core.office().world.phase.word()
+    }
+
     /// Clients that are logged in now.
     #[must_use]
     pub fn clients(&self) -> usize {
@@ -215,6 +270,12 @@ impl SimHub {
     #[must_use]
     pub fn commands(&self, kind: &str) -> u64 {
         self.core.office().commands.get(kind).copied().unwrap_or_default()
+    }
+
+    /// How often commands of each type came.
+    #[must_use]
+    pub fn all_commands(&self) -> HashMap<String, u64> {
+        self.core.office().commands.clone()
     }
 
     /// Tokens that were refused, over WebSocket or HTTP.
@@ -237,19 +298,14 @@ impl SimHub {
 
     /// Candidates of WebRTC sessions come before the answer from now on, or after it.
     pub fn candidates_first(&self, first: bool) {
-        self.core.office().relays.candidates_first = first;
+        self.core.office().faults.candidates_first = first;
     }
 
     /// Stops: connections are dropped, the port is free, no program is left.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
+        let _guard = self.stop.take();
         self.core.office().end_all(End::Close);
         self.core.gate(false).await;
         self.core.end().await;
-    }
-}
-
-impl Drop for SimHub {
-    fn drop(&mut self) {
-        self.core.stop.cancel();
     }
 }

@@ -13,22 +13,32 @@
 //! | `link` | one client's connection: HTTP head, auth phase, frames |
 //! | `rest` | the few plain HTTP answers |
 
+mod area;
 pub mod camera;
 mod commands;
+mod control;
 mod core;
 pub mod demo;
+mod desk;
+mod device;
+mod entity;
 mod faults;
 mod flavour;
+mod hls;
+mod http;
 pub mod hub;
 mod link;
 mod office;
+mod options;
 mod program;
-mod registry;
 mod relay;
 mod rest;
+mod socket;
 mod stamp;
 mod state;
+mod still;
 mod subscription;
+mod supervisor;
 mod world;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Who is connected to the simulated hub, with which token, and what waits to be sent to them.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -10,15 +10,17 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::desk::{Desk, End, Outgoing, Way};
 use super::faults::Faults;
 use super::flavour::Flavour;
-use super::hub::SimHubOptions;
+use super::hls::Streams;
+use super::options::SimHubOptions;
 use super::relay::{Relay, Relays};
 use super::subscription::{Subscription, event, heard, numbered_event};
 use super::world::{Change, World};
 
 /// A person of the simulated home.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimUser {
     /// The hub's id of the user.
     pub id: String,
@@ -26,67 +28,6 @@ pub struct SimUser {
     pub name: String,
     /// May change settings.
     pub admin: bool,
-}
-
-/// Messages that may wait for one client before the hub drops it.
-const MOST_WAITING: usize = 4096;
-/// Messages that may wait for one client for [`LONG_WAIT`].
-const MANY_WAITING: usize = 1024;
-const LONG_WAIT: Duration = Duration::from_secs(10);
-
-/// How a client's connection is ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// With a close frame of code 1000, which is what the hub sends whatever the reason.
-    Close,
-    /// Without a word, as when a cable is cut.
-    Cut,
-}
-
-/// The hub's side of one client's connection.
-#[derive(Debug)]
-pub(super) struct Desk {
-    pub(super) user: SimUser,
-    token: String,
-    pub(super) last_id: u64,
-    pub(super) coalesce: bool,
-    pub(super) subscriptions: BTreeMap<u64, Subscription>,
-    waiting: VecDeque<String>,
-    many_since: Option<Instant>,
-    end: Option<End>,
-    /// There is something to send or to end.
-    pub(super) wake: Arc<Notify>,
-    /// The connection ends even in the middle of a send.
-    pub(super) kill: Arc<Notify>,
-}
-
-impl Desk {
-    /// Puts one message, as text, into the queue to this client.
-    pub(super) fn push(&mut self, text: String) {
-        self.waiting.push_back(text);
-        if self.waiting.len() <= MANY_WAITING {
-            self.many_since = None;
-        } else {
-            let since = *self.many_since.get_or_insert_with(Instant::now);
-            if self.waiting.len() > MOST_WAITING || since.elapsed() > LONG_WAIT {
-                self.end(End::Close);
-            }
-        }
-        self.wake.notify_one();
-    }
-
-    /// Ends the connection; the first reason counts.
-    pub(super) fn end(&mut self, how: End) {
-        self.end.get_or_insert(how);
-        self.kill.notify_one();
-        self.wake.notify_one();
-    }
-}
-
-/// What a client is to be sent now.
-pub(super) enum Outgoing {
-    Frames(Vec<String>),
-    Ended(End),
 }
 
 #[derive(Debug)]
@@ -108,6 +49,7 @@ pub(super) struct Office {
     pub(super) flavour: Flavour,
     pub(super) faults: Faults,
     pub(super) relays: Relays,
+    pub(super) streams: Streams,
     /// The hub stops.
     pub(super) stop: CancellationToken,
     pub(super) failed_logins: u32,
@@ -117,6 +59,7 @@ pub(super) struct Office {
 
 impl Office {
     pub(super) fn new(options: &SimHubOptions) -> Self {
+        let stop = CancellationToken::new();
         Self {
             world: World::new(&options.cameras, options.flavour),
             users: options.users.clone(),
@@ -127,7 +70,8 @@ impl Office {
             flavour: options.flavour,
             faults: Faults::default(),
             relays: Relays::default(),
-            stop: CancellationToken::new(),
+            streams: Streams::new(stop.clone()),
+            stop,
             failed_logins: 0,
             connects: Vec::new(),
             commands: HashMap::new(),
@@ -151,17 +95,13 @@ impl Office {
         Some(token)
     }
 
-    /// Whose token it is; a token that is nobody's counts as a failed login.
-    pub(super) fn user_of(&mut self, token: &str) -> Option<SimUser> {
+    /// Whose token it is.
+    pub(super) fn user_of(&self, token: &str) -> Option<SimUser> {
         let grant = self
             .grants
             .get(token)
             .filter(|grant| !self.faults.refuse_tokens && grant.expires > unix_seconds());
-        let user = grant.and_then(|grant| self.users.iter().find(|user| user.id == grant.user).cloned());
-        if user.is_none() {
-            self.failed_logins += 1;
-        }
-        user
+        grant.and_then(|grant| self.users.iter().find(|user| user.id == grant.user).cloned())
     }
 
     /// The people of the home, as its admins see them; the first one owns it.
@@ -191,20 +131,9 @@ impl Office {
     }
 
     /// Gives a client that said who it is a desk.
-    pub(super) fn open(&mut self, user: SimUser, token: String) -> (u64, Arc<Notify>, Arc<Notify>) {
+    pub(super) fn open(&mut self, user: SimUser, token: String, way: Way) -> (u64, Arc<Notify>, Arc<Notify>) {
         self.opened += 1;
-        let desk = Desk {
-            user,
-            token,
-            last_id: 0,
-            coalesce: false,
-            subscriptions: BTreeMap::new(),
-            waiting: VecDeque::new(),
-            many_since: None,
-            end: None,
-            wake: Arc::default(),
-            kill: Arc::default(),
-        };
+        let desk = Desk::new(user, token, way);
         let (wake, kill) = (desk.wake.clone(), desk.kill.clone());
         self.desks.insert(self.opened, desk);
         (self.opened, wake, kill)
@@ -234,20 +163,10 @@ impl Office {
         }
     }
 
-    /// What a client is to be sent now: with coalescing all that waits in one frame.
+    /// What a client is to be sent now.
     pub(super) fn take(&mut self, client: u64) -> Outgoing {
-        let Some(desk) = self.desks.get_mut(&client) else { return Outgoing::Ended(End::Cut) };
-        if let Some(end) = desk.end {
-            return Outgoing::Ended(end);
-        }
-        if self.faults.silent {
-            return Outgoing::Frames(Vec::new());
-        }
-        let messages: Vec<String> = desk.waiting.drain(..).collect();
-        if desk.coalesce && messages.len() > 1 {
-            return Outgoing::Frames(vec![format!("[{}]", messages.join(","))]);
-        }
-        Outgoing::Frames(messages)
+        let silent = self.faults.silent;
+        self.desks.get_mut(&client).map_or(Outgoing::Ended(End::Cut), |desk| desk.take(silent))
     }
 
     /// Tells a client what its WebRTC session says, while it listens.

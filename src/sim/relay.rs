@@ -56,8 +56,6 @@ impl Relay {
 /// What is kept of all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Relays {
-    /// Candidates are told before the answer.
-    pub(super) candidates_first: bool,
     reports: HashMap<String, VecDeque<Value>>,
 }
 
@@ -98,7 +96,7 @@ pub(super) fn open(
 ) -> (Relay, Session) {
     let (to_program, inbox) = mpsc::channel(MOST_WAITING);
     let end = office.stop.child_token();
-    let camera = office.world.entity(entity_id).and_then(|entity| entity.camera.clone());
+    let camera = office.world.entity(entity_id).and_then(|entity| entity.camera()).cloned();
     let relay = Relay {
         entity_id: entity_id.to_owned(),
         session_id: session_id(),
@@ -225,7 +223,7 @@ impl Teller {
     fn answer(&mut self, session: &Session, answer: &str) {
         self.ufrag = answer.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::to_owned);
         let early = std::mem::take(&mut self.early);
-        if !self.core.office().relays.candidates_first {
+        if !self.core.office().faults.candidates_first {
             self.tell_answer(session, answer);
             early.iter().for_each(|candidate| self.candidate(session, candidate));
         } else if early.is_empty() {

@@ -1,108 +1,101 @@
-//! The few plain HTTP answers of the simulated hub, and the head that any request begins with.
+//! The simulated hub's plain HTTP interface.
+
+use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use super::office::Office;
+use super::commands::{self, Later};
+use super::core::Core;
+use super::hls;
+use super::http::{Answer, Request};
+use super::office::{Office, SimUser};
+use super::still;
 
-/// Longest head that is read, in bytes.
-const LONGEST_HEAD: usize = 16 * 1024;
-
-/// The head of an HTTP request.
-pub(super) struct Head {
-    method: String,
-    path: String,
-    fields: Vec<(String, String)>,
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// Somebody whose token is good.
+    Known(SimUser),
+    /// Somebody with a token that is not.
+    Wrong,
+    /// Somebody without a token.
+    Nobody,
 }
 
-impl Head {
-    /// Reads a head, and whatever came in the same packets behind it. `None` when none comes.
-    pub(super) async fn read(stream: &mut TcpStream) -> Option<(Self, Vec<u8>)> {
-        let mut bytes = Vec::new();
-        loop {
-            if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-                let head = Self::parse(std::str::from_utf8(&bytes[..end]).ok()?)?;
-                return Some((head, bytes.split_off(end + 4)));
-            }
-            if bytes.len() > LONGEST_HEAD || stream.read_buf(&mut bytes).await.ok()? == 0 {
-                return None;
-            }
+impl Caller {
+    /// Who asks the hub itself.
+    pub(super) fn of(office: &Office, request: &Request) -> Self {
+        match request.bearer().map(|token| office.user_of(token)) {
+            Some(Some(user)) => Self::Known(user),
+            Some(None) => Self::Wrong,
+            None => Self::Nobody,
         }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut lines = text.split("\r\n");
-        let mut first = lines.next()?.split(' ');
-        let (method, target) = (first.next()?.to_owned(), first.next()?);
-        let path = target.split('?').next().unwrap_or_default().to_owned();
-        let fields = lines
-            .filter_map(|line| line.split_once(':'))
-            .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        Some(Self { method, path, fields })
-    }
-
-    fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The key of a request to open the hub's WebSocket.
-    pub(super) fn web_socket_key(&self) -> Option<&str> {
-        let upgrade = self.field("upgrade")?.eq_ignore_ascii_case("websocket");
-        (upgrade && self.path == "/api/websocket").then(|| self.field("sec-websocket-key"))?
-    }
-
-    fn bearer(&self) -> Option<&str> {
-        self.field("authorization")?.strip_prefix("Bearer ")
     }
 }
 
 /// Answers a request that is no WebSocket.
-pub(super) fn answer(office: &mut Office, head: &Head) -> String {
-    if office.banned() {
-        return plain(403, "Forbidden");
+pub(super) async fn answer(core: &Arc<Core>, caller: Caller, request: &Request) -> Answer {
+    let path = request.path.as_str();
+    let answer = if let Some(path) = path.strip_prefix("/api/hls/") {
+        hls::answer(core, path, request).await
+    } else if let Some(entity_id) = path.strip_prefix("/api/camera_proxy/") {
+        still::answer(core, &caller, entity_id, request).await
+    } else {
+        match (path.strip_prefix("/api/"), caller) {
+            (None, _) => Answer::refusal(404),
+            (Some(path), Caller::Known(user)) => known(core, &user, path, request),
+            (Some(_), _) => Answer::refusal(401),
+        }
+    };
+    match answer.status {
+        401 => {
+            core.office().failed_logins += 1;
+            answer.with("WWW-Authenticate", "Bearer")
+        }
+        _ => answer,
     }
-    let known = head.bearer().and_then(|token| office.user_of(token));
-    if !head.path.starts_with("/api/") {
-        return plain(404, "Not Found");
-    }
-    if known.is_none() {
-        return plain(401, "Unauthorized");
-    }
-    if head.method != "GET" {
-        return plain(405, "Method Not Allowed");
-    }
-    match head.path.as_str() {
-        "/api/" => json(200, "OK", &json!({"message": "API running."})),
-        path => match path.strip_prefix("/api/states/") {
-            None => plain(404, "Not Found"),
-            Some(id) => match office.world.entity(id).and_then(|entity| entity.state.as_ref()) {
-                Some(state) => json(200, "OK", &state.full(id)),
-                None => json(404, "Not Found", &json!({"message": "Entity not found."})),
-            },
-        },
+    .with("Referrer-Policy", "no-referrer")
+    .with("Server", "")
+    .with("X-Frame-Options", "SAMEORIGIN")
+}
+
+/// Answers somebody who may ask everything.
+fn known(core: &Arc<Core>, user: &SimUser, path: &str, request: &Request) -> Answer {
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    match (request.method.as_str(), first) {
+        ("GET", "") => Answer::json(200, &json!({"message": "API running."})),
+        ("GET", "config") => Answer::json(200, &commands::config(&core.office())),
+        ("GET", "states") => state(&core.office(), rest),
+        ("POST", "services") => {
+            let (answer, later) = service(&mut core.office(), user, rest, &request.body);
+            core.follow_up(later);
+            answer
+        }
+        (_, "" | "config" | "states" | "services") => Answer::refusal(405),
+        _ => Answer::refusal(404),
     }
 }
 
-/// Writes an answer and ends the connection.
-pub(super) async fn send(mut stream: TcpStream, answer: &str) -> std::io::Result<()> {
-    stream.write_all(answer.as_bytes()).await?;
-    stream.shutdown().await
+fn state(office: &Office, entity_id: &str) -> Answer {
+    match office.world.entity(entity_id).and_then(|entity| entity.state.as_ref()) {
+        Some(state) => Answer::json(200, &state.full(entity_id)),
+        None => Answer::json(404, &json!({"message": "Entity not found."})),
+    }
 }
 
-fn json(status: u16, reason: &str, body: &Value) -> String {
-    whole(status, reason, "application/json", &body.to_string())
-}
-
-/// A refusal in plain text, as the hub words it.
-pub(super) fn plain(status: u16, reason: &str) -> String {
-    whole(status, reason, "text/plain; charset=utf-8", &format!("{status}: {reason}"))
-}
-
-fn whole(status: u16, reason: &str, kind: &str, body: &str) -> String {
-    let length = body.len();
-    format!(
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
-    )
+/// Calls a service; the answer holds what it was called for as it is now.
+fn service(office: &mut Office, user: &SimUser, path: &str, body: &[u8]) -> (Answer, Vec<Later>) {
+    let Some((domain, service)) = path.split_once('/') else { return (Answer::refusal(404), Vec::new()) };
+    let data = if body.is_empty() { Ok(json!({})) } else { serde_json::from_slice::<Value>(body) };
+    let Ok(data) = data else { return (Answer::refusal(400), Vec::new()) };
+    let mut later = Vec::new();
+    let targets = commands::targets(&data);
+    if commands::serve(office, &format!("{domain}.{service}"), &targets, &user.id, &mut later).is_err() {
+        return (Answer::refusal(400), later);
+    }
+    let states = targets.iter().filter_map(|entity_id| {
+        let state = office.world.entity(entity_id)?.state.as_ref()?;
+        Some(state.full(entity_id))
+    });
+    (Answer::json(200, &states.collect()), later)
 }

@@ -42,7 +42,8 @@ impl Filter {
     }
 }
 
-fn fits(glob: &str, text: &str) -> bool {
+/// Whether a text is as a glob says; `*` stands for anything.
+pub(super) fn fits(glob: &str, text: &str) -> bool {
     match glob.split_once('*') {
         None => glob == text,
         Some((head, tail)) => text.strip_prefix(head).is_some_and(|rest| {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Failure, Later, success};
 use crate::sim::camera::SimCamera;
+use crate::sim::flavour::Flavour;
 use crate::sim::office::Office;
 use crate::sim::relay;
 use crate::sim::subscription::{Subscription, numbered_event};
@@ -31,7 +32,11 @@ fn webrtc_camera(office: &Office, entity_id: &str, code: &'static str) -> Result
 
 pub(super) fn capabilities(office: &Office, entity_id: &str) -> Result<Value, Failure> {
     let camera = camera(office, entity_id)?;
-    let mut told = json!({"frontend_stream_types": camera.stream_types});
+    let mut types = camera.stream_types.clone();
+    if office.flavour == Flavour::Newer {
+        types.push("not_known_yet".into());
+    }
+    let mut told = json!({"frontend_stream_types": types});
     if let Some(two_way) = camera.two_way_audio {
         told["two_way_audio"] = two_way.into();
     }
@@ -85,10 +90,22 @@ pub(super) fn candidate(office: &Office, entity_id: &str, command: &Value) -> Re
     Ok(Value::Null)
 }
 
-pub(super) fn stream(office: &Office, entity_id: &str) -> Result<Value, Failure> {
+/// The address of the stream, which is made from now on.
+pub(super) fn stream(office: &mut Office, entity_id: &str, later: &mut Vec<Later>) -> Result<Value, Failure> {
     const FAILED: &str = "start_stream_failed";
-    let _camera = camera(office, entity_id).map_err(|failure| Failure { code: FAILED, ..failure })?;
-    let text = format!("Camera {entity_id} does not support streaming");
-    let names = json!({"entity_id": entity_id});
-    Err(Failure::from((FAILED, text)).translated("stream_not_supported", names, "camera"))
+    let camera = camera(office, entity_id).map_err(|failure| Failure { code: FAILED, ..failure })?;
+    let Some(program) = camera.hls.clone().filter(|_| camera.offers("hls")) else {
+        let text = format!("Camera {entity_id} does not support streaming");
+        let names = json!({"entity_id": entity_id});
+        return Err(Failure::from((FAILED, text)).translated("stream_not_supported", names, "camera"));
+    };
+    if office.faults.no_streams {
+        return Err((FAILED, format!("Timeout getting stream source of {entity_id}")).into());
+    }
+    let (stream, is_new) = office.streams.open(entity_id, program);
+    let url = format!("/api/hls/{}/master_playlist.m3u8", stream.token);
+    if is_new {
+        later.push(Later::Stream(stream));
+    }
+    Ok(json!({"url": url}))
 }

@@ -39,6 +39,7 @@ pub(super) fn update(
         }
         None => {}
     }
-    out["entity_entry"] = office.world.entity(now).map_or(Value::Null, |entity| entity.detailed());
+    out["entity_entry"] =
+        office.world.entity(now).map_or(Value::Null, |entity| entity.detailed(office.flavour));
     Ok(out)
 }

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Failure, Later, push, success};
+use crate::sim::entity::Role;
 use crate::sim::office::Office;
 
+/// Calls a service for a client of the WebSocket.
 pub(super) fn call(
     office: &mut Office,
     client: u64,
@@ -15,12 +17,13 @@ pub(super) fn call(
 ) -> Result<(), Failure> {
     let name = |key: &str| command.get(key).and_then(Value::as_str).unwrap_or_default();
     let service = format!("{}.{}", name("domain"), name("service"));
-    let target = ["/target/entity_id", "/service_data/entity_id"].iter().find_map(|at| command.pointer(at));
-    let targets: Vec<&str> = match target {
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
-        Some(one) => one.as_str().into_iter().collect(),
-        None => Vec::new(),
-    };
+    let empty = json!({});
+    let data = command.get("service_data").unwrap_or(&empty);
+    let mut wanted = targets(command.get("target").unwrap_or(&empty));
+    wanted.extend(targets(data));
+    if let Some(key) = data.as_object().and_then(|data| data.keys().find(|key| *key != "entity_id")) {
+        return Err(("invalid_format", format!("not a valid option at '{key}'")).into());
+    }
     if command.get("return_response") == Some(&Value::Bool(true)) {
         let text = "Validation error: An action which does not return responses can't be called with return_response=True";
         return Err(Failure::from(("service_validation_error", text)).translated(
@@ -29,35 +32,56 @@ pub(super) fn call(
             "homeassistant",
         ));
     }
-    match service.as_str() {
+    serve(office, &service, &wanted, user, later)?;
+    // No result of a restart ever arrives: the connection is closed first.
+    if service != "homeassistant.restart" {
+        let context = office.world.context(Some(user)).full();
+        push(office, client, success(id, &json!({"context": context})));
+    }
+    Ok(())
+}
+
+/// The entities that `entity_id` names: one, or a list of them.
+pub(in crate::sim) fn targets(data: &Value) -> Vec<String> {
+    match data.get("entity_id") {
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(one) => one.as_str().into_iter().map(str::to_owned).collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Does what a service does; `user` is who called it.
+pub(in crate::sim) fn serve(
+    office: &mut Office,
+    service: &str,
+    targets: &[String],
+    user: &str,
+    later: &mut Vec<Later>,
+) -> Result<(), Failure> {
+    match service {
         "button.press" => {
             for target in targets {
-                let key = target.strip_prefix("button.").and_then(|rest| rest.strip_suffix("_press"));
-                let Some(key) = key else { continue };
-                let heard = office.world.press(key, Some(user));
+                let role = office.world.entity(target).map(|entity| entity.role.clone());
+                let Some(Role::Button(key)) = role else { continue };
+                let heard = office.world.press(&key, Some(user));
                 office.publish(heard);
-                later.push(Later::MotionOff(key.to_owned()));
+                later.push(Later::MotionOff(key));
             }
         }
         "camera.turn_on" | "camera.turn_off" => {
+            let value = if service.ends_with("on") { "idle" } else { "off" };
             for target in targets {
-                let value = if service.ends_with("on") { "idle" } else { "off" };
                 let heard = office.world.set(target, value, Some(user));
                 office.publish(heard);
             }
         }
-        "homeassistant.restart" => {
-            // No result ever arrives: the connection is closed first.
-            later.push(Later::Restart);
-            return Ok(());
-        }
+        "homeassistant.restart" => later.push(Later::Restart),
         _ => {
-            let names = json!({"domain": name("domain"), "service": name("service")});
+            let (domain, name) = service.split_once('.').unwrap_or((service, ""));
+            let names = json!({"domain": domain, "service": name});
             let failure = Failure::from(("not_found", format!("Service {service} not found.")));
             return Err(failure.translated("service_not_found", names, "homeassistant"));
         }
     }
-    let context = office.world.context(Some(user)).full();
-    push(office, client, success(id, &json!({"context": context})));
     Ok(())
 }

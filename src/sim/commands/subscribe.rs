@@ -53,7 +53,7 @@ pub(super) fn entities(office: &mut Office, client: u64, id: u64, command: &Valu
     let present: Map<String, Value> = office
         .world
         .entities
-        .iter()
+        .values()
         .filter(|entity| filter.wants(&entity.entity_id))
         .filter_map(|entity| Some((entity.entity_id.clone(), entity.state.as_ref()?.compressed())))
         .collect();
