@@ -11,3 +11,4 @@ mod fetched;
 mod fixture;
 mod hub;
 mod sessions;
+mod ways;
