@@ -102,20 +102,24 @@ fn present(
     shared: &Shared,
 ) -> Result<(), Trouble> {
     let mut pace = Pace::default();
-    // By when they are due; the number keeps those of one millisecond in order and apart.
-    let mut waiting: BTreeMap<(i64, u64), ffmpeg::Packet> = BTreeMap::new();
-    let (mut number, mut end, mut shown) = (0_u64, None, false);
+    // How often the source's clock has jumped, when it shows on that clock, and in which order it came.
+    let mut waiting: BTreeMap<(u32, i64, u64), ffmpeg::Packet> = BTreeMap::new();
+    let (mut jumps, mut last_at, mut number) = (0_u32, 0_i64, 0_u64);
+    let (mut end, mut shown) = (None, false);
     loop {
         let now = now_ms();
         shared.liveness.back_within(WORK_MS);
-        while let Some(first) = waiting.first_entry().filter(|first| first.key().0 <= now) {
+        while let Some(first) = waiting.first_entry().filter(|first| {
+            let (of, at, _) = *first.key();
+            of < jumps || pace.due(at) <= now
+        }) {
             if programme.take(&first.remove())? && !shown {
                 shown = true;
                 shared.explain(None);
             }
         }
-        let next_ms = waiting.first_key_value().map_or(now + 200, |((due, _), _)| *due);
-        let patience = Duration::from_millis((next_ms - now_ms()).clamp(0, 200).unsigned_abs());
+        let next_ms = waiting.first_key_value().map_or(now + 200, |((_, at, _), _)| pace.due(*at));
+        let patience = Duration::from_millis(next_ms.saturating_sub(now_ms()).clamp(0, 200).unsigned_abs());
         if let Some(end) = &end {
             if waiting.is_empty() {
                 return Err(Trouble::clone(end));
@@ -126,9 +130,11 @@ fn present(
         match packets.recv_timeout(patience) {
             Ok(Ok(packet)) => {
                 number += 1;
-                let now = now_ms();
-                let due = programme.at_ms(&packet).map_or(now, |at| pace.due(at, now));
-                waiting.insert((due, number), packet);
+                last_at = programme.at_ms(&packet).unwrap_or(last_at);
+                if !pace.arrived(last_at, now_ms()) {
+                    jumps += 1;
+                }
+                waiting.insert((jumps, last_at, number), packet);
                 if waiting.len() > WAITING {
                     return Err(Trouble::passing("the stream sends more than it shows"));
                 }
