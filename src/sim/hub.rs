@@ -20,7 +20,7 @@ pub use super::flavour::Flavour;
 use super::office::Office;
 pub use super::office::SimUser;
 pub use super::options::SimHubOptions;
-use super::world::World;
+use super::world::{Update, World};
 
 /// Version that the simulated hub says it has.
 pub const VERSION: &str = "2026.11.0";
@@ -155,12 +155,13 @@ impl SimHub {
 
     /// An entity gets another entity id.
     pub fn rename(&self, entity_id: &str, to: &str) {
-        self.core.change(|world| world.rename(entity_id, to));
+        self.core
+            .change(|world| world.update(entity_id, &Update { entity_id: Some(to), ..Update::default() }));
     }
 
     /// An entity gets a name of its own, or loses it.
     pub fn name(&self, entity_id: &str, name: Option<&str>) {
-        self.core.change(|world| world.name(entity_id, name));
+        self.core.change(|world| world.update(entity_id, &Update { name: Some(name), ..Update::default() }));
     }
 
     /// Every camera gets a new access token.
@@ -192,10 +193,9 @@ impl SimHub {
 
     /// An entity is disabled by the user, or enabled: first restored and unavailable, then real.
     pub fn disable(&self, entity_id: &str, disabled: bool) {
-        if disabled {
-            self.core.change(|world| world.disable(entity_id, "user"));
-        } else {
-            self.core.change(|world| world.enable(entity_id));
+        let disabled_by = Some(Some("user").filter(|_| disabled));
+        self.core.change(|world| world.update(entity_id, &Update { disabled_by, ..Update::default() }));
+        if !disabled {
             self.core.follow_up(vec![Later::Revive(entity_id.to_owned())]);
         }
     }

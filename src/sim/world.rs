@@ -3,6 +3,8 @@
 mod edit;
 mod furnish;
 
+pub(super) use edit::Update;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,87 +1,86 @@
 //! What the user changes in the registries.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Change, World, object, slug, updated};
 use crate::sim::area::Area;
+use crate::sim::entity::Entity;
 use crate::sim::stamp::Stamp;
 
+/// What is to be changed of a registry entry; nothing that is `None`.
+#[derive(Debug, Default)]
+pub(in crate::sim) struct Update<'a> {
+    /// The name of its own, or none any more.
+    pub(in crate::sim) name: Option<Option<&'a str>>,
+    /// Its new entity id.
+    pub(in crate::sim) entity_id: Option<&'a str>,
+    /// Who disables it, or that nobody does.
+    pub(in crate::sim) disabled_by: Option<Option<&'a str>>,
+}
+
 impl World {
-    /// Gives an entity another id: the registry speaks first, then the old state goes, then the new one comes.
-    pub(in crate::sim) fn rename(&mut self, entity_id: &str, to: &str) -> Vec<Change> {
+    /// Changes a registry entry. The registry speaks first; then an old state goes, and a new one comes. An entity
+    /// that is enabled is there at once as `unavailable` and `restored`, and real only after [`World::revive`].
+    pub(in crate::sim) fn update(&mut self, entity_id: &str, update: &Update<'_>) -> Vec<Change> {
         let Some(mut entity) = self.entities.remove(entity_id) else { return Vec::new() };
-        entity.entity_id = to.to_owned();
-        entity.modified = Stamp::now();
-        let old = entity.state.take();
-        self.entities.insert(to.to_owned(), entity);
-        let mut heard = vec![updated(
-            "entity_registry_updated",
-            json!({"action": "update", "entity_id": to, "changes": {"entity_id": entity_id}, "old_entity_id": entity_id}),
-        )];
-        if let Some(old) = old {
-            let (value, mut attributes) = (old.value.clone(), old.attributes.clone());
-            heard.push(Change::State {
-                entity_id: entity_id.to_owned(),
-                old: Some(Box::new(old)),
-                new: None,
-            });
-            if attributes.contains_key("access_token") {
-                attributes.extend(self.access(to));
-            }
-            heard.extend(self.write(to, &value, attributes, None));
+        let mut changes = Map::new();
+        if let Some(name) = update.name {
+            changes.insert("name".into(), json!(entity.name));
+            entity.name = name.map(str::to_owned);
+            let friendly = self.friendly(&entity);
+            entity.resting.1.insert("friendly_name".into(), friendly.into());
         }
-        heard
-    }
-
-    /// Gives an entity a name of its own, or takes it away.
-    pub(in crate::sim) fn name(&mut self, entity_id: &str, name: Option<&str>) -> Vec<Change> {
-        let Some(entity) = self.entity_mut(entity_id) else { return Vec::new() };
-        let before = std::mem::replace(&mut entity.name, name.map(str::to_owned));
-        entity.modified = Stamp::now();
-        let part = entity.name.clone().or_else(|| entity.original_name.clone());
-        let (device, state) = (entity.device.clone(), entity.state.clone());
-        let mut heard = vec![updated(
-            "entity_registry_updated",
-            json!({"action": "update", "entity_id": entity_id, "changes": {"name": before}}),
-        )];
-        let device = self.devices.iter().find(|known| known.id == device).map_or("", |known| &known.name);
-        let friendly = part.map_or_else(|| device.to_owned(), |part| format!("{device} {part}"));
-        if let Some(state) = state {
-            let mut attributes = state.attributes;
-            attributes.insert("friendly_name".into(), friendly.into());
-            heard.extend(self.write(entity_id, &state.value, attributes, None));
+        if let Some(to) = update.entity_id {
+            changes.insert("entity_id".into(), entity_id.into());
+            entity.entity_id = to.to_owned();
         }
+        if let Some(by) = update.disabled_by {
+            changes.insert("disabled_by".into(), json!(entity.disabled_by));
+            entity.disabled_by = by.map(str::to_owned);
+        }
+        entity.modified = Stamp::now();
+        let mut told = json!({"action": "update", "entity_id": entity.entity_id, "changes": changes});
+        if update.entity_id.is_some() {
+            told["old_entity_id"] = entity_id.into();
+        }
+        let mut heard = vec![updated("entity_registry_updated", told)];
+        heard.extend(self.follow(entity_id, entity, update));
         heard
     }
 
-    /// Disables an entity: the registry speaks first, then its state goes.
-    pub(in crate::sim) fn disable(&mut self, entity_id: &str, by: &str) -> Vec<Change> {
-        let Some(entity) = self.entity_mut(entity_id) else { return Vec::new() };
-        let before = entity.disabled_by.replace(by.to_owned());
-        entity.modified = Stamp::now();
-        let mut heard = vec![updated(
-            "entity_registry_updated",
-            json!({"action": "update", "entity_id": entity_id, "changes": {"disabled_by": before}}),
-        )];
-        heard.extend(self.clear(entity_id));
-        heard
-    }
-
-    /// Enables an entity: it is there at once as `unavailable` and `restored`, and real only after
-    /// [`World::revive`].
-    pub(in crate::sim) fn enable(&mut self, entity_id: &str) -> Vec<Change> {
-        let Some(entity) = self.entity_mut(entity_id) else { return Vec::new() };
-        let before = entity.disabled_by.take();
-        entity.modified = Stamp::now();
+    /// What happens to the state of an entity whose registry entry was changed.
+    fn follow(&mut self, before: &str, mut entity: Entity, update: &Update<'_>) -> Vec<Change> {
+        let mut heard = Vec::new();
+        let state = entity.state.clone();
+        let leaves = update.entity_id.is_some() || entity.disabled_by.is_some();
+        if let Some(old) = entity.state.take_if(|_| leaves) {
+            heard.push(Change::State { entity_id: before.to_owned(), old: Some(Box::new(old)), new: None });
+        }
         let friendly = entity.resting.1.get("friendly_name").cloned().unwrap_or_default();
-        let attributes =
-            object(json!({"restored": true, "friendly_name": friendly, "supported_features": 0}));
-        let mut heard = vec![updated(
-            "entity_registry_updated",
-            json!({"action": "update", "entity_id": entity_id, "changes": {"disabled_by": before}}),
-        )];
-        heard.extend(self.write(entity_id, "unavailable", attributes, None));
+        let (entity_id, is_enabled) = (entity.entity_id.clone(), entity.disabled_by.is_none());
+        self.entities.insert(entity_id.clone(), entity);
+        if is_enabled && update.disabled_by.is_some() {
+            let restored = json!({"restored": true, "friendly_name": friendly, "supported_features": 0});
+            heard.extend(self.write(&entity_id, "unavailable", object(restored), None));
+        } else if let Some(state) = state {
+            let mut attributes = state.attributes;
+            attributes.insert("friendly_name".into(), friendly);
+            if leaves && attributes.contains_key("access_token") {
+                attributes.extend(self.access(&entity_id));
+            }
+            heard.extend(self.write(&entity_id, &state.value, attributes, None));
+        }
         heard
+    }
+
+    /// The device's name and the entity's own.
+    fn friendly(&self, entity: &Entity) -> String {
+        let device =
+            self.devices.iter().find(|known| known.id == entity.device).map_or("", |known| &known.name);
+        match entity.name.as_ref().or(entity.original_name.as_ref()) {
+            Some(part) => format!("{device} {part}"),
+            None => device.to_owned(),
+        }
     }
 
     pub(in crate::sim) fn create_area(&mut self, name: &str) -> (Value, Change) {

@@ -245,8 +245,10 @@ fn bell(camera: &SimCamera, device: &str) -> Vec<Draft> {
 
 fn camera_attributes(camera: &SimCamera, flavour: Flavour) -> Map<String, Value> {
     let features = if camera.stream_types.is_empty() { 0 } else { 2 };
-    let mut attributes =
-        object(json!({"brand": "Doorstep", "model_name": camera.model, "supported_features": features}));
+    let mut attributes = object(json!({"supported_features": features}));
+    if !camera.model.is_empty() {
+        attributes.extend(object(json!({"brand": "Doorstep", "model_name": camera.model})));
+    }
     if flavour == Flavour::Older && !camera.stream_types.is_empty() {
         // An older hub named one way only.
         let way = if camera.offers("web_rtc") { "web_rtc" } else { "hls" };
