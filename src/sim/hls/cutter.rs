@@ -73,8 +73,9 @@ impl Cutter {
                     data: self.pending.split().freeze(),
                 }));
             }
-            (self.part_from, self.part_is_independent) = (picture.at, picture.is_key);
+            (self.part_from, self.part_is_independent) = (picture.at, false);
         }
+        self.part_is_independent |= picture.is_key;
         if begins {
             self.segment_from = Some(picture.at);
             cuts.push(Cut::Segment);

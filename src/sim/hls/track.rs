@@ -18,7 +18,7 @@ const IN_PARTS: usize = 4;
 #[derive(Debug, PartialEq)]
 pub(super) struct Part {
     pub(super) duration: Duration,
-    /// It begins with a key picture.
+    /// It has a key picture, though maybe not in front: the hub calls that independent.
     pub(super) is_independent: bool,
     pub(super) data: Bytes,
 }
