@@ -17,6 +17,8 @@ pub struct SimCamera {
     pub area: Option<String>,
     /// Model.
     pub model: String,
+    /// It can be switched on and off.
+    pub can_be_off: bool,
     /// Has `event.<key>_ring` of class doorbell, and `button.<key>_press` that rings it.
     pub doorbell: bool,
     /// Has `binary_sensor.<key>_motion`.

@@ -1,6 +1,8 @@
 //! `doorstep demo`: the house with a simulated hub, two cameras, and a page that plays the Echo.
 //!
 //! Nothing of it is kept: the data folder is a temporary one, and so are hub, tokens and links.
+//!
+//! With [`CONTROL_VARIABLE`] set, other programs can drive its hub ([`super::control`]).
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -14,6 +16,10 @@ use crate::config::{Camera, Config, Door, Hub, Kind, Prefer, Talk, Toggle, Ui, W
 use crate::http::DemoInfo;
 
 use super::hub::{SimHub, SimHubOptions};
+
+/// Environment variable: `host:port` of this machine where the demo's hub can be driven from; port 0 = any free
+/// port. A fourth line says where: `control http://...`.
+pub const CONTROL_VARIABLE: &str = "DOORSTEP_SIM_CONTROL";
 
 /// Where the demo listens.
 #[derive(Debug, Clone)]
@@ -104,6 +110,17 @@ impl Demo {
         format!("ui http://{}\ndoor {door}\ntoken {token}\n", self.app.ui_addr())
     }
 
+    /// Lets other programs drive the hub; says where.
+    async fn control(&self, address: String) -> Result<SocketAddr, DemoError> {
+        let option = CONTROL_VARIABLE;
+        let parsed = address.parse().map_err(std::io::Error::other);
+        let bound = match parsed {
+            Ok(parsed) => self.hub.control(parsed).await,
+            Err(error) => Err(error),
+        };
+        bound.map_err(|reason| DemoError::Address { address, option, reason })
+    }
+
     /// Ends calls, frees every socket and child, removes the data folder.
     pub async fn stop(self) {
         self.app.stop().await;
@@ -120,8 +137,12 @@ pub async fn run(addresses: &Addresses) -> Result<(), DemoError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DemoError::Prepare)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(DemoError::Prepare)?;
     let demo = Demo::start(addresses).await?;
+    let mut announcement = demo.announcement();
+    if let Ok(address) = std::env::var(CONTROL_VARIABLE) {
+        announcement += &format!("control http://{}\n", demo.control(address).await?);
+    }
     let mut out = std::io::stdout().lock();
-    let told = out.write_all(demo.announcement().as_bytes()).and_then(|()| out.flush());
+    let told = out.write_all(announcement.as_bytes()).and_then(|()| out.flush());
     drop(out);
     if let Err(error) = told {
         tracing::warn!(%error, "nobody reads where the demo is");

@@ -39,7 +39,6 @@ pub(super) struct Entity {
     pub(super) device: String,
     pub(super) name: Option<String>,
     pub(super) original_name: Option<String>,
-    pub(super) translation_key: Option<String>,
     pub(super) device_class: Option<String>,
     pub(super) disabled_by: Option<String>,
     pub(super) hidden_by: Option<String>,
@@ -76,7 +75,7 @@ impl Entity {
             "modified_at": self.modified.seconds(), "name": self.name,
             "options": {"conversation": {"should_expose": false}},
             "original_name": self.original_name, "platform": PLATFORM,
-            "translation_key": self.translation_key, "unique_id": self.unique_id,
+            "translation_key": null, "unique_id": self.unique_id,
         });
         if flavour != Flavour::Older {
             out["config_subentry_id"] = Value::Null;
@@ -107,9 +106,6 @@ impl Entity {
         }
         if self.hidden_by.is_some() {
             out["hb"] = true.into();
-        }
-        if let Some(key) = &self.translation_key {
-            out["tk"] = key.as_str().into();
         }
         if let Some(name) = self.name.as_ref().or(self.original_name.as_ref()) {
             out["en"] = name.as_str().into();

@@ -6,17 +6,20 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`hub`] | the handle: start, faults on demand, stop |
+//! | [`hub`] | the handle: start, what happens in the home, faults on demand, stop |
+//! | [`control`] | the same for other programs, over HTTP |
 //! | `world` | what the simulated home is: areas, devices, entities, their states and changes |
 //! | `office` | who is connected, with which token, and what waits to be sent to them |
+//! | `link`, `socket` | one client's connection: its requests, its WebSocket |
 //! | `commands` | what each command of the WebSocket does |
-//! | `link` | one client's connection: HTTP head, auth phase, frames |
-//! | `rest` | the few plain HTTP answers |
+//! | `rest`, `still`, `hls` | what plain HTTP gives: states and services, pictures, live streams |
+//! | `supervisor` | the Supervisor before a supervised hub |
+//! | `relay` | WebRTC sessions, whose far end is a program that is not ours |
 
 mod area;
 pub mod camera;
 mod commands;
-mod control;
+pub mod control;
 mod core;
 pub mod demo;
 mod desk;

@@ -1,8 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 //! Raw JSON against the simulator, its answers held to what a real hub said (`tests/golden/sim`).
 
+mod control;
 mod faults;
+mod flavours;
 mod relay;
+mod replay;
+mod shape;
 mod streams;
 mod wire;
 

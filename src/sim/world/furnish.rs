@@ -23,7 +23,6 @@ struct Draft {
     role: Role,
     value: &'static str,
     attributes: Map<String, Value>,
-    translation_key: Option<&'static str>,
     disabled_by: Option<&'static str>,
     hidden_by: Option<&'static str>,
 }
@@ -38,7 +37,6 @@ impl Draft {
             role: Role::Other,
             value: "unknown",
             attributes: Map::new(),
-            translation_key: None,
             disabled_by: None,
             hidden_by: None,
         }
@@ -101,7 +99,6 @@ impl World {
             device: draft.device,
             name: None,
             original_name: (!draft.part.is_empty()).then_some(draft.part),
-            translation_key: draft.translation_key.map(str::to_owned),
             device_class: attributes.get("device_class").and_then(Value::as_str).map(str::to_owned),
             disabled_by: draft.disabled_by.map(str::to_owned),
             hidden_by: draft.hidden_by.map(str::to_owned),
@@ -224,7 +221,6 @@ fn bell(camera: &SimCamera, device: &str) -> Vec<Draft> {
         all.push(Draft {
             attributes: object(told),
             role: Role::Bell(key.clone()),
-            translation_key: Some("doorbell"),
             ..Draft::new(format!("event.{key}_ring"), device, name, "Ring")
         });
         all.push(Draft {
@@ -244,7 +240,8 @@ fn bell(camera: &SimCamera, device: &str) -> Vec<Draft> {
 }
 
 fn camera_attributes(camera: &SimCamera, flavour: Flavour) -> Map<String, Value> {
-    let features = if camera.stream_types.is_empty() { 0 } else { 2 };
+    // ON_OFF and STREAM.
+    let features = u8::from(camera.can_be_off) | u8::from(!camera.stream_types.is_empty()) << 1;
     let mut attributes = object(json!({"supported_features": features}));
     if !camera.model.is_empty() {
         attributes.extend(object(json!({"brand": "Doorstep", "model_name": camera.model})));
