@@ -230,6 +230,7 @@ mod tests {
                 camera("1", "camera.front_door", "Front door", Some(sensor)),
                 camera("2", "camera.garden", "Garden", None),
             ],
+            trouble: None,
         }
     }
 

@@ -41,6 +41,8 @@ pub struct Listing {
     entities_done: bool,
     devices: HashMap<String, Device>,
     devices_done: bool,
+    /// What the hub does not show us, and its codes.
+    withheld: Vec<(Step, String)>,
     /// What went wrong and may go right another time.
     trouble: Option<HubError>,
 }
@@ -59,7 +61,10 @@ impl Listing {
         let mut next = None;
         let read = match (step, outcome) {
             // What this hub never tells us counts as empty: cameras are shown without it.
-            (_, Err(refusal)) if is_unknown || refusal.code == "unauthorized" => Ok(()),
+            (step, Err(refusal)) if is_unknown || refusal.code == "unauthorized" => {
+                self.withheld.push((step, refusal.code));
+                Ok(())
+            }
             (_, Err(refusal)) => Err(refusal.into()),
             (Step::Display, Ok(list)) => Registries::read_display(&list).map(|entities| {
                 let cameras: Vec<_> = entities.keys().filter(|id| id.starts_with("camera.")).collect();
@@ -89,6 +94,12 @@ impl Listing {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.entities_done && self.devices_done
+    }
+
+    /// What the hub does not show us, and its codes.
+    #[must_use]
+    pub fn withheld(&self) -> &[(Step, String)] {
+        &self.withheld
     }
 
     /// What was read.

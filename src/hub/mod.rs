@@ -132,6 +132,16 @@ pub struct HubSnapshot {
     pub version: String,
     /// Its cameras, in order of endpoint id.
     pub cameras: Vec<HubCamera>,
+    /// What the hub keeps from us and what that means, for people.
+    pub trouble: Option<String>,
+}
+
+impl HubSnapshot {
+    /// A hub of which nothing is known.
+    #[must_use]
+    pub fn without_cameras(link: Link) -> Self {
+        Self { link, version: String::new(), cameras: Vec::new(), trouble: None }
+    }
 }
 
 /// A user of the hub.

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 use url::Url;
 
-use super::{Ask, HubBridge, OpenLine};
+use super::desk::OpenLine;
+use super::{HubBridge, crowded, lost};
 use crate::hub::{HubError, RelayLine, protocol};
 
 /// Ask: a WebRTC session at a camera of the hub (`camera/webrtc/offer`). Answered when the hub has taken
@@ -54,14 +55,6 @@ pub struct StillAddress {
     pub bearer: SecretString,
 }
 
-fn lost() -> HubError {
-    HubError::Down("the link is not there".into())
-}
-
-fn crowded<T>(_: T) -> HubError {
-    HubError::Down("too many questions at once".into())
-}
-
 fn of_camera(entity_id: String) -> Map<String, Value> {
     Map::from_iter([("entity_id".to_owned(), Value::String(entity_id))])
 }
@@ -73,7 +66,7 @@ impl Handler<OpenRelay> for HubBridge {
         let mut fields = of_camera(entity_id);
         fields.insert("offer".into(), offer.into());
         let (reply, answer) = oneshot::channel();
-        let lines = self.lines.clone();
+        let lines = self.counter.as_ref().map(|counter| counter.lines.clone());
         Box::pin(async move {
             lines.ok_or_else(lost)?.try_send(OpenLine { fields, reply }).map_err(crowded)?;
             answer.await.map_err(|_| lost())?
@@ -81,28 +74,11 @@ impl Handler<OpenRelay> for HubBridge {
     }
 }
 
-impl HubBridge {
-    /// Asks the hub one thing about a camera.
-    fn ask_of_camera(
-        &self,
-        kind: &'static str,
-        entity_id: String,
-    ) -> impl Future<Output = Result<Value, HubError>> + use<> {
-        let (reply, answer) = oneshot::channel();
-        let asks = self.asks.clone();
-        async move {
-            let ask = Ask { kind, fields: of_camera(entity_id), reply };
-            asks.ok_or_else(lost)?.try_send(ask).map_err(crowded)?;
-            answer.await.map_err(|_| lost())?
-        }
-    }
-}
-
 impl Handler<RelayWishes> for HubBridge {
     type Result = ResponseFuture<Result<Option<String>, HubError>>;
 
     fn handle(&mut self, RelayWishes { entity_id }: RelayWishes, _: &mut Self::Context) -> Self::Result {
-        let config = self.ask_of_camera("camera/webrtc/get_client_config", entity_id);
+        let config = self.ask("camera/webrtc/get_client_config", of_camera(entity_id));
         Box::pin(async move {
             let config = config.await?;
             Ok(config.as_object().and_then(|config| protocol::some_text(config, "dataChannel", 64)))
@@ -114,7 +90,7 @@ impl Handler<OpenStream> for HubBridge {
     type Result = ResponseFuture<Result<SecretString, HubError>>;
 
     fn handle(&mut self, OpenStream { entity_id }: OpenStream, _: &mut Self::Context) -> Self::Result {
-        let stream = self.ask_of_camera("camera/stream", entity_id);
+        let stream = self.ask("camera/stream", of_camera(entity_id));
         let config = &self.dialer.config;
         // The Supervisor's proxy hands out whole answers only, too late for parts of a second.
         let base = config.direct.clone().unwrap_or_else(|| config.url.clone());

@@ -3,15 +3,22 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use actix::Addr;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
+use tokio::time::timeout;
 use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message;
 
+use super::identify::IDENTIFY_WITHIN;
+use super::link::LARGE_FRAME;
 use super::*;
+use crate::hub::HubUser;
 
 const TOKEN: &str = "a-good-and-long-token";
 

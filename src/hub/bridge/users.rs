@@ -2,9 +2,8 @@
 
 use actix::{Handler, ResponseFuture};
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
 
-use super::{Ask, HubBridge};
+use super::HubBridge;
 use crate::hub::{HubError, HubUser, protocol};
 
 /// The group whose members may change everything.
@@ -23,15 +22,9 @@ impl Handler<FindUser> for HubBridge {
     type Result = ResponseFuture<Result<Option<HubUser>, HubError>>;
 
     fn handle(&mut self, FindUser { id }: FindUser, _: &mut Self::Context) -> Self::Result {
-        let (reply, answer) = oneshot::channel();
-        let asks = self.asks.clone();
+        let users = self.ask("config/auth/list", Map::new());
         Box::pin(async move {
-            let lost = || HubError::Down("the link is not there".into());
-            let ask = Ask { kind: "config/auth/list", fields: Map::new(), reply };
-            asks.ok_or_else(lost)?
-                .try_send(ask)
-                .map_err(|_| HubError::Down("too many questions at once".into()))?;
-            let users = answer.await.map_err(|_| lost())??;
+            let users = users.await?;
             let users = users.as_array().ok_or_else(|| HubError::Protocol("no list of users".into()))?;
             Ok(users.iter().find(|user| user["id"] == id.as_str()).and_then(user))
         })

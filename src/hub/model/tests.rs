@@ -4,6 +4,8 @@
 use play::{Play, Transcript};
 
 use super::*;
+use crate::hub::HubCamera;
+use crate::hub::listing::Step;
 
 mod play;
 mod property;
@@ -63,12 +65,12 @@ fn the_recorded_press_is_told_once_and_motion_goes_on_and_off() {
         play.entities(event);
     }
     assert_eq!(play.presses, [Press { endpoint_id: FRONT_DOOR.into(), at: "2026-11-22T14:50:44Z".into() }]);
-    play.pass(PUBLISH_EVERY);
+    play.pass(board::SHOW_EVERY);
     assert!(play.snapshot().cameras[0].motion.as_ref().unwrap().on);
     for event in end {
         play.entities(event);
     }
-    play.pass(PUBLISH_EVERY);
+    play.pass(board::SHOW_EVERY);
     assert!(!play.snapshot().cameras[0].motion.as_ref().unwrap().on);
     assert_eq!(play.presses.len(), 1);
 }
@@ -181,7 +183,7 @@ fn a_disabled_camera_is_gone_once_the_lists_are_read_anew() {
     let lists = play.count(Step::Devices.command());
     play.registry_event(&json!({"event_type": "entity_registry_updated"}));
     play.entities(&json!({"r": ["camera.attic"]}));
-    play.pass(RELIST_AFTER - Duration::from_millis(1));
+    play.pass(lists::READ_AFTER - Duration::from_millis(1));
     assert_eq!(play.snapshot().cameras.len(), 2);
     play.pass(Duration::from_millis(1));
     assert_eq!(play.snapshot().cameras.len(), 1);
@@ -226,6 +228,7 @@ fn the_recorded_restart_loses_no_camera_and_rings_no_old_ring() {
             link: Link::Down("closed by the hub".into()),
             version: "2026.11.0".into(),
             cameras: cameras.clone(),
+            trouble: None,
         }
     );
 
@@ -343,13 +346,13 @@ fn the_link_is_pinged_and_ends_when_the_hub_falls_silent() {
 fn a_hub_that_does_not_greet_or_answer_loses_the_link() {
     let mut play = Play::new();
     play.model.on_open(play.now);
-    play.pass(GREETING);
+    play.pass(pulse::GREETING);
     assert!(play.closed.is_some());
     for kind in ["get_config", "subscribe_entities", Step::Devices.command()] {
         let mut play = Play::new();
         play.answers.insert(kind, Err("silent"));
         play.connect();
-        play.pass(OWN_DEADLINE);
+        play.pass(commands::OWN_DEADLINE);
         assert!(play.closed.is_some(), "{kind}");
     }
 }
@@ -398,7 +401,7 @@ fn asks_get_their_own_answer_or_an_error_in_time() {
     play.pump();
     play.answers.insert("call_service", Err("silent"));
     play.model.ask(3, "call_service", Map::new(), play.now);
-    play.pass(ASK_DEADLINE);
+    play.pass(commands::ASK_DEADLINE);
     play.model.ask(4, "call_service", Map::new(), play.now);
     play.pump();
     play.model.on_lost("closed by the hub", false);
@@ -426,9 +429,9 @@ fn more_asks_than_the_hub_should_have_at_once_are_turned_away() {
         play.model.ask(ticket, "call_service", Map::new(), play.now);
     }
     play.pump();
-    assert_eq!(play.replies.len(), 100 - MOST_ASKS);
+    assert_eq!(play.replies.len(), 100 - commands::MOST_ASKS);
     let mut fields = Map::new();
-    fields.insert("service_data".into(), "x".repeat(LARGEST_COMMAND).into());
+    fields.insert("service_data".into(), "x".repeat(commands::LARGEST_COMMAND).into());
     let mut play = Play::running();
     play.model.ask(1, "call_service", fields, play.now);
     play.pump();

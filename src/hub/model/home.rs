@@ -1,0 +1,135 @@
+//! The home behind the hub, as far as it is known: states, registries, and cameras of before a loss.
+
+use serde_json::Value;
+
+use crate::hub::entity::{self, HandTie};
+use crate::hub::registries::Registries;
+use crate::hub::states::States;
+use crate::hub::{HubCamera, HubCameraEntity, press};
+
+/// What one event of the hub's states brought.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// It ends the first reading, even if it is empty.
+    pub(super) is_first: bool,
+    /// It may show in a camera.
+    pub(super) shows: bool,
+    /// A part of it makes no sense.
+    pub(super) is_faulty: bool,
+    /// Bells that were pressed, and when.
+    pub(super) pressed: Vec<(String, String)>,
+}
+
+/// The home behind the hub.
+#[derive(Debug, Default)]
+pub(super) struct Home {
+    ties: Vec<HandTie>,
+    states: States,
+    states_seen: bool,
+    registries: Registries,
+    listed: bool,
+    running: bool,
+    /// Cameras of the time before the hub was lost, kept until it is complete again.
+    kept: Vec<HubCamera>,
+}
+
+impl Home {
+    pub(super) fn new(ties: Vec<HandTie>) -> Self {
+        Self { ties, ..Self::default() }
+    }
+
+    pub(super) fn states(&self) -> &States {
+        &self.states
+    }
+
+    /// The hub says whether it has started.
+    pub(super) fn runs(&mut self, running: bool) {
+        self.running = running;
+    }
+
+    /// All is known, and what is missing is gone.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_synced() && self.running
+    }
+
+    fn is_synced(&self) -> bool {
+        self.states_seen && self.listed
+    }
+
+    /// The lists were read.
+    pub(super) fn list(&mut self, registries: Registries) {
+        (self.registries, self.listed) = (registries, true);
+    }
+
+    /// An entity has another entity id: what is tied by hand stays tied.
+    pub(super) fn renamed(&mut self, from: &str, to: &str) {
+        let tied = self.ties.iter_mut().flat_map(|tie| {
+            [Some(&mut tie.camera), tie.bell.as_mut(), tie.motion.as_mut()].into_iter().flatten()
+        });
+        tied.filter(|tied| *tied == from).for_each(|tied| to.clone_into(tied));
+    }
+
+    /// Takes in an event of the hub's states.
+    pub(super) fn hear(&mut self, event: &Value) -> Heard {
+        let applied = self.states.apply(event);
+        let (registries, ties) = (&self.registries, &self.ties);
+        let matters = |change| entity::matters(change, registries, ties);
+        Heard {
+            is_first: !std::mem::replace(&mut self.states_seen, true),
+            shows: applied.others || applied.changes.iter().any(matters),
+            is_faulty: applied.faults > 0,
+            pressed: applied
+                .changes
+                .into_iter()
+                .filter(|change| entity::may_ring(&change.entity_id, &change.after, registries, ties))
+                .filter_map(|change| Some((press::moment(&change)?, change.entity_id)))
+                .map(|(at, bell)| (bell, at))
+                .collect(),
+        }
+    }
+
+    /// The cameras as they are. A hub that starts tells its entities bit by bit, so until it is
+    /// complete nothing that is missing is gone.
+    pub(super) fn cameras(&mut self) -> Vec<HubCamera> {
+        let mut cameras = if self.is_synced() {
+            entity::cameras(&self.states, &self.registries, &self.ties)
+        } else {
+            Vec::new()
+        };
+        if self.is_complete() {
+            self.kept.clear();
+        } else {
+            keep(&mut cameras, &self.kept);
+        }
+        cameras
+    }
+
+    /// Cameras of before.
+    pub(super) fn kept(&self) -> &[HubCamera] {
+        &self.kept
+    }
+
+    /// The hub is lost; `cameras` is what was known last.
+    pub(super) fn lost(&mut self, cameras: Vec<HubCamera>) {
+        *self = Self { ties: std::mem::take(&mut self.ties), kept: cameras, ..Self::default() };
+    }
+}
+
+/// Adds what was known before and is not there (yet).
+fn keep(cameras: &mut Vec<HubCamera>, kept: &[HubCamera]) {
+    for old in kept {
+        match cameras.iter_mut().find(|camera| camera.endpoint_id == old.endpoint_id) {
+            Some(camera) => {
+                let is_missing = |entity: &&HubCameraEntity| {
+                    camera.entities.iter().all(|known| known.registry_id != entity.registry_id)
+                };
+                let missing: Vec<_> = old.entities.iter().filter(is_missing).cloned().collect();
+                camera.entities.extend(missing);
+                camera.bell = camera.bell.take().or_else(|| old.bell.clone());
+                camera.motion = camera.motion.take().or_else(|| old.motion.clone());
+            }
+            None => cameras.push(old.clone()),
+        }
+    }
+    cameras.sort_by(|a, b| a.endpoint_id.cmp(&b.endpoint_id));
+}
