@@ -25,7 +25,7 @@ use crate::camera::session::{CameraSession, Leave, Resources};
 use crate::config::{self, Config};
 use crate::http::{DemoInfo, House};
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
-use crate::hub::entity::HandTie;
+use crate::hub::ties::HandTie;
 use crate::hub::{Press, trust};
 use crate::media::MediaError;
 use crate::media::feed::WorkerProgram;

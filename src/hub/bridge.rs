@@ -23,8 +23,8 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep;
 use url::Url;
 
-use super::entity::HandTie;
 use super::model::Model;
+use super::ties::HandTie;
 use super::{HubError, HubSnapshot, Link, Press};
 use clock::Clock;
 use desk::{Ask, Counter, Desk};

@@ -83,6 +83,13 @@ impl Capabilities {
         }
     }
 
+    /// This one was set up anew.
+    pub fn doubt_one(&mut self, entity_id: &str, now: Instant) {
+        if let Some(known) = self.known.get_mut(entity_id) {
+            (known.ask_at, known.pause) = (Some(now), AGAIN);
+        }
+    }
+
     /// Entities to ask about now.
     pub fn due(&mut self, now: Instant) -> Vec<String> {
         if self.unknown_command {

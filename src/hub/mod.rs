@@ -20,6 +20,7 @@ pub mod protocol;
 pub mod registries;
 pub mod retry;
 pub mod states;
+pub mod ties;
 pub mod trust;
 
 /// Where the link to the hub stands.

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 /// Most tries within [`WINDOW`].
 const MOST_TRIES: usize = 10;
 const WINDOW: Duration = Duration::from_secs(60);
-/// Pauses after a loss, seconds. A hub that restarts is back within a minute or two, and its
-/// cameras should be back a few seconds later.
-const FIRST_PAUSES: [f64; 6] = [1.0, 2.0, 4.0, 5.0, 5.0, 5.0];
+/// Pauses after a loss, seconds. A hub that restarts is mostly back within 40 s, and its cameras should
+/// be back 5 s later.
+const FIRST_PAUSES: [f64; 9] = [1.0, 3.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0, 5.0];
 /// Tries that are made before the pauses grow.
 const EAGER_TRIES: u32 = 24;
 const STEADY_PAUSE: f64 = 6.0;
@@ -44,7 +44,7 @@ impl Retry {
             return now + REFUSED_PAUSE + Duration::from_secs_f64(10.0 * chance);
         }
         let pause = match FIRST_PAUSES.get(self.failures as usize) {
-            Some(pause) => *pause * (0.8 + 0.2 * chance),
+            Some(pause) => *pause * (0.9 + 0.1 * chance),
             None if self.failures < EAGER_TRIES => STEADY_PAUSE * (0.8 + 0.2 * chance),
             None => {
                 let growth = 1.5_f64.powi((self.failures - EAGER_TRIES).min(20) as i32 + 1);
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_hub_that_restarts_is_found_within_five_seconds_of_its_return() {
-        let moments = tries(25.0, 0.99);
+        let moments = tries(38.0, 0.99);
         assert!(moments.windows(2).all(|pair| pair[1] - pair[0] <= 5.0), "{moments:?}");
         assert!(moments[1] - moments[0] <= 1.0);
     }

@@ -9,6 +9,8 @@ use super::protocol::{some_text, text};
 /// Kinds of entities that are followed; everything else is left with the hub.
 pub const DOMAINS: [&str; 4] = ["camera", "event", "binary_sensor", "input_button"];
 
+const CAMERA: &str = "camera.";
+
 /// Longest text kept of anything that the hub says, in characters.
 pub(super) const TEXT: usize = 256;
 
@@ -97,6 +99,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Entities have come or gone.
     pub others: bool,
+    /// Cameras that came, or are no longer unavailable: they may have been set up anew.
+    pub fresh: Vec<String>,
     /// Entries that made no sense; they were left out.
     pub faults: usize,
 }
@@ -161,6 +165,9 @@ impl States {
         if let Some(attributes) = entity.get("a").and_then(Value::as_object) {
             state.set(attributes);
         }
+        if id.starts_with(CAMERA) && state.available() {
+            applied.fresh.push(id.to_owned());
+        }
         let before = self.0.insert(id.to_owned(), state);
         applied.others |= before.as_ref() != self.0.get(id);
     }
@@ -187,6 +194,9 @@ impl States {
         }
         // A camera's tokens change every few minutes; nothing that is kept differs then.
         if *state != before {
+            if id.starts_with(CAMERA) && state.available() && !before.available() {
+                applied.fresh.push(id.to_owned());
+            }
             applied.changes.push(Change { entity_id: id.to_owned(), before, after: state.clone() });
         }
     }

@@ -20,7 +20,7 @@ use crate::telemetry;
 /// Frames that may wait for a hub that does not read.
 const MOST_UNSENT: usize = 256;
 /// Frames from this size on are read on another thread, bytes.
-pub(super) const LARGE_FRAME: usize = 64 * 1024;
+const LARGE_FRAME: usize = 64 * 1024;
 /// Far enough away to be never, where the model waits for nothing.
 const NEVER: Duration = Duration::from_secs(3600);
 

@@ -6,30 +6,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use actix::Addr;
-use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
-use tokio_tungstenite::accept_async;
-use tokio_tungstenite::tungstenite::Message;
 
 use super::identify::IDENTIFY_WITHIN;
-use super::link::LARGE_FRAME;
 use super::*;
 use crate::hub::HubUser;
+use few_lines::{Mood, TOKEN, camera_is, serve};
 
-const TOKEN: &str = "a-good-and-long-token";
-
-#[derive(Clone, Copy, PartialEq)]
-enum Mood {
-    Good,
-    RefusesTokens,
-    ClosesAtOnce,
-    Forbids,
-    SaysNothing,
-}
+mod few_lines;
+mod script;
 
 /// A hub with one doorbell.
 struct TestHub {
@@ -71,74 +59,6 @@ impl TestHub {
     fn is_now(&self, mood: Mood) {
         *self.mood.lock().unwrap() = mood;
     }
-}
-
-async fn serve(mut stream: TcpStream, mood: Mood, mut told: broadcast::Receiver<String>) {
-    match mood {
-        Mood::ClosesAtOnce => return,
-        Mood::Forbids => {
-            drop(stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await);
-            return;
-        }
-        Mood::SaysNothing => return sleep(Duration::from_secs(60)).await,
-        Mood::Good | Mood::RefusesTokens => {}
-    }
-    let Ok(mut socket) = accept_async(stream).await else { return };
-    socket.send(Message::text(r#"{"type":"auth_required","ha_version":"2026.11.0"}"#)).await.unwrap();
-    loop {
-        let text = tokio::select! {
-            message = socket.next() => match message {
-                Some(Ok(Message::Text(text))) => text,
-                Some(Ok(_)) => continue,
-                _ => return,
-            },
-            Ok(frame) = told.recv() => {
-                if frame == "close" || socket.send(Message::text(frame)).await.is_err() {
-                    return;
-                }
-                continue;
-            }
-        };
-        let command: Value = serde_json::from_str(&text).unwrap();
-        let answer = if command["type"] == "auth" {
-            let token = command["access_token"].as_str().unwrap();
-            if mood == Mood::RefusesTokens || !token.contains("good") {
-                socket.send(Message::text(r#"{"type":"auth_invalid","message":"No."}"#)).await.unwrap();
-                return;
-            }
-            r#"{"type":"auth_ok","ha_version":"2026.11.0"}"#.to_owned()
-        } else {
-            answer(&command)
-        };
-        if socket.send(Message::text(answer)).await.is_err() {
-            return;
-        }
-    }
-}
-
-fn answer(command: &Value) -> String {
-    let id = &command["id"];
-    let fine = |result: Value| json!({"id": id, "type": "result", "success": true, "result": result});
-    match command["type"].as_str().unwrap() {
-        "ping" => json!({"id": id, "type": "pong"}),
-        "get_config" => fine(json!({"state": "RUNNING"})),
-        "auth/current_user" => fine(json!({"id": "u1", "name": "Owner", "is_admin": true})),
-        "config/entity_registry/list_for_display" => fine(json!({
-            "entities": [{"ei": "camera.door", "di": "d1"}, {"ei": "event.door", "di": "d1"}]})),
-        "config/entity_registry/get_entries" => fine(json!({"camera.door": {"id": "r1"}})),
-        // Larger than what is read on the spot.
-        "config/device_registry/list" => {
-            fine(json!([{"id": "d1", "name": "Door", "model": "M"}, {"id": "d2", "filler": "x".repeat(2 * LARGE_FRAME)}]))
-        }
-        "subscribe_entities" => json!([fine(Value::Null), {"type": "event", "id": id, "event": {"a": {
-            "camera.door": {"s": "idle", "a": {"friendly_name": "Door", "supported_features": 2}},
-            "event.door": {"s": "unknown", "a": {"device_class": "doorbell"}}}}}]),
-        "call_service" if command["service"] == "press" => fine(json!({"target": command["target"]})),
-        "call_service" => json!({"id": id, "type": "result", "success": false,
-            "error": {"code": "not_found", "message": format!("no such thing, {TOKEN}")}}),
-        _ => fine(Value::Null),
-    }
-    .to_string()
 }
 
 /// Counts wakes, as the registry would get them.
@@ -218,6 +138,7 @@ fn press_at(second: u64) -> String {
 
 #[actix::test]
 async fn cameras_presses_and_calls_come_over_one_link() {
+    let metrics = crate::telemetry::metrics();
     let hub = TestHub::start(Mood::Good).await;
     let mut bridge = Bridge::to(&hub);
     let snapshot = bridge.running().await;
@@ -227,6 +148,10 @@ async fn cameras_presses_and_calls_come_over_one_link() {
         ("hub#d1", "M")
     );
 
+    let counted = metrics.render();
+    let links = counted.lines().find_map(|line| line.strip_prefix("doorstep_hub_connects_total "));
+    assert!(links.unwrap().parse::<u64>().unwrap() >= 1);
+
     hub.say.send(press_at(10)).unwrap();
     let press = timeout(Duration::from_secs(10), bridge.presses.recv()).await.unwrap().unwrap();
     assert_eq!(press, Press { endpoint_id: "hub#d1".into(), at: "2026-11-22T14:50:10Z".into() });
@@ -234,6 +159,18 @@ async fn cameras_presses_and_calls_come_over_one_link() {
     assert_eq!(bridge.call("press").await, Ok(json!({"target": {"entity_id": "button.x"}})));
     sleep(WAKE_EVERY * 3).await;
     assert!((1..=4).contains(&bridge.wakes.load(Ordering::SeqCst)));
+    assert_eq!(hub.tries.load(Ordering::SeqCst), 1);
+}
+
+#[actix::test]
+async fn a_message_of_12_mib_is_read_and_the_actor_answers_meanwhile() {
+    let hub = TestHub::start(Mood::Good).await;
+    let bridge = Bridge::to(&hub);
+    bridge.running().await;
+    let mut large: Value = serde_json::from_str(&camera_is("unavailable")).unwrap();
+    large["event"]["c"]["camera.door"]["+"]["a"] = json!({"filler": "x".repeat(12 << 20)});
+    hub.say.send(large.to_string()).unwrap();
+    bridge.until(|snapshot| !snapshot.cameras[0].entities[0].available).await;
     assert_eq!(hub.tries.load(Ordering::SeqCst), 1);
 }
 

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::hub::entity::{self, HandTie};
+use crate::hub::entity;
 use crate::hub::registries::Registries;
 use crate::hub::states::States;
+use crate::hub::ties::{self, HandTie};
 use crate::hub::{HubCamera, HubCameraEntity, press};
 
 /// What one event of the hub's states brought.
@@ -16,6 +17,8 @@ pub(super) struct Heard {
     pub(super) shows: bool,
     /// A part of it makes no sense.
     pub(super) is_faulty: bool,
+    /// Cameras that may have been set up anew.
+    pub(super) fresh: Vec<String>,
     /// Bells that were pressed, and when.
     pub(super) pressed: Vec<(String, String)>,
 }
@@ -73,15 +76,16 @@ impl Home {
     pub(super) fn hear(&mut self, event: &Value) -> Heard {
         let applied = self.states.apply(event);
         let (registries, ties) = (&self.registries, &self.ties);
-        let matters = |change| entity::matters(change, registries, ties);
+        let matters = |change| ties::matters(change, registries, ties);
         Heard {
             is_first: !std::mem::replace(&mut self.states_seen, true),
             shows: applied.others || applied.changes.iter().any(matters),
             is_faulty: applied.faults > 0,
+            fresh: applied.fresh,
             pressed: applied
                 .changes
                 .into_iter()
-                .filter(|change| entity::may_ring(&change.entity_id, &change.after, registries, ties))
+                .filter(|change| ties::may_ring(&change.entity_id, &change.after, registries, ties))
                 .filter_map(|change| Some((press::moment(&change)?, change.entity_id)))
                 .map(|(at, bell)| (bell, at))
                 .collect(),

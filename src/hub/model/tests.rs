@@ -4,11 +4,15 @@
 use play::{Play, Transcript};
 
 use super::*;
-use crate::hub::HubCamera;
 use crate::hub::listing::Step;
+use crate::hub::{HubCamera, StreamWays};
 
+mod lines;
+mod lists;
+mod loss;
 mod play;
 mod property;
+mod true_hub;
 
 const FRONT_DOOR: &str = "hub#171e7e4086c9be014edc68ee4b4688ec";
 
@@ -76,196 +80,6 @@ fn the_recorded_press_is_told_once_and_motion_goes_on_and_off() {
 }
 
 #[test]
-fn a_recorded_refusal_closes_the_link_and_is_told_as_one() {
-    let mut play = Play::new();
-    play.model.on_open(play.now);
-    for message in Transcript::read("auth-invalid").messages().take(2) {
-        play.says(&message);
-    }
-    assert!(play.closed.is_some());
-    play.model.on_lost(&play.closed.clone().unwrap(), false);
-    assert!(play.model.refused());
-    assert!(matches!(play.snapshot().link, Link::Refused(_)));
-    play.connect();
-    assert!(!play.model.refused());
-}
-
-/// The recording subscribed to `state_changed`; the model hears the same as diffs.
-fn as_diff(changed: &Value) -> Value {
-    let id = changed["data"]["entity_id"].as_str().unwrap();
-    let new = &changed["data"]["new_state"];
-    let state = json!({"s": new["state"], "a": new["attributes"], "lc": 1.0});
-    if new.is_null() {
-        json!({"r": [id]})
-    } else if changed["data"]["old_state"].is_null() {
-        json!({"a": {id: state}})
-    } else {
-        json!({"c": {id: {"+": state}}})
-    }
-}
-
-#[test]
-fn renames_and_switching_off_and_on_keep_the_recorded_endpoints() {
-    const GARDEN: &str = "hub#414897381ed355b424d9819ed688016c";
-    const ATTIC: &str = "hub#06dadae2729b5b31000e0dbdfec017ed";
-    let mut play = Play::running();
-    play.entities(&json!({"a": {
-        "camera.garden": {"s": "idle", "a": {"friendly_name": "Garden", "supported_features": 2}},
-        "camera.attic": {"s": "idle", "a": {"friendly_name": "Attic"}}}}));
-    play.pass(Duration::from_secs(1));
-    play.seen.clear();
-
-    let mut display = play.answers[Step::Display.command()].clone().unwrap();
-    let mut ids = json!({"camera.garden": {"id": "dae866453876c45d719dfffe6aca78e9"},
-        "camera.garden2": {"id": "dae866453876c45d719dfffe6aca78e9"}});
-    ids["camera.attic"] = json!({"id": "2efaa3e7a6ba8b1d8860e6e8c6263290"});
-    play.answers.insert(Step::Ids.command(), Ok(ids));
-    let attic = display["entities"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|entry| entry["ei"] == "camera.attic")
-        .unwrap()
-        .clone();
-    let mut names = Vec::new();
-    for message in Transcript::read("registry-events").messages() {
-        let event = &message["event"];
-        match event["event_type"].as_str() {
-            Some("state_changed") => play.entities(&as_diff(event)),
-            Some("entity_registry_updated") => {
-                // The hub's list changes together with its event.
-                let data = &event["data"];
-                let entries = display["entities"].as_array_mut().unwrap();
-                if let Some(old) = data["old_entity_id"].as_str() {
-                    entries.iter_mut().find(|entry| entry["ei"] == old).unwrap()["ei"] =
-                        data["entity_id"].clone();
-                }
-                match data["changes"].get("disabled_by") {
-                    Some(Value::Null) => entries.retain(|entry| entry["ei"] != "camera.attic"),
-                    Some(_) => entries.push(attic.clone()),
-                    None => {}
-                }
-                play.answers.insert(Step::Display.command(), Ok(display.clone()));
-                play.registry_event(event);
-            }
-            _ => continue,
-        }
-        play.pass(Duration::from_millis(40));
-        names.extend(play.snapshot().cameras.iter().map(|camera| camera.name.clone()));
-    }
-    play.pass(Duration::from_secs(5));
-
-    // Renamed and back, never gone, never another endpoint.
-    assert!(
-        play.seen.iter().all(|snapshot| snapshot.cameras.iter().any(|camera| camera.endpoint_id == GARDEN))
-    );
-    let endpoints: std::collections::BTreeSet<_> = play
-        .seen
-        .iter()
-        .flat_map(|snapshot| &snapshot.cameras)
-        .map(|camera| camera.endpoint_id.as_str())
-        .collect();
-    assert_eq!(endpoints.into_iter().collect::<Vec<_>>(), [ATTIC, FRONT_DOOR, GARDEN]);
-    let garden = play.snapshot().cameras.iter().find(|camera| camera.endpoint_id == GARDEN).unwrap();
-    assert_eq!((garden.name.as_str(), garden.entities[0].entity_id.as_str()), ("Garden", "camera.garden"));
-    assert_eq!(garden.entities[0].registry_id, "dae866453876c45d719dfffe6aca78e9");
-    // Switched on again, but not loaded yet.
-    let attic = play.snapshot().cameras.iter().find(|camera| camera.endpoint_id == ATTIC).unwrap();
-    assert!(!attic.entities[0].available && !attic.entities[0].streams);
-}
-
-#[test]
-fn a_disabled_camera_is_gone_once_the_lists_are_read_anew() {
-    let mut play = Play::running();
-    play.entities(&json!({"a": {"camera.attic": {"s": "idle"}}}));
-    play.pass(Duration::from_secs(3));
-    assert_eq!(play.snapshot().cameras.len(), 2);
-    let lists = play.count(Step::Devices.command());
-    play.registry_event(&json!({"event_type": "entity_registry_updated"}));
-    play.entities(&json!({"r": ["camera.attic"]}));
-    play.pass(lists::READ_AFTER - Duration::from_millis(1));
-    assert_eq!(play.snapshot().cameras.len(), 2);
-    play.pass(Duration::from_millis(1));
-    assert_eq!(play.snapshot().cameras.len(), 1);
-    assert_eq!(play.count(Step::Devices.command()), lists + 1);
-}
-
-#[test]
-fn a_storm_of_registry_events_reads_the_lists_once_in_a_while_and_still_shows_cameras() {
-    let mut play = Play::running();
-    play.pass(Duration::from_secs(5));
-    let lists = play.count(Step::Devices.command());
-    for count in 0..300 {
-        play.registry_event(&json!({"event_type": "device_registry_updated"}));
-        if count == 10 {
-            play.entities(&json!({"a": {"camera.attic": {"s": "idle"}}}));
-        }
-        play.pass(Duration::from_millis(100));
-    }
-    assert_eq!(play.snapshot().cameras.len(), 2);
-    assert!(play.count(Step::Devices.command()) - lists <= 16);
-}
-
-#[test]
-fn the_recorded_restart_loses_no_camera_and_rings_no_old_ring() {
-    let recorded = Transcript::read("restart");
-    let mut play = Play::running();
-    // Before: the recording's own states and its press.
-    let before = recorded.events(2);
-    play.entities(&before[0]);
-    for event in &before[1..] {
-        play.entities(event);
-    }
-    assert_eq!(play.presses.len(), 1);
-    play.pass(Duration::from_secs(1));
-    let cameras = play.snapshot().cameras.clone();
-    play.presses.clear();
-
-    play.model.on_lost("closed by the hub", false);
-    assert_eq!(
-        *play.snapshot(),
-        HubSnapshot {
-            link: Link::Down("closed by the hub".into()),
-            version: "2026.11.0".into(),
-            cameras: cameras.clone(),
-            trouble: None,
-        }
-    );
-
-    // After: the hub is there before its entities.
-    play.answers.insert("get_config", Ok(json!({"state": "NOT_RUNNING", "recovery_mode": false})));
-    play.connect();
-    let after = recorded.events(3);
-    assert_eq!(after[0], json!({"a": {}}));
-    play.entities(&after[0]);
-    play.pass(Duration::from_secs(5));
-    assert_eq!((&play.snapshot().link, &play.snapshot().cameras), (&Link::Starting, &cameras));
-    for event in &after[1..] {
-        play.entities(event);
-    }
-    play.pass(Duration::from_secs(5));
-    assert_eq!((&play.snapshot().link, &play.snapshot().cameras), (&Link::Starting, &cameras));
-    play.answers.insert("get_config", Ok(json!({"state": "RUNNING"})));
-    play.pass(CONFIG_EVERY);
-    assert_eq!((&play.snapshot().link, &play.snapshot().cameras), (&Link::Running, &cameras));
-    assert_eq!(play.presses, []);
-}
-
-#[test]
-fn what_is_missing_when_the_hub_runs_is_gone() {
-    let mut play = Play::running();
-    play.model.on_lost("closed by the hub", false);
-    play.answers.insert("get_config", Ok(json!({"state": "STARTING"})));
-    play.connect();
-    play.entities(&json!({"a": {}}));
-    play.pass(Duration::from_secs(60));
-    assert_eq!(play.snapshot().cameras.len(), 1);
-    play.answers.insert("get_config", Ok(json!({"state": "RUNNING"})));
-    play.pass(CONFIG_EVERY);
-    assert_eq!((play.snapshot().link.clone(), play.snapshot().cameras.len()), (Link::Running, 0));
-}
-
-#[test]
 fn an_older_hub_that_knows_neither_filter_nor_short_list_gives_the_same_cameras() {
     let mut play = Play::new();
     play.answers.insert(Step::Display.command(), Err("unknown_command"));
@@ -285,20 +99,6 @@ fn an_older_hub_that_knows_neither_filter_nor_short_list_gives_the_same_cameras(
 }
 
 #[test]
-fn lists_that_fail_are_read_again_and_the_old_ones_stay_good() {
-    let mut play = Play::running();
-    play.pass(Duration::from_secs(5));
-    play.answers.insert(Step::Devices.command(), Err("unknown_error"));
-    play.registry_event(&json!({"event_type": "device_registry_updated"}));
-    play.pass(Duration::from_secs(30));
-    assert_eq!(play.snapshot().cameras[0].model, "Doorbell One");
-    let devices = json!([{"id": "171e7e4086c9be014edc68ee4b4688ec", "model": "Doorbell Two"}]);
-    play.answers.insert(Step::Devices.command(), Ok(devices));
-    play.pass(Duration::from_secs(6));
-    assert_eq!(play.snapshot().cameras[0].model, "Doorbell Two");
-}
-
-#[test]
 fn a_bell_may_be_as_new_as_its_first_ring() {
     let mut play = Play::running();
     let bell = |stamp: &str| json!({"s": stamp, "lc": 1_795_359_044.6, "a": {"device_class": "doorbell", "event_types": ["ring"], "event_type": "ring"}});
@@ -311,50 +111,6 @@ fn a_bell_may_be_as_new_as_its_first_ring() {
         {"type": "event", "event": {"c": {"event.front_door_doorbell": {"+": bell("2026-11-22T14:50:44.577+00:00")}}}, "id": id},
     ]));
     assert_eq!(play.presses.len(), 1);
-}
-
-#[test]
-fn the_link_is_pinged_and_ends_when_the_hub_falls_silent() {
-    let mut play = Play::running();
-    play.pass(Duration::from_secs(300));
-    assert_eq!((play.count("ping"), play.closed.clone()), (10, None));
-    play.answers.insert("ping", Err("silent"));
-    // A sign of life of any kind will do.
-    play.model.on_timeout(play.now);
-    let silent = |play: &mut Play, span| {
-        let end = play.now + span;
-        while let Some(at) = play.model.next_timeout().filter(|at| *at <= end && play.closed.is_none()) {
-            play.now = at;
-            play.model.on_timeout(at);
-            for outgoing in play.model.outgoing() {
-                if let Outgoing::Close(reason) = outgoing {
-                    play.closed = Some(reason);
-                }
-            }
-        }
-        play.now = end;
-    };
-    silent(&mut play, Duration::from_secs(35));
-    play.model.on_other_frame();
-    silent(&mut play, Duration::from_secs(10));
-    assert_eq!(play.closed, None);
-    silent(&mut play, Duration::from_secs(25));
-    assert!(play.closed.is_some());
-}
-
-#[test]
-fn a_hub_that_does_not_greet_or_answer_loses_the_link() {
-    let mut play = Play::new();
-    play.model.on_open(play.now);
-    play.pass(pulse::GREETING);
-    assert!(play.closed.is_some());
-    for kind in ["get_config", "subscribe_entities", Step::Devices.command()] {
-        let mut play = Play::new();
-        play.answers.insert(kind, Err("silent"));
-        play.connect();
-        play.pass(commands::OWN_DEADLINE);
-        assert!(play.closed.is_some(), "{kind}");
-    }
 }
 
 #[test]

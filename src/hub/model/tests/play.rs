@@ -30,6 +30,11 @@ impl Transcript {
         self.messages().find(is_answer).unwrap()["result"].clone()
     }
 
+    /// The commands of this type.
+    pub(super) fn commands(&self, kind: &str) -> impl Iterator<Item = Value> {
+        self.frames("out").filter(move |message| message["type"] == kind).cloned()
+    }
+
     /// The events of the subscription with this id.
     pub(super) fn events(&self, id: u64) -> Vec<Value> {
         let is_event = |message: &Value| message["type"] == "event" && message["id"] == id;
@@ -48,6 +53,7 @@ pub(super) struct Play {
     pub(super) closed: Option<String>,
     pub(super) presses: Vec<Press>,
     pub(super) replies: Vec<(Ticket, Result<Value, HubError>)>,
+    pub(super) lines: Vec<(LineId, LineNews)>,
     /// Every snapshot that could be seen.
     pub(super) seen: Vec<Arc<HubSnapshot>>,
 }
@@ -68,13 +74,20 @@ impl Play {
             closed: None,
             presses: Vec::new(),
             replies: Vec::new(),
+            lines: Vec::new(),
             seen: Vec::new(),
         }
     }
 
     /// A model that is complete, with the states of the recording.
     pub(super) fn running() -> Self {
+        Self::tied(Vec::new())
+    }
+
+    /// The same, with ties made by hand.
+    pub(super) fn tied(ties: Vec<HandTie>) -> Self {
         let mut play = Self::new();
+        play.model = Model::new(ties);
         play.connect();
         play.entities(&Transcript::read("subscribe-entities").events(2)[0]);
         assert_eq!(play.snapshot().link, Link::Running);
@@ -98,6 +111,7 @@ impl Play {
         loop {
             self.presses.extend(self.model.presses());
             self.replies.extend(self.model.replies());
+            self.lines.extend(self.model.line_news());
             self.seen.push(self.model.snapshot().clone());
             let outgoing = self.model.outgoing();
             if outgoing.is_empty() {
@@ -119,7 +133,10 @@ impl Play {
         assert!(id > last, "ids must grow");
         let kind = command["type"].as_str().unwrap().to_owned();
         let answer = match self.answers.get(kind.as_str()) {
-            _ if kind == "ping" => json!({"id": id, "type": "pong"}),
+            // A key more would be an error.
+            _ if kind == "ping" && command.as_object().unwrap().len() == 2 => {
+                json!({"id": id, "type": "pong"})
+            }
             Some(Ok(result)) => json!({"id": id, "type": "result", "success": true, "result": result}),
             Some(Err("silent")) => return self.commands.push(command),
             Some(Err(code)) => {

@@ -1,36 +1,15 @@
 //! Whatever happens in the hub, in whatever chunks it is told: the model ends where the hub is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use time::format_description::well_known::Rfc3339;
 
+use super::true_hub::TrueHub;
 use super::*;
-
-/// An entity of the true hub. Its place in the table is its registry id.
-#[derive(Debug, Clone)]
-struct Entity {
-    entity_id: String,
-    device: Option<usize>,
-    state: &'static str,
-    name: String,
-    class: Option<&'static str>,
-    enabled: bool,
-}
-
-/// A hub that is always right.
-struct TrueHub {
-    entities: Vec<Entity>,
-    areas: BTreeMap<usize, &'static str>,
-    clock: i64,
-    /// Told, but not yet delivered.
-    unheard: VecDeque<Value>,
-    entities_id: u64,
-    registry_ids: Vec<u64>,
-}
+use crate::hub::RelayNews;
 
 #[derive(Debug, Clone)]
-enum Happening {
+pub(super) enum Happening {
     State(usize, u8),
     Press(usize),
     Name(usize, u8),
@@ -38,6 +17,12 @@ enum Happening {
     Enable(usize, bool),
     Move(usize, Option<usize>),
     Area(usize, u8),
+    /// A camera is set up anew, and streams in another way.
+    SetUp(usize, u8),
+    OpenLine(LineId),
+    CloseLine(LineId),
+    /// A session fails after it was opened.
+    Fail(usize),
     Deliver(u8),
     Wait(u16),
     Lose,
@@ -55,174 +40,14 @@ fn happening() -> impl Strategy<Value = Happening> {
         2 => (which.clone(), any::<bool>()).prop_map(|(which, to)| Happening::Enable(which, to)),
         1 => (which, prop::option::of(0..4_usize)).prop_map(|(which, to)| Happening::Move(which, to)),
         1 => (0..4_usize, any::<u8>()).prop_map(|(which, to)| Happening::Area(which, to)),
+        2 => (0..4_usize, any::<u8>()).prop_map(|(which, to)| Happening::SetUp(which, to)),
+        2 => (0..6_u64).prop_map(Happening::OpenLine),
+        2 => (0..6_u64).prop_map(Happening::CloseLine),
+        1 => (0..3_usize).prop_map(Happening::Fail),
         6 => (1..6_u8).prop_map(Happening::Deliver),
         3 => (0..3000_u16).prop_map(Happening::Wait),
         1 => Just(Happening::Lose),
     ]
-}
-
-impl TrueHub {
-    fn new() -> Self {
-        let entity = |id: &str, device, class| Entity {
-            entity_id: id.to_owned(),
-            device,
-            state: "off",
-            name: format!("Name of {id}"),
-            class,
-            enabled: true,
-        };
-        Self {
-            entities: vec![
-                entity("camera.a", Some(0), None),
-                entity("camera.b", Some(0), None),
-                entity("camera.c", Some(1), None),
-                entity("camera.d", None, None),
-                entity("binary_sensor.m", Some(0), Some("motion")),
-                entity("event.a", Some(0), Some("doorbell")),
-                entity("event.b", Some(3), Some("doorbell")),
-                entity("binary_sensor.n_doorbell", Some(2), None),
-                entity("binary_sensor.o", Some(2), Some("occupancy")),
-            ],
-            areas: BTreeMap::from([(1, "porch"), (3, "porch")]),
-            clock: 1_795_359_000,
-            unheard: VecDeque::new(),
-            entities_id: 0,
-            registry_ids: Vec::new(),
-        }
-    }
-
-    fn compressed(entity: &Entity) -> Value {
-        let attributes = json!({"friendly_name": entity.name, "device_class": entity.class, "supported_features": 2,
-            "event_types": ["ring"], "event_type": "ring", "access_token": "x"});
-        json!({"s": entity.state, "a": attributes, "c": "x", "lc": 1.0})
-    }
-
-    fn tell(&mut self, event: &Value) {
-        self.unheard.push_back(json!({"type": "event", "event": event, "id": self.entities_id}));
-    }
-
-    fn tell_registry(&mut self) {
-        if let Some(id) = self.registry_ids.first() {
-            let event = json!({"event_type": "entity_registry_updated", "data": {}});
-            self.unheard.push_back(json!({"type": "event", "event": event, "id": id}));
-        }
-    }
-
-    fn happen(&mut self, happening: &Happening) {
-        match *happening {
-            Happening::State(which, to) => {
-                self.entities[which].state = ["off", "on", "unavailable", "idle"][usize::from(to % 4)];
-                let Entity { entity_id, state, enabled, .. } = self.entities[which].clone();
-                if enabled {
-                    self.tell(&json!({"c": {entity_id: {"+": {"s": state, "lc": 2.0}}}}));
-                }
-            }
-            Happening::Press(which) => {
-                self.clock += 1;
-                let stamp =
-                    time::OffsetDateTime::from_unix_timestamp(self.clock).unwrap().format(&Rfc3339).unwrap();
-                let Entity { entity_id, state, enabled, .. } = self.entities[which].clone();
-                if enabled {
-                    // A press that is over: the state goes on to be what it was.
-                    for (state, changed) in [("unknown", 2), (&stamp, self.clock), (state, 3)] {
-                        self.tell(&json!({"c": {&entity_id: {"+": {"s": state, "lc": changed}}}}));
-                    }
-                }
-            }
-            Happening::Name(which, to) => {
-                self.entities[which].name = format!("Name {to}");
-                let Entity { entity_id, name, enabled, .. } = self.entities[which].clone();
-                self.tell_registry();
-                if enabled {
-                    self.tell(&json!({"c": {entity_id: {"+": {"a": {"friendly_name": name}, "lu": 3.0}}}}));
-                }
-            }
-            Happening::Rename(which, to) => {
-                let old = self.entities[which].entity_id.clone();
-                let (domain, object) = old.split_once('.').unwrap();
-                let tail = if object.ends_with("_doorbell") { "_doorbell" } else { "" };
-                let new = format!("{domain}.x{which}_{}{tail}", to % 3);
-                if new == old {
-                    return;
-                }
-                self.entities[which].entity_id.clone_from(&new);
-                self.tell_registry();
-                if self.entities[which].enabled {
-                    self.tell(&json!({"r": [old]}));
-                    self.tell(&json!({"a": {new: Self::compressed(&self.entities[which])}}));
-                }
-            }
-            Happening::Enable(which, to) => {
-                if self.entities[which].enabled == to {
-                    return;
-                }
-                self.entities[which].enabled = to;
-                let entity = self.entities[which].clone();
-                self.tell_registry();
-                if to {
-                    let added = Self::compressed(&entity);
-                    self.tell(&json!({"a": {entity.entity_id: added}}));
-                } else {
-                    self.tell(&json!({"r": [entity.entity_id]}));
-                }
-            }
-            Happening::Move(which, to) => {
-                self.entities[which].device = to;
-                self.tell_registry();
-            }
-            Happening::Area(which, to) => {
-                self.areas.insert(which, ["porch", "yard", "hall"][usize::from(to % 3)]);
-                self.tell_registry();
-            }
-            Happening::Deliver(_) | Happening::Wait(_) | Happening::Lose => {}
-        }
-    }
-
-    fn enabled(&self) -> impl Iterator<Item = (usize, &Entity)> {
-        self.entities.iter().enumerate().filter(|(_, entity)| entity.enabled)
-    }
-
-    fn answer(&mut self, command: &Value) {
-        let id = command["id"].as_u64().unwrap();
-        let kind = command["type"].as_str().unwrap();
-        let result = match kind {
-            "get_config" => json!({"state": "RUNNING"}),
-            "config/entity_registry/list_for_display" => {
-                let device = |entity: &Entity| entity.device.map(|device| format!("device{device}"));
-                let entries =
-                    self.enabled().map(|(_, entity)| json!({"ei": entity.entity_id, "di": device(entity)}));
-                json!({"entities": entries.collect::<Vec<_>>()})
-            }
-            "config/entity_registry/get_entries" => {
-                let entry = |id: &Value| {
-                    let (index, _) = self.enabled().find(|(_, entity)| *id == *entity.entity_id)?;
-                    Some(json!({"id": format!("registry{index}")}))
-                };
-                let ids = command["entity_ids"].as_array().unwrap();
-                ids.iter()
-                    .map(|id| (id.as_str().unwrap().to_owned(), entry(id).unwrap_or_default()))
-                    .collect()
-            }
-            "config/device_registry/list" => {
-                let device = |index| {
-                    json!({"id": format!("device{index}"), "name": format!("Device {index}"),
-                        "area_id": self.areas.get(&index)})
-                };
-                (0..4).map(device).collect()
-            }
-            _ => Value::Null,
-        };
-        self.unheard.push_back(json!({"id": id, "type": "result", "success": true, "result": result}));
-        if kind == "subscribe_events" {
-            self.registry_ids.push(id);
-        }
-        if kind == "subscribe_entities" {
-            self.entities_id = id;
-            let all = self.enabled().map(|(_, entity)| (entity.entity_id.clone(), Self::compressed(entity)));
-            let all = json!({"a": all.collect::<Map<_, _>>()});
-            self.tell(&all);
-        }
-    }
 }
 
 /// A model and the true hub, over a wire that packs up to `chunk` messages into a frame.
@@ -232,18 +57,28 @@ struct Wire {
     now: Instant,
     chunk: usize,
     presses: Vec<Press>,
+    /// What was told of each line, in order.
+    lines: BTreeMap<LineId, Vec<LineNews>>,
+    closed: BTreeSet<LineId>,
 }
 
 impl Wire {
     fn new(hub: TrueHub, now: Instant, chunk: usize) -> Self {
-        let mut wire = Self { hub, model: Model::new(Vec::new()), now, chunk, presses: Vec::new() };
+        let mut wire = Self {
+            hub,
+            model: Model::new(Vec::new()),
+            now,
+            chunk,
+            presses: Vec::new(),
+            lines: BTreeMap::new(),
+            closed: BTreeSet::new(),
+        };
         wire.connect();
         wire
     }
 
     fn connect(&mut self) {
-        self.hub.unheard.clear();
-        self.hub.registry_ids.clear();
+        self.hub.forget();
         self.model.on_open(self.now);
         self.model.on_message(r#"{"type":"auth_ok","ha_version":"1"}"#, self.now);
         self.send();
@@ -251,6 +86,9 @@ impl Wire {
 
     fn send(&mut self) {
         self.presses.extend(self.model.presses());
+        for (line, news) in self.model.line_news() {
+            self.lines.entry(line).or_default().push(news);
+        }
         for outgoing in self.model.outgoing() {
             let Outgoing::Text(text) = outgoing else { panic!("{outgoing:?}") };
             self.hub.answer(&serde_json::from_str(&text).unwrap());
@@ -293,12 +131,57 @@ impl Wire {
                     self.model.on_lost("lost", false);
                     self.connect();
                 }
+                // A name is given once only.
+                Happening::OpenLine(line) if !self.lines.contains_key(line) => {
+                    self.lines.insert(*line, Vec::new());
+                    let fields = Map::from_iter([("offer".to_owned(), json!(line.to_string()))]);
+                    self.model.open_line(*line, fields, self.now);
+                    self.send();
+                }
+                Happening::CloseLine(line) if self.lines.contains_key(line) => {
+                    self.closed.insert(*line);
+                    self.model.close_line(*line, self.now);
+                    self.send();
+                }
                 other => self.hub.happen(other),
             }
         }
         self.deliver(usize::MAX);
         self.wait(Duration::from_secs(12));
     }
+
+    /// The snapshot, without what is remembered of cameras that the hub cannot be asked about now.
+    fn shown(&self) -> HubSnapshot {
+        let mut shown = HubSnapshot::clone(self.model.snapshot());
+        let entities = shown.cameras.iter_mut().flat_map(|camera| &mut camera.entities);
+        entities.filter(|entity| !entity.available).for_each(|entity| entity.ways = None);
+        shown
+    }
+
+    /// Sessions that neither side has ended.
+    fn going_on(&self) -> usize {
+        let ended = |news: &&LineNews| matches!(news, LineNews::Ended(_));
+        let goes_on = |(line, news): &(&LineId, &Vec<LineNews>)| {
+            !self.closed.contains(line) && news.last().as_ref().is_none_or(|last| !ended(last))
+        };
+        self.lines.iter().filter(goes_on).count()
+    }
+}
+
+/// Opened, then its own news, then its end: each at most once and in this order.
+fn is_whole(line: LineId, news: &[LineNews]) -> bool {
+    let is_end = |news: &LineNews| matches!(news, LineNews::Ended(_));
+    let middle = match news {
+        [] => return true,
+        [LineNews::Opened, middle @ .., last] if is_end(last) => middle,
+        [LineNews::Opened, middle @ ..] => middle,
+        only => return only.len() == 1 && is_end(&only[0]),
+    };
+    middle.iter().all(|news| match news {
+        LineNews::Relay(RelayNews::Answer(answer)) => *answer == line.to_string(),
+        LineNews::Relay(RelayNews::Failed { .. }) => true,
+        _ => false,
+    })
 }
 
 proptest! {
@@ -314,11 +197,15 @@ proptest! {
         packed.run(&happenings);
         let mut single = Wire::new(TrueHub::new(), now, 1);
         single.run(&happenings);
-        let mut fresh = Wire::new(packed.hub, packed.now, 1);
+        let mut fresh = Wire::new(packed.hub.clone(), packed.now, 1);
         fresh.run(&[]);
         prop_assert_eq!(fresh.model.snapshot().link.clone(), Link::Running);
-        prop_assert_eq!(packed.model.snapshot(), fresh.model.snapshot());
-        prop_assert_eq!(single.model.snapshot(), fresh.model.snapshot());
+        prop_assert_eq!(packed.shown(), fresh.shown());
+        prop_assert_eq!(single.shown(), fresh.shown());
+        for wire in [&packed, &single] {
+            prop_assert!(wire.lines.iter().all(|(line, news)| is_whole(*line, news)), "{:?}", wire.lines);
+            prop_assert_eq!(wire.hub.sessions.len(), wire.going_on(), "{:?}", wire.lines);
+        }
         // A loss may cut off what makes a bell known, sooner in one packing than in the other.
         if !happenings.iter().any(|happening| matches!(happening, Happening::Lose)) {
             prop_assert_eq!(packed.presses, single.presses);
