@@ -33,35 +33,77 @@ pub type Learnings = BTreeMap<String, Learned>;
 
 /// Lays the settings and the hub's last known cameras together. A camera of the hub takes its
 /// settings from the first `[[camera]]` whose `entity` is one of its own; a `[[camera]]` with an
-/// `id` stands for itself.
+/// `id` stands for itself. An `entity` that the hub does not have is shown as what it is.
 #[must_use]
 pub fn catalogue(config: &Config, hub: Option<&HubSnapshot>, learned: &Learnings) -> Catalogue {
-    let of_hub = hub.into_iter().flat_map(|snapshot| {
-        snapshot.cameras.iter().filter_map(|camera| {
-            let settings = config.cameras.iter().find(|settings| settings_are_for(settings, camera));
-            let id = EndpointId::parse(&camera.endpoint_id)?;
-            Some((id.clone(), camera_of_hub(id, camera, settings, &snapshot.link, learned)))
-        })
+    let cameras = hub.map(|snapshot| snapshot.cameras.as_slice()).unwrap_or_default();
+    let meant: Vec<_> = config.cameras.iter().map(|settings| meant(settings, cameras, learned)).collect();
+    let of_hub = cameras.iter().filter_map(|camera| {
+        let of = |entity: &&HubCameraEntity| camera.entities.contains(entity);
+        let settings = config.cameras.iter().zip(&meant).find(|(_, entity)| entity.as_ref().is_some_and(of));
+        let settings = settings.map(|(settings, entity)| (settings, *entity));
+        let id = EndpointId::parse(&camera.endpoint_id)?;
+        let link = hub.map_or(&Link::None, |snapshot| &snapshot.link);
+        Some((id.clone(), camera_of_hub(id, camera, settings, link, learned)))
     });
     let own = config.cameras.iter().filter_map(|settings| {
         let id = EndpointId::parse(settings.id.as_deref()?)?;
         Some((id.clone(), own_camera(id, settings)))
     });
-    of_hub.chain(own).collect()
+    let is_complete = hub.is_some_and(|snapshot| snapshot.link == Link::Running);
+    let missing = config.cameras.iter().zip(&meant).filter_map(|(settings, entity)| {
+        let name = settings.entity.as_ref().filter(|_| is_complete && entity.is_none())?;
+        let id = EndpointId::parse(&format!("hub#{}", name.replace('.', ":")))?;
+        Some((id.clone(), missing_camera(id, name, settings)))
+    });
+    of_hub.chain(own).chain(missing).collect()
 }
 
-fn settings_are_for(settings: &config::Camera, camera: &HubCamera) -> bool {
-    settings.entity.as_ref().is_some_and(|id| camera.entities.iter().any(|entity| entity.entity_id == *id))
+/// The hub's entities that the settings name, and the names: to be remembered, because the settings go on
+/// to mean the same entity when it is renamed.
+pub fn named<'a>(config: &'a Config, hub: &'a HubSnapshot) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let names = config.cameras.iter().filter_map(|settings| settings.entity.as_deref());
+    names.filter_map(|name| Some((called(name, &hub.cameras)?.registry_id.as_str(), name)))
+}
+
+fn called<'a>(name: &str, cameras: &'a [HubCamera]) -> Option<&'a HubCameraEntity> {
+    cameras.iter().flat_map(|camera| &camera.entities).find(|entity| entity.entity_id == name)
+}
+
+/// The entity that the settings mean: the one of that name, or the one that had it when it was last seen.
+fn meant<'a>(
+    settings: &config::Camera,
+    cameras: &'a [HubCamera],
+    learned: &Learnings,
+) -> Option<&'a HubCameraEntity> {
+    let name = settings.entity.as_deref()?;
+    let had_it = |entity: &&HubCameraEntity| {
+        learned.get(&entity.registry_id).is_some_and(|learned| learned.named == name)
+    };
+    called(name, cameras).or_else(|| cameras.iter().flat_map(|camera| &camera.entities).find(had_it))
+}
+
+/// A camera of the settings that the hub does not have.
+fn missing_camera(id: EndpointId, name: &str, settings: &config::Camera) -> KnownCamera {
+    let reason =
+        format!("the hub has no {name}; look how it is called there, and name it so in the settings");
+    let mut camera = own_camera(id, settings);
+    camera.summary.name = settings.name.clone().unwrap_or_else(|| name.to_owned());
+    (camera.ways, camera.warm) = (Vec::new(), false);
+    (camera.summary.reachable, camera.summary.alexa, camera.summary.full_duplex) = (false, false, false);
+    camera.summary.reason = Some(reason);
+    camera
 }
 
 fn camera_of_hub(
     id: EndpointId,
     camera: &HubCamera,
-    settings: Option<&config::Camera>,
+    settings: Option<(&config::Camera, Option<&HubCameraEntity>)>,
     link: &Link,
     learned: &Learnings,
 ) -> KnownCamera {
-    let ways = ways_of_hub(camera, settings, learned);
+    let (settings, named) = settings.map_or((None, None), |(settings, entity)| (Some(settings), entity));
+    let ways = ways_of_hub(camera, settings, named, learned);
     let doorbell = settings
         .and_then(|settings| settings.kind)
         .map_or(camera.bell.is_some(), |kind| kind == Kind::Doorbell);
@@ -146,10 +188,10 @@ const ENTITIES: usize = 3;
 fn ways_of_hub(
     camera: &HubCamera,
     settings: Option<&config::Camera>,
+    named: Option<&HubCameraEntity>,
     learned: &Learnings,
 ) -> Result<Vec<Way>, String> {
     let own = settings.and_then(own_address).transpose()?;
-    let named = settings.and_then(|settings| settings.entity.as_deref());
     let mut entities: Vec<&HubCameraEntity> = camera.entities.iter().collect();
     // Stable: what the hub said decides where nothing better is known.
     entities.sort_by_key(|entity| {
@@ -159,7 +201,7 @@ fn ways_of_hub(
             None => 1,
             Some(false) => 2,
         };
-        (!entity.available, named != Some(entity.entity_id.as_str()), rank)
+        (!entity.available, named != Some(*entity), rank)
     });
     entities.truncate(ENTITIES);
     let of = |entity: &HubCameraEntity| Entity {
@@ -200,165 +242,4 @@ fn talks(way: &Way, learned: &Learnings) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use crate::hub::{HubSensor, StreamWays};
-
-    fn hub() -> HubSnapshot {
-        let sensor = HubSensor { entity_id: "event.front_door".into(), available: true, on: false };
-        let camera = |id: &str, entity: &str, name: &str, bell| HubCamera {
-            endpoint_id: format!("hub#{id}"),
-            name: name.into(),
-            manufacturer: "Acme".into(),
-            model: "Bell 2".into(),
-            version: String::new(),
-            entities: vec![HubCameraEntity {
-                registry_id: format!("r{id}"),
-                entity_id: entity.into(),
-                available: false,
-                streams: true,
-                ways: None,
-            }],
-            bell,
-            motion: None,
-        };
-        HubSnapshot {
-            link: Link::Running,
-            version: "2026.11.0".into(),
-            cameras: vec![
-                camera("1", "camera.front_door", "Front door", Some(sensor)),
-                camera("2", "camera.garden", "Garden", None),
-            ],
-            trouble: None,
-        }
-    }
-
-    fn config(text: &str) -> Config {
-        toml::from_str(text).unwrap()
-    }
-
-    fn find<'a>(catalogue: &'a Catalogue, id: &str) -> &'a KnownCamera {
-        &catalogue[&EndpointId::parse(id).unwrap()]
-    }
-
-    #[test]
-    fn the_hubs_word_that_a_camera_is_unavailable_counts_only_while_the_hub_is_running() {
-        let config = config("[[camera]]\nentity = 'camera.front_door'\nsource = 'rtsp://10.0.0.2/s'");
-        let mut snapshot = hub();
-        let known = catalogue(&config, Some(&snapshot), &Learnings::new());
-        let door = &find(&known, "hub#1").summary;
-        assert!(!door.reachable && door.alexa && door.doorbell && !door.full_duplex);
-        assert_eq!(door.name, "Front door");
-        snapshot.link = Link::Starting;
-        let known = catalogue(&config, Some(&snapshot), &Learnings::new());
-        assert!(find(&known, "hub#1").summary.reachable);
-    }
-
-    fn entity(id: &str, ways: Option<StreamWays>) -> HubCameraEntity {
-        let (registry_id, entity_id) = (format!("r-{id}"), format!("camera.{id}"));
-        HubCameraEntity { registry_id, entity_id, available: true, streams: true, ways }
-    }
-
-    /// A hub with one camera that has the given entities, and the ways that are found.
-    fn ways(
-        settings: &str,
-        entities: Vec<HubCameraEntity>,
-        learned: &[(&str, bool)],
-    ) -> (Vec<String>, CameraSummary) {
-        let mut snapshot = hub();
-        snapshot.cameras.truncate(1);
-        snapshot.cameras[0].entities = entities;
-        let learned = learned.iter().map(|(id, copied)| {
-            (format!("r-{id}"), Learned { copied: *copied, talk: true, ..Learned::default() })
-        });
-        let known = catalogue(&config(settings), Some(&snapshot), &learned.collect());
-        let camera = find(&known, "hub#1");
-        let told = |way: &Way| match way.entity() {
-            Some(entity) => format!("{} {}", way.name(), entity.entity_id),
-            None => way.name().to_owned(),
-        };
-        (camera.ways.iter().map(told).collect(), camera.summary.clone())
-    }
-
-    const ALL: Option<StreamWays> = Some(StreamWays { relay: true, hls: true, two_way_audio: false });
-    const HLS: Option<StreamWays> = Some(StreamWays { relay: false, hls: true, two_way_audio: false });
-
-    #[test]
-    fn a_camera_that_the_hub_can_show_needs_no_settings() {
-        let (found, summary) = ways("", vec![entity("door", ALL)], &[]);
-        assert_eq!(
-            found,
-            ["the hub's relay camera.door", "the hub's stream camera.door", "the hub's stills camera.door"]
-        );
-        assert!(summary.alexa && summary.reachable && !summary.full_duplex, "{summary:?}");
-        let mut stills_only = entity("door", Some(StreamWays::default()));
-        stills_only.streams = false;
-        assert_eq!(ways("", vec![stills_only], &[]).0, ["the hub's stills camera.door"]);
-    }
-
-    #[test]
-    fn its_own_address_comes_first_and_a_way_that_is_asked_for_is_the_only_one() {
-        let settings = "[[camera]]\nentity = 'camera.door'\nsource = 'rtsp://10.0.0.2/s'\n";
-        let (found, _) = ways(settings, vec![entity("door", HLS)], &[]);
-        assert_eq!(
-            found,
-            ["its own address", "the hub's stream camera.door", "the hub's stills camera.door"]
-        );
-        let pinned = format!("{settings}prefer = 'hls'\n");
-        assert_eq!(ways(&pinned, vec![entity("door", HLS)], &[]).0, ["the hub's stream camera.door"]);
-        let (none, summary) = ways(&format!("{settings}prefer = 'relay'\n"), vec![entity("door", HLS)], &[]);
-        assert!(none.is_empty() && !summary.alexa, "{summary:?}");
-        assert!(summary.reason.unwrap().contains("prefer"));
-    }
-
-    #[test]
-    fn of_a_devices_pictures_the_one_that_is_named_comes_first_then_one_that_can_be_copied() {
-        let entities = || vec![entity("main", ALL), entity("middle", ALL), entity("sub", ALL)];
-        let first =
-            |settings: &str, learned: &[(&str, bool)]| ways(settings, entities(), learned).0[0].clone();
-        assert_eq!(first("", &[]), "the hub's relay camera.main");
-        assert_eq!(first("", &[("main", false)]), "the hub's relay camera.middle");
-        assert_eq!(first("", &[("main", false), ("sub", true)]), "the hub's relay camera.sub");
-        let named = "[[camera]]\nentity = 'camera.main'\n";
-        assert_eq!(first(named, &[("main", false), ("sub", true)]), "the hub's relay camera.main");
-        let mut gone = entities();
-        gone[0].available = false;
-        assert_eq!(ways(named, gone, &[]).0[0], "the hub's relay camera.middle");
-    }
-
-    #[test]
-    fn a_relay_that_took_talk_before_promises_it_unless_nobody_may_talk() {
-        let talks =
-            |settings: &str| ways(settings, vec![entity("door", ALL)], &[("door", true)]).1.full_duplex;
-        assert!(talks(""));
-        assert!(!talks("[[camera]]\nentity = 'camera.door'\ntalk = 'none'\n"));
-    }
-
-    #[test]
-    fn without_the_hub_its_cameras_are_away_unless_they_have_an_address_of_their_own() {
-        let mut snapshot = hub();
-        snapshot.link = Link::Down("closed".into());
-        let config = config("[[camera]]\nentity = 'camera.front_door'\nsource = 'rtsp://10.0.0.2/s'");
-        let known = catalogue(&config, Some(&snapshot), &Learnings::new());
-        assert!(!find(&known, "hub#1").hub_away);
-        assert!(find(&known, "hub#2").hub_away);
-    }
-
-    #[test]
-    fn a_camera_of_the_settings_needs_no_hub() {
-        let config = config("[[camera]]\nid = 'front_door'\nkind = 'doorbell'\nsource = 'test:'");
-        let known = catalogue(&config, None, &Learnings::new());
-        let door = find(&known, "front_door");
-        assert_eq!(door.summary.name, "front door");
-        assert!(door.summary.doorbell && door.summary.full_duplex);
-    }
-
-    #[test]
-    fn only_a_source_with_a_speaker_promises_to_talk() {
-        let text = "[[camera]]\nid = 'a'\nsource = 'test:'\ntalk = 'none'\n
-            [[camera]]\nid = 'b'\nsource = 'rtsp://10.0.0.2/'";
-        let known = catalogue(&config(text), None, &Learnings::new());
-        assert!(known.values().all(|camera| !camera.summary.full_duplex));
-    }
-}
+mod tests;

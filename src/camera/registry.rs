@@ -8,7 +8,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use tracing::{info, warn};
 
 use super::call::EndReason;
-use super::catalogue::{Catalogue, catalogue};
+use super::catalogue::{Catalogue, catalogue, named};
 use super::session::{CameraSession, Leave, Report, Resources, Update};
 use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
@@ -144,12 +144,14 @@ impl Registry {
         } else {
             self.hub_away_since.get_or_insert_with(Instant::now);
         }
+        self.resources.state.set_hub_trouble(snapshot.trouble.clone());
         self.hub = Some(snapshot);
         self.lay_out();
     }
 
     /// Settings, hub and what was learned, laid together anew.
     fn lay_out(&mut self) {
+        self.remember_names();
         let fresh = catalogue(&self.config, self.hub.as_ref(), &self.resources.state.learned());
         if fresh.len() != self.catalogue.len() {
             info!(cameras = fresh.len(), "cameras known");
@@ -164,6 +166,21 @@ impl Registry {
         }
         self.catalogue = fresh;
         self.warm_up();
+    }
+
+    /// A name of the settings stands for one entity, also when that is renamed.
+    fn remember_names(&self) {
+        let state = &self.resources.state;
+        for (registry_id, name) in self.hub.iter().flat_map(|hub| named(&self.config, hub)) {
+            let learned = state.learned();
+            if learned.get(registry_id).is_some_and(|learned| learned.named == name) {
+                continue;
+            }
+            for (other, _) in learned.iter().filter(|(_, learned)| learned.named == name) {
+                state.learn(other, |learned| learned.named.clear());
+            }
+            state.learn(registry_id, |learned| name.clone_into(&mut learned.named));
+        }
     }
 
     /// Cameras that are kept warm have a session from the start.

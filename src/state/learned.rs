@@ -12,4 +12,6 @@ pub struct Learned {
     pub copied: bool,
     /// Its speaker can be reached through the hub's relay.
     pub talk: bool,
+    /// What the settings call it: its entity id when they named it, whatever the hub calls it since.
+    pub named: String,
 }

@@ -81,6 +81,7 @@ struct Shared {
     calls_dropped: AtomicU64,
     linking_until: Mutex<Option<Instant>>,
     noted: Mutex<Vec<String>>,
+    hub_trouble: Mutex<Option<String>>,
     unsaved: Mutex<Option<String>>,
 }
 
@@ -129,6 +130,7 @@ impl State {
             calls_dropped: AtomicU64::new(0),
             linking_until: Mutex::new(None),
             noted: Mutex::default(),
+            hub_trouble: Mutex::default(),
             unsaved: Mutex::new(None),
         });
         let (work, queue) = sync_channel(QUEUE);
@@ -304,10 +306,18 @@ impl State {
         self.shared.calls_dropped.load(Ordering::Relaxed)
     }
 
-    /// What people should know is wrong: what was noted, and why the disk takes nothing.
+    /// What people should know is wrong: what was noted, what the hub keeps from us, and why the disk
+    /// takes nothing.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        lock(&self.shared.noted).iter().chain(lock(&self.shared.unsaved).iter()).cloned().collect()
+        let shared = &self.shared;
+        let now = lock(&shared.hub_trouble).clone().into_iter().chain(lock(&shared.unsaved).clone());
+        lock(&shared.noted).iter().cloned().chain(now).collect()
+    }
+
+    /// What the hub keeps from us at present, for people.
+    pub fn set_hub_trouble(&self, trouble: Option<String>) {
+        *lock(&self.shared.hub_trouble) = trouble;
     }
 
     /// Adds to what people should know until the next start.

@@ -143,3 +143,25 @@ fn what_never_shows_in_a_camera_does_not_matter() {
     assert!(matter("binary_sensor.door", json!({"a": {"device_class": "motion"}})));
     assert!(matter("binary_sensor.door", json!({"a": {"device_class": "door"}})));
 }
+
+#[test]
+fn motion_is_tied_as_bells_are_by_device_then_family_then_area_then_not_at_all() {
+    let devices = json!([{"id": "cam", "area_id": "porch"}, {"id": "other", "area_id": "yard"}, {"id": "child", "parent_device_id": "cam"}]);
+    let entities = json!([{"ei": "camera.a", "di": "cam"}, {"ei": "camera.b", "di": "other"},
+        {"ei": "binary_sensor.own", "di": "cam"}, {"ei": "binary_sensor.child", "di": "child"},
+        {"ei": "binary_sensor.porch", "ai": "porch"}, {"ei": "binary_sensor.yard", "ai": "yard"},
+        {"ei": "binary_sensor.yard2", "ai": "yard"}]);
+    let sensors = ["own", "child", "porch", "yard", "yard2"].map(|name| format!("binary_sensor.{name}"));
+    let motion = |there: &[usize]| -> Vec<Option<String>> {
+        let mut all = vec![["camera.a", "idle", ""], ["camera.b", "idle", ""]];
+        all.extend(there.iter().map(|index| [sensors[*index].as_str(), "off", "motion"]));
+        let (states, registries) = home(&all, entities.clone(), devices.clone());
+        let cameras = cameras(&states, &registries, &[]);
+        cameras.into_iter().map(|camera| camera.motion.map(|motion| motion.entity_id)).collect()
+    };
+    let own = |index: usize| Some(sensors[index].clone());
+    assert_eq!(motion(&[0, 1, 2, 3]), [own(0), own(3)]);
+    assert_eq!(motion(&[1, 2]), [own(1), None]);
+    assert_eq!(motion(&[2]), [own(2), None]);
+    assert_eq!(motion(&[3, 4]), [None, None], "two in one area: nobody knows whose");
+}

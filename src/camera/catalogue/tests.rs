@@ -1,0 +1,187 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::hub::{HubSensor, StreamWays};
+
+fn hub() -> HubSnapshot {
+    let sensor = HubSensor { entity_id: "event.front_door".into(), available: true, on: false };
+    let camera = |id: &str, entity: &str, name: &str, bell| HubCamera {
+        endpoint_id: format!("hub#{id}"),
+        name: name.into(),
+        manufacturer: "Acme".into(),
+        model: "Bell 2".into(),
+        version: String::new(),
+        entities: vec![HubCameraEntity {
+            registry_id: format!("r{id}"),
+            entity_id: entity.into(),
+            available: false,
+            streams: true,
+            ways: None,
+        }],
+        bell,
+        motion: None,
+    };
+    HubSnapshot {
+        link: Link::Running,
+        version: "2026.11.0".into(),
+        cameras: vec![
+            camera("1", "camera.front_door", "Front door", Some(sensor)),
+            camera("2", "camera.garden", "Garden", None),
+        ],
+        trouble: None,
+    }
+}
+
+fn config(text: &str) -> Config {
+    toml::from_str(text).unwrap()
+}
+
+fn find<'a>(catalogue: &'a Catalogue, id: &str) -> &'a KnownCamera {
+    &catalogue[&EndpointId::parse(id).unwrap()]
+}
+
+#[test]
+fn the_hubs_word_that_a_camera_is_unavailable_counts_only_while_the_hub_is_running() {
+    let config = config("[[camera]]\nentity = 'camera.front_door'\nsource = 'rtsp://10.0.0.2/s'");
+    let mut snapshot = hub();
+    let known = catalogue(&config, Some(&snapshot), &Learnings::new());
+    let door = &find(&known, "hub#1").summary;
+    assert!(!door.reachable && door.alexa && door.doorbell && !door.full_duplex);
+    assert_eq!(door.name, "Front door");
+    snapshot.link = Link::Starting;
+    let known = catalogue(&config, Some(&snapshot), &Learnings::new());
+    assert!(find(&known, "hub#1").summary.reachable);
+}
+
+fn entity(id: &str, ways: Option<StreamWays>) -> HubCameraEntity {
+    let (registry_id, entity_id) = (format!("r-{id}"), format!("camera.{id}"));
+    HubCameraEntity { registry_id, entity_id, available: true, streams: true, ways }
+}
+
+/// A hub with one camera that has the given entities, and the ways that are found.
+fn ways(
+    settings: &str,
+    entities: Vec<HubCameraEntity>,
+    learned: &[(&str, bool)],
+) -> (Vec<String>, CameraSummary) {
+    let mut snapshot = hub();
+    snapshot.cameras.truncate(1);
+    snapshot.cameras[0].entities = entities;
+    let learned = learned.iter().map(|(id, copied)| {
+        (format!("r-{id}"), Learned { copied: *copied, talk: true, ..Learned::default() })
+    });
+    let known = catalogue(&config(settings), Some(&snapshot), &learned.collect());
+    let camera = find(&known, "hub#1");
+    let told = |way: &Way| match way.entity() {
+        Some(entity) => format!("{} {}", way.name(), entity.entity_id),
+        None => way.name().to_owned(),
+    };
+    (camera.ways.iter().map(told).collect(), camera.summary.clone())
+}
+
+const ALL: Option<StreamWays> = Some(StreamWays { relay: true, hls: true, two_way_audio: false });
+const HLS: Option<StreamWays> = Some(StreamWays { relay: false, hls: true, two_way_audio: false });
+
+#[test]
+fn a_camera_that_the_hub_can_show_needs_no_settings() {
+    let (found, summary) = ways("", vec![entity("door", ALL)], &[]);
+    assert_eq!(
+        found,
+        ["the hub's relay camera.door", "the hub's stream camera.door", "the hub's stills camera.door"]
+    );
+    assert!(summary.alexa && summary.reachable && !summary.full_duplex, "{summary:?}");
+    let mut stills_only = entity("door", Some(StreamWays::default()));
+    stills_only.streams = false;
+    assert_eq!(ways("", vec![stills_only], &[]).0, ["the hub's stills camera.door"]);
+}
+
+#[test]
+fn its_own_address_comes_first_and_a_way_that_is_asked_for_is_the_only_one() {
+    let settings = "[[camera]]\nentity = 'camera.door'\nsource = 'rtsp://10.0.0.2/s'\n";
+    let (found, _) = ways(settings, vec![entity("door", HLS)], &[]);
+    assert_eq!(found, ["its own address", "the hub's stream camera.door", "the hub's stills camera.door"]);
+    let pinned = format!("{settings}prefer = 'hls'\n");
+    assert_eq!(ways(&pinned, vec![entity("door", HLS)], &[]).0, ["the hub's stream camera.door"]);
+    let (none, summary) = ways(&format!("{settings}prefer = 'relay'\n"), vec![entity("door", HLS)], &[]);
+    assert!(none.is_empty() && !summary.alexa, "{summary:?}");
+    assert!(summary.reason.unwrap().contains("prefer"));
+}
+
+#[test]
+fn of_a_devices_pictures_the_one_that_is_named_comes_first_then_one_that_can_be_copied() {
+    let entities = || vec![entity("main", ALL), entity("middle", ALL), entity("sub", ALL)];
+    let first = |settings: &str, learned: &[(&str, bool)]| ways(settings, entities(), learned).0[0].clone();
+    assert_eq!(first("", &[]), "the hub's relay camera.main");
+    assert_eq!(first("", &[("main", false)]), "the hub's relay camera.middle");
+    assert_eq!(first("", &[("main", false), ("sub", true)]), "the hub's relay camera.sub");
+    let named = "[[camera]]\nentity = 'camera.main'\n";
+    assert_eq!(first(named, &[("main", false), ("sub", true)]), "the hub's relay camera.main");
+    let mut gone = entities();
+    gone[0].available = false;
+    assert_eq!(ways(named, gone, &[]).0[0], "the hub's relay camera.middle");
+}
+
+#[test]
+fn a_relay_that_took_talk_before_promises_it_unless_nobody_may_talk() {
+    let talks = |settings: &str| ways(settings, vec![entity("door", ALL)], &[("door", true)]).1.full_duplex;
+    assert!(talks(""));
+    assert!(!talks("[[camera]]\nentity = 'camera.door'\ntalk = 'none'\n"));
+}
+
+#[test]
+fn without_the_hub_its_cameras_are_away_unless_they_have_an_address_of_their_own() {
+    let mut snapshot = hub();
+    snapshot.link = Link::Down("closed".into());
+    let config = config("[[camera]]\nentity = 'camera.front_door'\nsource = 'rtsp://10.0.0.2/s'");
+    let known = catalogue(&config, Some(&snapshot), &Learnings::new());
+    assert!(!find(&known, "hub#1").hub_away);
+    assert!(find(&known, "hub#2").hub_away);
+}
+
+#[test]
+fn a_camera_of_the_settings_needs_no_hub() {
+    let config = config("[[camera]]\nid = 'front_door'\nkind = 'doorbell'\nsource = 'test:'");
+    let known = catalogue(&config, None, &Learnings::new());
+    let door = find(&known, "front_door");
+    assert_eq!(door.summary.name, "front door");
+    assert!(door.summary.doorbell && door.summary.full_duplex);
+}
+
+#[test]
+fn only_a_source_with_a_speaker_promises_to_talk() {
+    let text = "[[camera]]\nid = 'a'\nsource = 'test:'\ntalk = 'none'\n
+        [[camera]]\nid = 'b'\nsource = 'rtsp://10.0.0.2/'";
+    let known = catalogue(&config(text), None, &Learnings::new());
+    assert!(known.values().all(|camera| !camera.summary.full_duplex));
+}
+
+#[test]
+fn the_settings_go_on_to_mean_a_camera_that_was_renamed() {
+    let config = config("[[camera]]\nentity = 'camera.front_door'\nname = 'Porch'\nalexa = false\n");
+    let mut snapshot = hub();
+    let names: Vec<_> = named(&config, &snapshot).collect();
+    assert_eq!(names, [("r1", "camera.front_door")]);
+    let learned = Learned { named: "camera.front_door".into(), ..Learned::default() };
+    let learned = Learnings::from([("r1".to_owned(), learned)]);
+    snapshot.cameras[0].entities[0].entity_id = "camera.hall".into();
+    let known = catalogue(&config, Some(&snapshot), &learned);
+    let door = &find(&known, "hub#1").summary;
+    assert!(door.name == "Porch" && !door.alexa, "{door:?}");
+    assert_eq!(known.len(), 2);
+    // Another one has that name now: it is the one that the settings mean.
+    snapshot.cameras[1].entities[0].entity_id = "camera.front_door".into();
+    let known = catalogue(&config, Some(&snapshot), &learned);
+    assert_eq!(find(&known, "hub#2").summary.name, "Porch");
+    assert_eq!(find(&known, "hub#1").summary.name, "Front door");
+}
+
+#[test]
+fn a_camera_that_the_hub_does_not_have_is_shown_as_missing_once_the_hub_is_complete() {
+    let config = config("[[camera]]\nentity = 'camera.attic'\nsource = 'test:'\nwarm = true\n");
+    let mut snapshot = hub();
+    let known = catalogue(&config, Some(&snapshot), &Learnings::new());
+    let attic = find(&known, "hub#camera:attic");
+    assert!(!attic.summary.alexa && !attic.summary.reachable && !attic.warm && attic.ways.is_empty());
+    assert!(attic.summary.reason.as_ref().unwrap().contains("camera.attic"));
+    snapshot.link = Link::Starting;
+    assert_eq!(catalogue(&config, Some(&snapshot), &Learnings::new()).len(), 2);
+}
