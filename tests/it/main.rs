@@ -11,4 +11,5 @@ mod fetched;
 mod fixture;
 mod hub;
 mod sessions;
+mod supervised;
 mod ways;

@@ -1,0 +1,193 @@
+//! The add-on as the hub's supervisor runs it: in a network of its own behind masquerade, with one
+//! published UDP port, the supervisor's proxy before the hub, and its ingress before the pages.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use doorstep::sim::hub::{SimHub, SimHubOptions, SimUser};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::fixture::add_on::AddOn;
+use crate::fixture::house::wait_for;
+use crate::fixture::network::{ADD_ON, MACHINE, Network, OUTSIDE};
+use crate::fixture::supervisor::Supervisor;
+use crate::fixture::{AiortcPeer, Outcome, PeerOptions};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const TOKEN: &str = "the-token-that-the-supervisor-gives-to-one-add-on";
+const OWNER: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
+const FAMILY: &str = "f9e8d7c6b5a493827160f5e4d3c2b1a0";
+
+/// All that is around the add-on.
+struct Home {
+    network: Network,
+    hub: SimHub,
+    supervisor: Supervisor,
+}
+
+impl Home {
+    async fn start(network: Network) -> Self {
+        let mut options = SimHubOptions { addr: SocketAddr::from((MACHINE, 8123)), ..Default::default() };
+        options.users.push(SimUser { id: "5".repeat(32), name: "Supervisor".into(), admin: true });
+        let hub = network.machine.run(SimHub::start(options)).await.unwrap();
+        let supervisor = Supervisor::start(&network.supervisor, TOKEN, &hub, "Supervisor").await;
+        Self { network, hub, supervisor }
+    }
+
+    /// The ingress, opened by a user.
+    async fn page(&self, method: Method, path: &str, user: &str) -> (StatusCode, Value) {
+        let request = Supervisor::ingress(method, path, Some(user)).json(&json!({}));
+        self.network.supervisor.ask(request).await.unwrap()
+    }
+
+    async fn status(&self) -> Option<Value> {
+        let request = Supervisor::ingress(Method::GET, "api/v1/status", Some(OWNER));
+        Some(self.network.supervisor.ask(request).await.ok()?.1)
+    }
+
+    async fn link_is(&self, state: &str) -> Value {
+        wait_for(&format!("the hub to be {state}"), async || {
+            self.status().await.filter(|status| status["hub"]["state"] == state)
+        })
+        .await
+    }
+
+    /// An Echo somewhere outside calls through the published ports.
+    async fn call(&self, connect_within: u32) -> Outcome {
+        let token = self.hub.issue("Owner", HOUR).unwrap();
+        let options = PeerOptions::new(&format!("http://{OUTSIDE}:8098"), &token, "front_door");
+        let options = options.talk(1000).seconds(5.0).with("--connect-seconds", connect_within);
+        let peer = self.network.far_end.run(async { AiortcPeer::start(options) }).await;
+        peer.outcome().await
+    }
+}
+
+fn settings(advertise: &str) -> String {
+    format!(
+        "door.listen = '0.0.0.0:8098'\nwebrtc.advertise = [{advertise}]\n
+         [[camera]]\nid = 'front_door'\nname = 'Front door'\nkind = 'doorbell'\nsource = 'test:'\n"
+    )
+}
+
+/// The picture came, and the answer named the published port and nothing else.
+fn assert_connected(outcome: &Outcome) {
+    let summary = outcome.summary();
+    assert!(summary.problems.is_empty(), "{:?}", summary.problems);
+    assert!(summary.connected && summary.frames > 50 && summary.audio_packets > 100, "{summary:?}");
+    let answer = outcome.events.iter().find(|event| event["event"] == "answer").unwrap();
+    let candidates: Vec<&str> =
+        answer["sdp"].as_str().unwrap().lines().filter(|line| line.starts_with("a=candidate:")).collect();
+    let published = format!(" {OUTSIDE} 8555 typ host");
+    assert!(!candidates.is_empty() && candidates.iter().all(|one| one.contains(&published)), "{candidates:?}");
+}
+
+#[actix::test]
+async fn an_add_on_behind_masquerade_connects_a_call_over_its_one_published_port() {
+    let home = Home::start(Network::start()).await;
+    let _add_on = AddOn::start(&home.network.add_on, TOKEN, Some(&settings(&format!("'{OUTSIDE}'"))));
+    home.link_is("running").await;
+    assert_connected(&home.call(20).await);
+
+    let (_, calls) = home.page(Method::GET, "api/v1/calls", OWNER).await;
+    let record = &calls["calls"][0];
+    assert_eq!(record["end_reason"], "hung up", "{record}");
+    assert!(record["counters"]["talk_packets"].as_u64().unwrap() > 100, "{record}");
+}
+
+#[actix::test]
+async fn a_far_end_that_takes_answers_only_is_reached_when_the_published_address_is_advertised() {
+    let home = Home::start(Network::start_strict()).await;
+    let add_on = AddOn::start(&home.network.add_on, TOKEN, Some(&settings("")));
+    home.link_is("running").await;
+    let outcome = home.call(8).await;
+    assert!(!outcome.summary().connected, "nothing but the published port leads in: {:?}", outcome.summary());
+    drop(add_on);
+
+    let _add_on = AddOn::start(&home.network.add_on, TOKEN, Some(&settings(&format!("'{OUTSIDE}'"))));
+    home.link_is("running").await;
+    assert_connected(&home.call(20).await);
+}
+
+#[actix::test]
+async fn without_settings_an_add_on_finds_its_hub_and_serves_the_ingress_alone() {
+    let home = Home::start(Network::start()).await;
+    let _add_on = AddOn::start(&home.network.add_on, TOKEN, None);
+    let status = home.link_is("running").await;
+    assert_eq!(status["door"]["listening"], Value::Null, "the door is off until the user opens it");
+    let (_, cameras) = home.page(Method::GET, "api/v1/cameras", FAMILY).await;
+    assert_eq!(cameras["cameras"].as_array().unwrap().len(), 2, "{cameras}");
+
+    // Whoever else is in the network, whatever he says that he is.
+    for path in ["", "api/v1/status", "healthz", "metrics"] {
+        let request = Supervisor::ingress(Method::GET, path, Some(OWNER));
+        let (status, body) = home.network.machine.ask(request).await.unwrap();
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {body}");
+    }
+    let nameless = Supervisor::ingress(Method::GET, "api/v1/status", None);
+    assert_eq!(home.network.supervisor.ask(nameless).await.unwrap().0, StatusCode::FORBIDDEN);
+    let door = reqwest::Client::new().get(format!("http://{ADD_ON}:8098/healthz"));
+    assert!(home.network.machine.ask(door).await.unwrap_err().is_connect());
+
+    // Who is an admin is asked of the hub, through the proxy.
+    assert_eq!(home.page(Method::POST, "api/v1/links/open", FAMILY).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(home.page(Method::POST, "api/v1/links/open", OWNER).await.0, StatusCode::OK);
+    // The watchdog names nobody.
+    let watchdog = Supervisor::ingress(Method::GET, "healthz", None);
+    assert_eq!(home.network.supervisor.ask(watchdog).await.unwrap().0, StatusCode::OK);
+}
+
+/// Discovers through the ingress, with a user's token in both places.
+async fn discover(home: &Home, token: &str) -> Value {
+    let directive = json!({ "directive": {
+        "header": {
+            "namespace": "Alexa.Discovery", "name": "Discover", "payloadVersion": "3", "messageId": "m-1",
+        },
+        "payload": { "scope": { "type": "BearerToken", "token": token } },
+    }});
+    let request = Supervisor::ingress(Method::POST, "api/alexa/smart_home", Some(OWNER));
+    let request = request.bearer_auth(token).json(&directive);
+    let (status, event) = home.network.supervisor.ask(request).await.unwrap();
+    assert_eq!(status, StatusCode::OK, "{event}");
+    event["event"]["payload"]["endpoints"].clone()
+}
+
+#[actix::test]
+async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_the_proxy() {
+    let home = Home::start(Network::start()).await;
+    let settings = "[[camera]]\nid = 'shed'\nsource = 'test:'\n";
+    let add_on = AddOn::start(&home.network.add_on, TOKEN, Some(settings));
+    home.link_is("running").await;
+    let (owner, family) = (home.hub.issue("Owner", HOUR).unwrap(), home.hub.issue("Family", HOUR).unwrap());
+    assert_eq!(discover(&home, &owner).await.as_array().unwrap().len(), 1);
+    assert_eq!(discover(&home, &family).await, json!([]), "a good token of somebody who is not linked");
+    assert_eq!(home.hub.commands("auth/current_user"), 2);
+    assert_eq!(home.hub.failed_logins(), 0);
+
+    let through_the_proxy = home.supervisor.commands();
+    assert!(through_the_proxy.contains(&"subscribe_entities".to_owned()), "{through_the_proxy:?}");
+    assert!(!through_the_proxy.contains(&"auth/current_user".to_owned()), "{through_the_proxy:?}");
+    assert_eq!(home.supervisor.strangers(), 0, "the proxy saw no token but the add-on's");
+    for secret in [TOKEN, &owner, &family] {
+        assert!(!add_on.log().contains(secret));
+    }
+}
+
+#[actix::test]
+async fn the_proxy_that_has_no_hub_behind_it_or_knows_no_such_add_on_is_told_apart() {
+    let home = Home::start(Network::start()).await;
+    let add_on = AddOn::start(&home.network.add_on, TOKEN, None);
+    home.link_is("running").await;
+    home.hub.go_down().await;
+    let status = home.link_is("down").await;
+    assert!(status["hub"].to_string().contains("502"), "{status}");
+    home.hub.come_up().await;
+    home.link_is("running").await;
+    drop(add_on);
+
+    let _add_on = AddOn::start(&home.network.add_on, "a-token-of-no-add-on", None);
+    let status = home.link_is("refused").await;
+    assert!(status["hub"].to_string().contains("SUPERVISOR_TOKEN"), "{status}");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(home.supervisor.strangers(), 1, "no tries in a loop");
+}
