@@ -7,8 +7,8 @@ use toml::{Table, Value};
 use super::load::{Around, Origin, Problem};
 use super::{Config, validate};
 
-/// Where the supervisor passes on what we say to the hub.
-const SUPERVISORS_PROXY: &str = "http://supervisor/core";
+/// Where the supervisor passes on what we say to the hub; it documents no other address.
+const SUPERVISORS_PROXY: &str = "ws://supervisor/core/websocket";
 /// The hub's name in the supervisor's network, with the port that it has unless the user says otherwise.
 const HUB_OF_SUPERVISOR: &str = "http://homeassistant:8123";
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::add_on::AddOn;
 use crate::fixture::house::wait_for;
-use crate::fixture::network::{ADD_ON, MACHINE, Network, OUTSIDE};
+use crate::fixture::network::{ADD_ON, FAR_END, MACHINE, Network, OUTSIDE};
 use crate::fixture::supervisor::Supervisor;
 use crate::fixture::{AiortcPeer, Outcome, PeerOptions};
 
@@ -57,9 +57,12 @@ impl Home {
     async fn call(&self, connect_within: u32) -> Outcome {
         let token = self.hub.issue("Owner", HOUR).unwrap();
         let options = PeerOptions::new(&format!("http://{OUTSIDE}:8098"), &token, "front_door");
-        let options = options.talk(1000).seconds(5.0).with("--connect-seconds", connect_within);
+        let options = options.with("--address", FAR_END).with("--connect-seconds", connect_within);
+        let options = options.talk(1000).seconds(5.0);
         let peer = self.network.far_end.run(async { AiortcPeer::start(options) }).await;
-        peer.outcome().await
+        let outcome = peer.outcome().await;
+        eprintln!("{}", self.status().await.unwrap()["port"]);
+        outcome
     }
 }
 
@@ -115,8 +118,11 @@ async fn without_settings_an_add_on_finds_its_hub_and_serves_the_ingress_alone()
     let _add_on = AddOn::start(&home.network.add_on, TOKEN, None);
     let status = home.link_is("running").await;
     assert_eq!(status["door"]["listening"], Value::Null, "the door is off until the user opens it");
-    let (_, cameras) = home.page(Method::GET, "api/v1/cameras", FAMILY).await;
-    assert_eq!(cameras["cameras"].as_array().unwrap().len(), 2, "{cameras}");
+    wait_for("the hub's cameras", async || {
+        let (_, cameras) = home.page(Method::GET, "api/v1/cameras", FAMILY).await;
+        (cameras["cameras"].as_array().unwrap().len() == 2).then_some(())
+    })
+    .await;
 
     // Whoever else is in the network, whatever he says that he is.
     for path in ["", "api/v1/status", "healthz", "metrics"] {
@@ -179,8 +185,11 @@ async fn the_proxy_that_has_no_hub_behind_it_or_knows_no_such_add_on_is_told_apa
     let add_on = AddOn::start(&home.network.add_on, TOKEN, None);
     home.link_is("running").await;
     home.hub.go_down().await;
-    let status = home.link_is("down").await;
-    assert!(status["hub"].to_string().contains("502"), "{status}");
+    wait_for("the proxy to be named", async || {
+        let hub = home.status().await?["hub"].to_string();
+        (hub.contains("down") && hub.contains("502")).then_some(())
+    })
+    .await;
     home.hub.come_up().await;
     home.link_is("running").await;
     drop(add_on);

@@ -261,7 +261,7 @@ fn the_supervisor_brings_its_own_hub_and_defaults() {
     assert_eq!(loaded.problems, []);
     let config = loaded.config;
     assert!(config.supervised && config.door.listen.is_empty() && config.log.level == "trace");
-    assert_eq!(config.hub.url.unwrap().as_str(), "http://supervisor/core");
+    assert_eq!(config.hub.url.unwrap().as_str(), "ws://supervisor/core/websocket");
     assert_eq!(config.hub.direct.unwrap().as_str(), "http://homeassistant:8123/");
     assert_eq!(config.hub.token.unwrap().expose_secret(), "supervisor");
     assert_eq!(config.ui.listen, "0.0.0.0:8099");
