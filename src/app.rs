@@ -23,6 +23,7 @@ use crate::camera::places::Places;
 use crate::camera::registry::{Registry, Sessions};
 use crate::camera::session::{CameraSession, Leave, Resources};
 use crate::config::{self, Config};
+use crate::http::tls::Certificate;
 use crate::http::{DemoInfo, House};
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
 use crate::hub::ties::HandTie;
@@ -76,9 +77,9 @@ pub enum AppError {
     /// Nothing can be asked over HTTP.
     #[error("cannot make requests to the hub: {0}")]
     Http(String),
-    /// Certificate or key of the door cannot be used.
-    #[error("door.tls_cert and door.tls_key cannot be used: {0}")]
-    Tls(String),
+    /// There is no TLS at all.
+    #[error("there is no TLS for the door: {0}")]
+    Tls(rustls::Error),
 }
 
 /// The running house.
@@ -113,7 +114,12 @@ impl App {
             "" => None,
             address => Some(listen("door.listen", address)?),
         };
-        let door_tls = crate::http::tls::server_config(&config.door).map_err(AppError::Tls)?;
+        let certificate = Certificate::of(&config.door).map(Arc::new);
+        if let Some(certificate) = &certificate {
+            certificate.look();
+        }
+        let door_tls =
+            certificate.clone().map(Certificate::server_config).transpose().map_err(AppError::Tls)?;
 
         let (state, problems) = State::open(data);
         state.note(problems.into_iter().chain(notes));
@@ -155,7 +161,8 @@ impl App {
         let counters = Arc::new(move || serde_json::to_value(counters.port_counters()).unwrap_or_default());
         let door = door_socket.as_ref().map(|(_, address)| *address);
         let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
-            .with_addresses(ui, door);
+            .with_addresses(ui, door)
+            .with_certificate(certificate.clone());
 
         let mut servers = Vec::new();
         let failed = |setting, address: &SocketAddr| {
@@ -167,6 +174,9 @@ impl App {
                 .map_err(failed("door.listen", &address))?;
             servers.push(server.handle());
             actix::spawn(server);
+        }
+        if let Some(certificate) = certificate {
+            actix::spawn(certificate.follow());
         }
         let server = crate::http::serve(ui_socket, &house, crate::http::ui::configure, None)
             .map_err(failed("ui.listen", &ui))?;

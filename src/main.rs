@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use doorstep::app::App;
 use doorstep::camera::probe::{self, Finding};
-use doorstep::config::load::{Loaded, load};
+use doorstep::config::load::{Loaded, Problem, load};
 use doorstep::config::place::Place;
 use doorstep::config::validate::source_address;
+use doorstep::http::tls::Certificate;
 use doorstep::sim::demo;
 use doorstep::telemetry::{self, redact};
 use secrecy::{ExposeSecret, SecretString};
@@ -148,10 +149,15 @@ fn check(config: Option<PathBuf>) -> Result<(), String> {
     let place = Place::find(config, None);
     // Without the last good copy: what counts is the file.
     let loaded = load_settings(&Place { data: PathBuf::new(), ..place });
-    for problem in &loaded.problems {
+    let certificate = Certificate::of(&loaded.config.door).and_then(|certificate| {
+        certificate.look();
+        certificate.problem()
+    });
+    let problems: Vec<Problem> = loaded.problems.into_iter().chain(certificate).collect();
+    for problem in &problems {
         say(&Ok(format!("{problem}\n")))?;
     }
-    match (loaded.problems.len(), loaded.path.exists()) {
+    match (problems.len(), loaded.path.exists()) {
         (0, true) => say(&Ok(format!("{}: all is well\n", loaded.path.display()))),
         (0, false) => {
             say(&Ok(format!("{} does not exist; all settings are defaults\n", loaded.path.display())))

@@ -68,14 +68,10 @@ pub(super) fn read_files(config: &mut Config) -> Vec<Problem> {
     report.secret("door.token_file", door.token_file.as_ref(), &mut door.token);
     report.secret("ui.token_file", ui.token_file.as_ref(), &mut ui.token);
     report.secret("alexa.client_secret_file", alexa.client_secret_file.as_ref(), &mut alexa.client_secret);
-    for (key, path) in
-        [("hub.ca_file", &hub.ca_file), ("door.tls_cert", &door.tls_cert), ("door.tls_key", &door.tls_key)]
+    if let Some(path) = &hub.ca_file
+        && let Err(e) = std::fs::File::open(path)
     {
-        if let Some(path) = path
-            && let Err(e) = std::fs::File::open(path)
-        {
-            report.unreadable(key, path, &e);
-        }
+        report.unreadable("hub.ca_file", path, &e);
     }
     for (key, token, least) in
         [("door.token_file", &door.token, DOOR_TOKEN_MIN), ("ui.token_file", &ui.token, UI_TOKEN_MIN)]

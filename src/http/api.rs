@@ -21,6 +21,7 @@ use crate::camera::{Caller, CameraStatus, CameraSummary, Disconnect, Revoked, Se
 use crate::config;
 use crate::config::validate::source_address;
 use crate::error::ErrorKind;
+use crate::hub::Link;
 use crate::seat::{AskError, ask};
 use crate::state::CallRecord;
 use crate::telemetry::redact::{hide, redact};
@@ -150,10 +151,11 @@ pub(super) async fn status(house: web::Data<House>) -> HttpResponse {
 
 async fn house_status(house: &House) -> Value {
     let state = &house.state;
+    let hub = hub_link(house).await;
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": house.demo,
-        "hub": hub_link(house).await,
+        "hub": hub,
         "door": { "listening": house.door_address, "public_url": house.config.door.public_url },
         "ui": { "listening": house.ui_address, "login": house.config.ui.token.is_some() },
         "links": state.links(),
@@ -162,8 +164,36 @@ async fn house_status(house: &House) -> Value {
             "seconds_left": state.linking_left().map(|left| left.as_secs()),
         },
         "port": (house.port_counters)(),
-        "problems": state.problems().iter().map(|text| redact(text)).collect::<Vec<_>>(),
+        "problems": problems(house, &hub),
     })
+}
+
+/// What people should know, without secrets: what was wrong at start, and what is wrong now.
+fn problems(house: &House, hub: &Link) -> Vec<String> {
+    let certificate = house.certificate.as_ref().and_then(|certificate| certificate.problem());
+    let now =
+        certificate.map(|problem| problem.to_string()).into_iter().chain(advice(hub, &house.config.hub));
+    house.state.problems().into_iter().chain(now).map(|text| redact(&text)).collect()
+}
+
+/// Why there is no link to the hub, and what to do about it.
+fn advice(link: &Link, hub: &config::Hub) -> Option<String> {
+    let proxied = hub.direct.is_some();
+    match link {
+        Link::Refused(reason) if proxied => {
+            // The supervisor makes a token at each start, and tells nobody else.
+            Some(format!("{reason}: start the add-on anew, so that its supervisor gives it another token"))
+        }
+        Link::Refused(reason) => Some(format!(
+            "{reason}: make a long-lived access token on your profile page at the hub, put it into hub.token and start \
+             Doorstep anew; if the hub has banned this address, take it out of the hub's ip_bans.yaml before"
+        )),
+        Link::Down(reason) if proxied => Some(format!(
+            "the hub is not reached through its supervisor, perhaps because it starts: {reason}"
+        )),
+        Link::Down(reason) => Some(format!("the hub is not reached: {reason}")),
+        Link::None | Link::Starting | Link::Running => None,
+    }
 }
 
 /// `GET /diagnostics`: all that helps to find a fault, without secrets, to be shown to others.

@@ -89,6 +89,8 @@ pub struct House {
     pub ui_address: Option<SocketAddr>,
     /// Where the door's listener is bound; `None` while the door is closed.
     pub door_address: Option<SocketAddr>,
+    /// The door's certificate; `None` without TLS there.
+    pub certificate: Option<Arc<tls::Certificate>>,
 }
 
 impl House {
@@ -126,6 +128,7 @@ impl House {
             pace,
             ui_address: None,
             door_address: None,
+            certificate: None,
         }
     }
 
@@ -133,6 +136,13 @@ impl House {
     #[must_use]
     pub fn with_addresses(mut self, ui: SocketAddr, door: Option<SocketAddr>) -> Self {
         (self.ui_address, self.door_address) = (Some(ui), door);
+        self
+    }
+
+    /// Says what the door shows of itself.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Option<Arc<tls::Certificate>>) -> Self {
+        self.certificate = certificate;
         self
     }
 }

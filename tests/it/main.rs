@@ -12,4 +12,5 @@ mod fixture;
 mod hub;
 mod sessions;
 mod supervised;
+mod tls;
 mod ways;

@@ -1,0 +1,201 @@
+//! The door with a certificate of its own: clients of two families, renewal, and files that are no good.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::fixture::house::{House, wait_for};
+
+const TOKEN: &str = "a-door-token-that-is-long-enough";
+
+/// An authority, one in between as all public ones have, and what they sign. In files of PEM.
+struct Authority {
+    folder: tempfile::TempDir,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let authority = Self { folder: tempfile::tempdir().unwrap() };
+        let sections = "[req]\ndistinguished_name = dn\n[dn]\n[ca]\nbasicConstraints = critical,CA:TRUE\n\
+            [leaf]\nbasicConstraints = critical,CA:FALSE\nsubjectAltName = DNS:localhost\n";
+        std::fs::write(authority.file("openssl.cnf"), sections).unwrap();
+        authority.sign("root", "ca", None);
+        authority.sign("between", "ca", Some("root"));
+        authority
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn sign(&self, name: &str, kind: &str, by: Option<&str>) {
+        let file = |name: &str, end: &str| self.file(&format!("{name}.{end}")).display().to_string();
+        let mut openssl = Command::new("openssl");
+        openssl.args(["req", "-x509", "-config", &self.file("openssl.cnf").display().to_string()]);
+        openssl.args(["-extensions", kind, "-subj", &format!("/CN={name}"), "-days", "2", "-noenc"]);
+        openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+        openssl.args(["-keyout", &file(name, "key"), "-out", &file(name, "pem")]);
+        if let Some(by) = by {
+            openssl.args(["-CA", &file(by, "pem"), "-CAkey", &file(by, "key")]);
+        }
+        let Output { status, stderr, .. } = openssl.output().expect("openssl, see `make setup-test`");
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+    }
+
+    /// A certificate for the door: its chain, and its key.
+    fn issue(&self, name: &str) -> (String, String) {
+        self.sign(name, "leaf", Some("between"));
+        let text = |name: &str| std::fs::read_to_string(self.file(name)).unwrap();
+        (text(&format!("{name}.pem")) + text("between.pem").as_str(), text(&format!("{name}.key")))
+    }
+}
+
+/// A house whose door reads its certificate from the two files.
+fn settings(cert: &Path, key: &Path) -> String {
+    format!(
+        "[door]\nlisten = '127.0.0.1:0'\ntoken = '{TOKEN}'\ntls_cert = '{}'\ntls_key = '{}'\n\
+         [[camera]]\nid = 'shed'\nsource = 'test:'\n",
+        cert.display(),
+        key.display()
+    )
+}
+
+fn discover() -> Value {
+    json!({ "directive": {
+        "header": {
+            "namespace": "Alexa.Discovery", "name": "Discover", "payloadVersion": "3", "messageId": "m-1",
+        },
+        "payload": { "scope": { "type": "BearerToken", "token": TOKEN } },
+    }})
+}
+
+/// Discovers over TLS as rustls does it.
+async fn discover_at(door: SocketAddr, authority: &Authority) -> Result<Value, reqwest::Error> {
+    let root = std::fs::read(authority.file("root.pem")).unwrap();
+    let root = reqwest::Certificate::from_pem(&root).unwrap();
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([root]).build().unwrap();
+    let address = format!("https://localhost:{}/api/alexa/smart_home", door.port());
+    client.post(address).bearer_auth(TOKEN).json(&discover()).send().await?.json().await
+}
+
+/// Says something over TLS as OpenSSL does it; gives what it tells of the connection, and the answer.
+fn openssl(door: SocketAddr, authority: &Authority, version: &str, request: &str) -> (bool, String) {
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-connect", &format!("localhost:{}", door.port()), "-servername", "localhost"])
+        .args(["-CAfile", &authority.file("root.pem").display().to_string(), "-verify_return_error"])
+        .args(["-verify_hostname", "localhost", version, "-ign_eof"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    client.stdin.take().unwrap().write_all(request.as_bytes()).ok();
+    let Output { status, stdout, .. } = client.wait_with_output().unwrap();
+    (status.success(), String::from_utf8_lossy(&stdout).into_owned())
+}
+
+const LOOK: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+#[actix::test]
+async fn a_directive_over_tls_is_answered_whatever_the_client_and_without_tls_nothing_is() {
+    let authority = Authority::new();
+    let (chain, key) = authority.issue("door");
+    let (cert, key_file) = (authority.file("fullchain.pem"), authority.file("privkey.pem"));
+    std::fs::write(&cert, chain).unwrap();
+    std::fs::write(&key_file, key).unwrap();
+    let house = House::start(&settings(&cert, &key_file));
+
+    let event = discover_at(house.door, &authority).await.unwrap();
+    assert_eq!(event["event"]["payload"]["endpoints"][0]["endpointId"], "shed", "{event}");
+    let body = discover().to_string();
+    let request = format!(
+        "POST /api/alexa/smart_home HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    for version in ["-tls1_2", "-tls1_3"] {
+        let (well, told) = openssl(house.door, &authority, version, &request);
+        assert!(well && told.contains("Verify return code: 0 (ok)") && told.contains("\"shed\""), "{told}");
+    }
+    assert!(!openssl(house.door, &authority, "-tls1_1", &request).0);
+    let plain = reqwest::Client::new().get(format!("http://{}/healthz", house.door));
+    assert!(plain.send().await.is_err());
+}
+
+#[actix::test]
+async fn a_renewed_certificate_is_shown_without_a_new_start_and_never_with_the_key_of_the_old_one() {
+    let authority = Authority::new();
+    let (cert, key_file) = (authority.file("fullchain.pem"), authority.file("privkey.pem"));
+    let (chain, key) = authority.issue("spring");
+    std::fs::write(&cert, chain).unwrap();
+    std::fs::write(&key_file, key).unwrap();
+    let house = House::start(&settings(&cert, &key_file));
+    let shows = |name: &str| {
+        let (well, told) = openssl(house.door, &authority, "-tls1_3", LOOK);
+        well && told.contains(&format!("subject=CN = {name}"))
+    };
+    assert!(shows("spring"));
+
+    // As tools do that write one file after the other, and stop between.
+    let (chain, key) = authority.issue("autumn");
+    std::fs::write(&cert, chain).unwrap();
+    wait_for("the half renewal to be named", async || {
+        let problems = house.api("status").await["problems"].to_string();
+        (problems.contains("door.tls_key") && problems.contains("is not the key of")).then_some(())
+    })
+    .await;
+    assert!(shows("spring"));
+    std::fs::write(&key_file, key).unwrap();
+    wait_for("the new certificate", async || shows("autumn").then_some(())).await;
+    assert_eq!(house.api("status").await["problems"], json!([]));
+}
+
+/// What `doorstep check` says of these settings.
+fn check(authority: &Authority, settings: &str) -> (bool, String) {
+    let config = authority.file("config.toml");
+    std::fs::write(&config, settings).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_doorstep"));
+    let Output { status, stdout, .. } = check.args(["check", "--config"]).arg(&config).output().unwrap();
+    (status.success(), String::from_utf8_lossy(&stdout).into_owned())
+}
+
+#[actix::test]
+async fn files_that_are_no_good_are_named_shut_the_door_and_nothing_else_and_open_it_once_mended() {
+    let authority = Authority::new();
+    let (cert, key_file) = (authority.file("fullchain.pem"), authority.file("privkey.pem"));
+    let (chain, key) = authority.issue("door");
+    let (_, other_key) = authority.issue("other");
+    let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    std::fs::write(&cert, &chain).unwrap();
+    let settings = settings(&cert, &key_file);
+
+    let house = House::start(&settings);
+    for (text, words) in [
+        (None, "privkey.pem cannot be read"),
+        (Some(""), "holds no private key"),
+        (Some(&chain), "holds no private key"),
+        (Some(locked), "is locked by a password"),
+        (Some(&other_key), "is not the key of"),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(&key_file, text).unwrap();
+        }
+        wait_for(words, async || {
+            let problems = house.api("status").await["problems"].to_string();
+            (problems.contains("door.tls_key") && problems.contains(words)).then_some(())
+        })
+        .await;
+        assert!(discover_at(house.door, &authority).await.is_err(), "{words}");
+        let (well, told) = check(&authority, &settings);
+        assert!(!well && told.starts_with("door.tls_key: ") && told.contains(words), "{told}");
+    }
+    std::fs::write(&key_file, &key).unwrap();
+    std::fs::write(&cert, "no certificate").unwrap();
+    assert!(check(&authority, &settings).1.contains("door.tls_cert: "));
+    std::fs::write(&cert, &chain).unwrap();
+    wait_for("the door to open", async || discover_at(house.door, &authority).await.ok()).await;
+    assert!(check(&authority, &settings).0);
+}
