@@ -7,7 +7,7 @@
 //!
 //! It stops the other way round: no new requests, calls ended, actors gone, records on disk.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -129,6 +129,10 @@ impl App {
         let media = MediaRuntime::start().map_err(AppError::Thread)?;
         let peers = open_port(&media, &config).await?;
 
+        let unreachable = out_of_reach(&config, &peers.addresses());
+        unreachable.iter().for_each(|problem| warn!("{problem}"));
+        state.note(unreachable);
+
         let sessions = Sessions::default();
         let registry = Seat::default();
         let bridge = bridge_config(&config).map(|_| Seat::default());
@@ -182,7 +186,8 @@ impl App {
             .map_err(failed("ui.listen", &ui))?;
         servers.push(server.handle());
         actix::spawn(server);
-        info!(%ui, ?door, calls = ?peers.addresses(), "listening");
+        let hub = config.hub.url.as_ref().map(url::Url::as_str);
+        info!(%ui, ?door, calls = ?peers.addresses(), ?hub, "listening");
         Ok(Self { ui, door, house, peers, servers, keeper, sessions, broken, media })
     }
 
@@ -296,6 +301,22 @@ async fn http_client(ca_file: Option<PathBuf>) -> Result<reqwest::Client, AppErr
         Err(_) => client,
     };
     client.build().map_err(|error| AppError::Http(error.to_string()))
+}
+
+/// Says so if calls can be reached at the supervisor's inner network alone.
+fn out_of_reach(config: &Config, calls: &[SocketAddr]) -> Option<String> {
+    let inner = |address: &SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => matches!(ip.octets(), [172, 30, 32 | 33, _]),
+        IpAddr::V6(_) => false,
+    };
+    let is_hidden = config.supervised && config.webrtc.advertise.is_empty() && calls.iter().all(inner);
+    is_hidden.then(|| {
+        format!(
+            "webrtc.advertise: is empty, and no Echo can reach the add-on's own address: put this machine's \
+             address in your network there, and publish the UDP port {}",
+            config.webrtc.udp_port
+        )
+    })
 }
 
 async fn open_port(media: &MediaRuntime, config: &Config) -> Result<Peers, AppError> {

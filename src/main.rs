@@ -122,6 +122,7 @@ fn run(place: Place) -> Result<(), String> {
         tracing::warn!(%error, "the last good copy of the settings cannot be kept");
     }
     let instead = loaded.instead.map(str::to_owned);
+    let supervised = loaded.config.supervised;
     let notes = instead.into_iter().chain(loaded.problems.iter().map(ToString::to_string)).collect();
     actix::System::new().block_on(async move {
         let failed = |error: std::io::Error| format!("signals cannot be heard: {error}");
@@ -129,7 +130,11 @@ fn run(place: Place) -> Result<(), String> {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let app = App::start(loaded.config, &place.data, None, notes).await.map_err(|e| e.to_string())?;
-        tracing::info!(page = %format_args!("http://{}", app.ui_addr()), data = %place.data.display(), "running");
+        let page = match supervised {
+            true => "behind the hub's ingress".to_owned(),
+            false => format!("http://{}", app.ui_addr()),
+        };
+        tracing::info!(page, data = %place.data.display(), "running");
         let broken = tokio::select! {
             _ = interrupt.recv() => false,
             _ = terminate.recv() => false,

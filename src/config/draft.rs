@@ -89,6 +89,10 @@ impl Draft {
             self.config = config;
             self.lay_around(around);
         }
+        if self.problems.iter().any(|p| p.key.starts_with("door.tls_") && self.is_mistake(p)) {
+            // A door that was to have TLS is not opened without.
+            self.config.door.listen.clear();
+        }
     }
 
     fn try_all(&mut self, table: Table) {

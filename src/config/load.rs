@@ -150,7 +150,13 @@ impl Around {
                     let level = options.get("log_level").and_then(|level| level.as_str());
                     around.level = level.map(|level| (level.to_owned(), Origin::Options));
                 }
-                Err(_) => around.problems.push(Problem::new("", "the hub's options are no JSON")),
+                Err(_) => around.problems.push(Problem::new(
+                    "",
+                    format!(
+                        "{} is no JSON: save the add-on's options at the hub anew",
+                        place.options().display()
+                    ),
+                )),
             }
         }
         around

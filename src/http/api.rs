@@ -182,10 +182,10 @@ fn advice(link: &Link, hub: &config::Hub) -> Option<String> {
     match link {
         Link::Refused(reason) if proxied => {
             // The supervisor makes a token at each start, and tells nobody else.
-            Some(format!("{reason}: start the add-on anew, so that its supervisor gives it another token"))
+            Some(format!("{reason}; start the add-on anew, so that its supervisor gives it another token"))
         }
         Link::Refused(reason) => Some(format!(
-            "{reason}: make a long-lived access token on your profile page at the hub, put it into hub.token and start \
+            "{reason}; make a long-lived access token on your profile page at the hub, put it into hub.token and start \
              Doorstep anew; if the hub has banned this address, take it out of the hub's ip_bans.yaml before"
         )),
         Link::Down(reason) if proxied => Some(format!(

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
+use url::Url;
 
 use super::claims::Claims;
 use super::fingerprint::Fingerprint;
@@ -34,14 +35,21 @@ const OUTCOME_PATIENCE: Duration = Duration::from_millis(2_700);
 pub type WhoseToken =
     Arc<dyn Fn(SecretString) -> BoxFuture<'static, Result<HubUser, HubError>> + Send + Sync>;
 
-/// Asks through the bridge.
+/// Asks through the bridge, which asks the hub at `direct` where a proxy stands before it: an address
+/// that nobody else uses all day, so that it is named when it does not answer.
 #[must_use]
-pub fn hub_identify(bridge: Seat<HubBridge>) -> WhoseToken {
+pub fn hub_identify(bridge: Seat<HubBridge>, direct: Option<Url>) -> WhoseToken {
     Arc::new(move |token| {
-        let bridge = bridge.clone();
+        let (bridge, direct) = (bridge.clone(), direct.clone());
         Box::pin(async move {
             let reply = bridge.ask(Identify { token }, HUB_PATIENCE).await;
-            reply.unwrap_or_else(|error| Err(HubError::Down(error.to_string())))
+            let reply = reply.unwrap_or_else(|error| Err(HubError::Down(error.to_string())));
+            reply.map_err(|error| match (error, direct) {
+                (HubError::Down(why), Some(at)) => {
+                    HubError::Down(format!("{why}, at {at} (another address goes into hub.url)"))
+                }
+                (error, _) => error,
+            })
         })
     })
 }

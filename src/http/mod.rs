@@ -107,7 +107,8 @@ impl House {
     ) -> Self {
         let router = Router::new(registry.clone(), bridge.clone());
         let users = bridge.clone().map(guard::hub_users);
-        let identify = bridge.clone().map(caller::hub_identify);
+        let direct = config.hub.direct.clone();
+        let identify = bridge.clone().map(|bridge| caller::hub_identify(bridge, direct));
         let door_token_suffices = identify.is_none() || demo.is_some();
         // The supervisor's token is good at its proxy only.
         let own = config.hub.token.clone().filter(|_| config.hub.direct.is_none());

@@ -52,12 +52,13 @@ impl Certificate {
     /// The certificate of an open door; `None` if the settings name none. Nothing is read yet.
     #[must_use]
     pub fn of(door: &Door) -> Option<Self> {
-        match (&door.tls_cert, &door.tls_key) {
-            (Some(cert), Some(key)) if !door.listen.is_empty() => {
-                Some(Self { cert: cert.clone(), key: key.clone(), shown: RwLock::default() })
-            }
-            _ => None,
+        let (cert, key) = (door.tls_cert.clone(), door.tls_key.clone());
+        if door.listen.is_empty() || (cert.is_none() && key.is_none()) {
+            return None;
         }
+        // Half of it is no reason to do without: the other half cannot be read.
+        let (cert, key) = (cert.unwrap_or_default(), key.unwrap_or_default());
+        Some(Self { cert, key, shown: RwLock::default() })
     }
 
     /// Reads the files, and shows what they hold if it can be used. Blocks on the disk.

@@ -205,6 +205,31 @@ fn a_damaged_file_gives_way_to_the_last_good_copy() {
 }
 
 #[test]
+fn a_door_that_was_to_have_tls_is_not_opened_without() {
+    let listen = "[door]\nlisten = '0.0.0.0:8098'\n";
+    for tls in [
+        "tls_cert = '/c.pem'",
+        "tls_key = '/k.pem'",
+        "tls_cert = 5\ntls_key = '/k.pem'",
+        "tls_cert = 5\ntls_key = 5",
+    ] {
+        let loaded = House::new(Some(&format!("{listen}{tls}\n"))).load();
+        assert!(loaded.config.door.listen.is_empty() && !loaded.problems.is_empty(), "{tls}: {loaded:?}");
+    }
+    assert_eq!(House::new(Some(listen)).load().config.door.listen, "0.0.0.0:8098");
+}
+
+#[test]
+fn options_of_the_hub_that_are_no_json_are_named_and_the_rest_holds() {
+    let mut house = House::new(None);
+    house.env = vec![("SUPERVISOR_TOKEN", "supervisor")];
+    house.write("options.json", "{log_level");
+    let loaded = house.load();
+    assert!(loaded.config.supervised && loaded.config.log.level == "info");
+    assert!(loaded.problems[0].text.contains("options.json is no JSON"), "{:?}", loaded.problems);
+}
+
+#[test]
 fn a_camera_with_a_mistake_is_left_out_and_the_others_stay() {
     let loaded = House::new(Some(
             "[[camera]]\nid = \"a\"\nsource = \"test:\"\nalexa = \"no\"\n[[camera]]\nid = \"b\"\nsource = \"test:\"\n",
