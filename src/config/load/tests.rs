@@ -161,7 +161,7 @@ fn every_mistake_is_reported_at_once_with_its_key() {
         "hub.url",
         "hub.token",
         "door.listen",
-        "door.tls_cert",
+        "door.tls_key",
         "webrtc.bind[1]",
         "webrtc.max_kbps",
         "webrtc.turn[0]",
