@@ -10,7 +10,12 @@ _lock = threading.Lock()
 
 def emit(event, **fields):
     """Writes one event, at once."""
-    line = json.dumps({"event": event, **fields})
+    tell(event=event, **fields)
+
+
+def tell(**fields):
+    """Writes one object, at once."""
+    line = json.dumps(fields)
     with _lock:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
