@@ -122,12 +122,12 @@ impl Session {
         if to.send(Piece::Begin(begin)).await.is_err() {
             return ended("closed");
         }
-        let mut linked = true;
+        let (mut linked, mut sends) = (true, true);
         let mut speech = Speech::new(agreed.sound);
         let mut silent_at = Instant::now() + FIRST;
         loop {
             let piece = tokio::select! {
-                received = media.recv() => match received {
+                received = media.recv(), if sends => match received {
                     Some(Received::Picture { data, timestamp, .. }) => {
                         silent_at = Instant::now() + STALL;
                         Piece::Picture { data, ticks: ticks(timestamp) }
@@ -135,7 +135,11 @@ impl Session {
                     Some(Received::Sound { payload, timestamp }) => {
                         Piece::Sound { data: payload, ticks: ticks(timestamp) }
                     }
-                    None => return ended("the hub's relay has ended"),
+                    None => {
+                        // The reason follows.
+                        sends = false;
+                        continue;
+                    }
                 },
                 event = events.recv() => match event {
                     Some(PeerEvent::Ended(reason)) => return ended(reason),

@@ -1,5 +1,6 @@
 //! The texts of a call of ours: the offer's finish, and what the answer says. Pure.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::answer::host_priority;
@@ -70,9 +71,21 @@ struct Section<'a> {
     /// Names by payload type.
     names: Vec<(u8, String)>,
     direction: Option<&'a str>,
+    /// Of its first stream.
+    ssrc: Option<&'a str>,
+    /// All others, its m-line first.
+    lines: Vec<&'a str>,
 }
 
-impl Section<'_> {
+impl<'a> Section<'a> {
+    fn of(line: &'a str, media: &'a str) -> Self {
+        let mut words = media.split_ascii_whitespace();
+        let kind = words.next().unwrap_or_default();
+        let refused = words.next() == Some("0");
+        let types = words.skip(1).filter_map(|word| word.parse().ok()).collect();
+        Self { kind, refused, types, lines: vec![line], ..Self::default() }
+    }
+
     fn name_of(&self, payload_type: u8) -> Option<&str> {
         let named = self.names.iter().find(|(number, _)| *number == payload_type);
         named.map(|(_, name)| name.as_str()).or(match payload_type {
@@ -80,6 +93,39 @@ impl Section<'_> {
             8 => Some("PCMA"),
             _ => None,
         })
+    }
+
+    fn take(&mut self, line: &'a str) {
+        if let Some(stream) = line.strip_prefix("a=ssrc:") {
+            self.ssrc = self.ssrc.or(stream.split(' ').next());
+        }
+        // How the far end calls its streams, and how they belong together, does not matter here.
+        if line.starts_with("a=ssrc") || line.starts_with("a=msid:") {
+            return;
+        }
+        self.lines.push(line);
+        match line {
+            "a=sendrecv" | "a=sendonly" | "a=recvonly" | "a=inactive" => {
+                self.direction = line.strip_prefix("a=");
+            }
+            _ => self.names.extend(rtpmap(line)),
+        }
+    }
+
+    /// As the stack takes it: each stream has a name of its own, and each payload type a codec.
+    fn write(&self, out: &mut String) {
+        let mut put = |line: std::fmt::Arguments<'_>| _ = write!(out, "{line}\r\n");
+        self.lines.iter().for_each(|line| put(format_args!("{line}")));
+        for number in self.types.iter().filter(|number| !self.names.iter().any(|(named, _)| named == *number))
+        {
+            if let Some(name) = self.name_of(*number) {
+                put(format_args!("a=rtpmap:{number} {name}/8000"));
+            }
+        }
+        if let Some(ssrc) = self.ssrc {
+            put(format_args!("a=msid:far {}", self.kind));
+            put(format_args!("a=ssrc:{ssrc} cname:far"));
+        }
     }
 
     fn sends(&self) -> bool {
@@ -109,29 +155,18 @@ impl Answer {
                 if candidates.len() < MOST_CANDIDATES {
                     candidates.push(candidate.to_owned());
                 }
-                continue;
-            }
-            // Told when there is nothing more to come, which the stack would take at its word.
-            if line == "a=end-of-candidates" {
-                continue;
-            }
-            lines.push_str(line);
-            lines.push_str("\r\n");
-            if let Some(media) = line.strip_prefix("m=") {
-                let mut words = media.split_ascii_whitespace();
-                let kind = words.next().unwrap_or_default();
-                let refused = words.next() == Some("0");
-                let types = words.skip(1).filter_map(|word| word.parse().ok()).collect();
-                sections.push(Section { kind, refused, types, ..Section::default() });
+            } else if line == "a=end-of-candidates" {
+                // There is more to come, and the stack would take it at its word.
+            } else if let Some(media) = line.strip_prefix("m=") {
+                sections.push(Section::of(line, media));
             } else if let Some(section) = sections.last_mut() {
-                match line {
-                    "a=sendrecv" | "a=sendonly" | "a=recvonly" | "a=inactive" => {
-                        section.direction = line.strip_prefix("a=");
-                    }
-                    _ => section.names.extend(rtpmap(line)),
-                }
+                section.take(line);
+            } else {
+                lines.push_str(line);
+                lines.push_str("\r\n");
             }
         }
+        sections.iter().for_each(|section| section.write(&mut lines));
         let of = |kind: &str| sections.iter().find(|section| section.kind == kind && !section.refused);
         let video = of("video").filter(|video| video.sends());
         let video = video.ok_or_else(|| bad("sends no picture"))?;
@@ -154,7 +189,7 @@ impl Answer {
         Ok(Self { text: lines, picture, sound, talk, candidates })
     }
 
-    /// The answer without its candidates.
+    /// The answer for the stack, without its candidates.
     #[must_use]
     pub fn normalised(&self) -> &str {
         &self.text
@@ -216,6 +251,22 @@ mod tests {
         ] {
             let error = Answer::parse(&GO2RTC.replace(from, to)).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn streams_of_one_name_or_none_get_names_of_their_own_and_static_types_their_codecs() {
+        let bare = GO2RTC.replace("a=rtpmap:0 PCMU/8000\r\n", "").replace("SAVPF 0\r\n", "SAVPF 0 8\r\n");
+        let text = bare.replace(
+            "a=sendonly",
+            "a=ssrc-group:FID 7 8\r\na=ssrc:7 cname:x\r\na=ssrc:8 cname:x\r\na=msid:a b\r\na=sendonly",
+        );
+        let answer = Answer::parse(&text).unwrap();
+        let lines: Vec<&str> = answer.normalised().lines().collect();
+        let count = |wanted: &str| lines.iter().filter(|line| line.starts_with(wanted)).count();
+        assert_eq!((count("a=ssrc:"), count("a=ssrc-group"), count("a=msid:")), (2, 0, 2), "{lines:?}");
+        for line in ["a=msid:far audio", "a=msid:far video", "a=ssrc:7 cname:far", "a=rtpmap:8 PCMA/8000"] {
+            assert_eq!(count(line), 1, "{line} in {lines:?}");
         }
     }
 

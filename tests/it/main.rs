@@ -10,6 +10,7 @@ mod feed;
 mod fetched;
 mod fixture;
 mod hub;
+mod relay_peer;
 mod sessions;
 mod supervised;
 mod tls;

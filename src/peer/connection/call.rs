@@ -96,10 +96,11 @@ async fn offer(
         let [ssrc, _] = super::ssrcs();
         let outgoing = Outgoing::speech(ssrc, &cname);
         let track = Arc::clone(outgoing.track()) as Arc<dyn TrackLocal>;
-        connection
-            .add_transceiver_from_track(track, direction(RTCRtpTransceiverDirection::Sendrecv))
-            .await
-            .map_err(stack_error)?;
+        let init = direction(RTCRtpTransceiverDirection::Sendrecv);
+        let sound = connection.add_transceiver_from_track(track, init).await.map_err(stack_error)?;
+        // The track's own codec would be the only one.
+        let codecs = stack::calling_codecs(RtpCodecKind::Audio);
+        sound.set_codec_preferences(codecs).await.map_err(stack_error)?;
         speech = Some(outgoing);
     } else {
         let init = direction(RTCRtpTransceiverDirection::Recvonly);
@@ -141,7 +142,8 @@ struct RtcCall {
     shared: Arc<Shared>,
     key_wanted: Arc<Notify>,
     signalling: Mutex<Signalling>,
-    agreed: Mutex<Option<(Agreed, Instant)>>,
+    /// Once the far end has answered.
+    agreed: Mutex<Option<Agreed>>,
     /// The port must outlive its peers.
     peers: Peers,
 }
@@ -176,7 +178,7 @@ impl OutgoingCall for RtcCall {
         if let Some(payload_type) = answer.sound_type() {
             self.shared.speak_as(payload_type);
         }
-        *self.agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some((agreed, Instant::now()));
+        *self.agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some(agreed);
         let mut early = {
             let mut signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
             signalling.answered = true;
@@ -221,7 +223,7 @@ impl OutgoingCall for RtcCall {
 
     async fn send_sound(&self, payload: &Bytes, timestamp: u32) -> Result<(), PeerError> {
         let agreed = *self.agreed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !agreed.is_some_and(|(agreed, _)| agreed.talk) {
+        if !agreed.is_some_and(|agreed| agreed.talk) {
             return Err(PeerError::Ended);
         }
         self.shared.send_sound(payload, timestamp).await

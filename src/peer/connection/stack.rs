@@ -60,13 +60,10 @@ pub(super) fn calling_builder(
     events: mpsc::Sender<PeerEvent>,
 ) -> Result<PeerConnectionBuilder<SocketAddr>, PeerError> {
     let mut engine = MediaEngine::default();
-    for (payload_type, kind, fmtp) in CALLING {
-        let parameters = RTCRtpCodecParameters { rtp_codec: calling_codec(kind, fmtp), payload_type };
-        let of = match kind {
-            Kind::Picture(_) => RtpCodecKind::Video,
-            Kind::Sound(_) => RtpCodecKind::Audio,
-        };
-        engine.register_codec(parameters, of).map_err(stack_error)?;
+    for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
+        for parameters in calling_codecs(kind) {
+            engine.register_codec(parameters, kind).map_err(stack_error)?;
+        }
     }
     let registry = Registry::new()
         .with(rtcp::slot(), RtcpTap::new(tally, events))
@@ -105,6 +102,17 @@ pub(super) fn format_of(payload_type: u8) -> Option<Kind> {
 /// Codec and payload type of what is said in a call of ours, before the far end has chosen.
 pub(super) fn speech() -> (RTCRtpCodec, u8) {
     (calling_codec(Kind::Sound(SoundFormat::Opus), "minptime=10;useinbandfec=1"), 111)
+}
+
+/// What a call of ours offers of one kind, best first.
+pub(super) fn calling_codecs(kind: RtpCodecKind) -> Vec<RTCRtpCodecParameters> {
+    let fits = |of: &Kind| matches!(of, Kind::Picture(_)) == (kind == RtpCodecKind::Video);
+    let offered = CALLING.iter().filter(|(_, of, _)| fits(of));
+    let parameters = |(payload_type, of, fmtp): &(u8, Kind, &str)| RTCRtpCodecParameters {
+        rtp_codec: calling_codec(*of, fmtp),
+        payload_type: *payload_type,
+    };
+    offered.map(parameters).collect()
 }
 
 fn calling_codec(kind: Kind, fmtp: &str) -> RTCRtpCodec {
