@@ -1,6 +1,5 @@
 //! The texts of a call of ours: the offer's finish, and what the answer says. Pure.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 
 use super::answer::host_priority;
@@ -26,10 +25,6 @@ pub enum Kind {
 pub fn finish(offer: &str, addresses: &[SocketAddr]) -> String {
     let mut out = String::with_capacity(offer.len() + 256);
     let mut in_section = false;
-    let put = |out: &mut String, line: &str| {
-        out.push_str(line);
-        out.push_str("\r\n");
-    };
     let close = |out: &mut String| {
         for (index, address) in addresses.iter().enumerate() {
             let (ip, port, priority) = (address.ip(), address.port(), host_priority(index));
@@ -52,14 +47,30 @@ pub fn finish(offer: &str, addresses: &[SocketAddr]) -> String {
     out
 }
 
+fn put(out: &mut String, line: &str) {
+    out.push_str(line);
+    out.push_str("\r\n");
+}
+
 /// The far end's answer, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    text: String,
+    /// What is said before the first section.
+    head: String,
+    sections: Vec<Stream>,
     picture: PictureFormat,
     sound: Option<(SoundFormat, u8)>,
     talk: bool,
     candidates: Vec<String>,
+}
+
+/// A section for the stack, without a name of what it sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Stream {
+    kind: String,
+    text: String,
+    sends: bool,
+    ssrc: Option<u32>,
 }
 
 #[derive(Default)]
@@ -72,7 +83,7 @@ struct Section<'a> {
     names: Vec<(u8, String)>,
     direction: Option<&'a str>,
     /// Of its first stream.
-    ssrc: Option<&'a str>,
+    ssrc: Option<u32>,
     /// All others, its m-line first.
     lines: Vec<&'a str>,
 }
@@ -97,7 +108,7 @@ impl<'a> Section<'a> {
 
     fn take(&mut self, line: &'a str) {
         if let Some(stream) = line.strip_prefix("a=ssrc:") {
-            self.ssrc = self.ssrc.or(stream.split(' ').next());
+            self.ssrc = self.ssrc.or_else(|| stream.split(' ').next()?.parse().ok());
         }
         // How the far end calls its streams, and how they belong together, does not matter here.
         if line.starts_with("a=ssrc") || line.starts_with("a=msid:") {
@@ -112,20 +123,18 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// As the stack takes it: each stream has a name of its own, and each payload type a codec.
-    fn write(&self, out: &mut String) {
-        let mut put = |line: std::fmt::Arguments<'_>| _ = write!(out, "{line}\r\n");
-        self.lines.iter().for_each(|line| put(format_args!("{line}")));
+    /// As the stack takes it: each payload type has a codec.
+    fn stream(&self) -> Stream {
+        let mut text = String::new();
+        self.lines.iter().for_each(|line| put(&mut text, line));
         for number in self.types.iter().filter(|number| !self.names.iter().any(|(named, _)| named == *number))
         {
             if let Some(name) = self.name_of(*number) {
-                put(format_args!("a=rtpmap:{number} {name}/8000"));
+                put(&mut text, &format!("a=rtpmap:{number} {name}/8000"));
             }
         }
-        if let Some(ssrc) = self.ssrc {
-            put(format_args!("a=msid:far {}", self.kind));
-            put(format_args!("a=ssrc:{ssrc} cname:far"));
-        }
+        let sends = self.sends() && !self.refused;
+        Stream { kind: self.kind.to_owned(), text, sends, ssrc: self.ssrc }
     }
 
     fn sends(&self) -> bool {
@@ -149,7 +158,7 @@ impl Answer {
         }
         let mut sections: Vec<Section<'_>> = Vec::new();
         let mut candidates = Vec::new();
-        let mut lines = String::with_capacity(text.len());
+        let mut head = String::new();
         for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
             if let Some(candidate) = line.strip_prefix("a=candidate:") {
                 if candidates.len() < MOST_CANDIDATES {
@@ -162,11 +171,9 @@ impl Answer {
             } else if let Some(section) = sections.last_mut() {
                 section.take(line);
             } else {
-                lines.push_str(line);
-                lines.push_str("\r\n");
+                put(&mut head, line);
             }
         }
-        sections.iter().for_each(|section| section.write(&mut lines));
         let of = |kind: &str| sections.iter().find(|section| section.kind == kind && !section.refused);
         let video = of("video").filter(|video| video.sends());
         let video = video.ok_or_else(|| bad("sends no picture"))?;
@@ -186,13 +193,32 @@ impl Answer {
             })
         });
         let talk = sound.is_some() && audio.is_some_and(Section::takes);
-        Ok(Self { text: lines, picture, sound, talk, candidates })
+        let sections = sections.iter().map(Section::stream).collect();
+        Ok(Self { head, sections, picture, sound, talk, candidates })
     }
 
-    /// The answer for the stack, without its candidates.
+    /// The answer for the stack, without its candidates. Each stream has a name of its own there: the
+    /// stack mixes up those of one name, and takes none without.
     #[must_use]
-    pub fn normalised(&self) -> &str {
-        &self.text
+    pub fn normalised(&self) -> String {
+        let mut out = self.head.clone();
+        for Stream { kind, text, ssrc, .. } in &self.sections {
+            out.push_str(text);
+            if let Some(ssrc) = ssrc {
+                put(&mut out, &format!("a=msid:far {kind}"));
+                put(&mut out, &format!("a=ssrc:{ssrc} cname:far"));
+            }
+        }
+        out
+    }
+
+    /// A stream came that the answer did not name. True if that is news.
+    pub fn name(&mut self, kind: Kind, ssrc: u32) -> bool {
+        let kind = if matches!(kind, Kind::Picture(_)) { "video" } else { "audio" };
+        let nameless =
+            |section: &&mut Stream| section.kind == kind && section.sends && section.ssrc.is_none();
+        let found = self.sections.iter_mut().find(nameless);
+        found.map(|section| section.ssrc = Some(ssrc)).is_some()
     }
 
     /// What both ends agreed on.
@@ -262,12 +288,23 @@ mod tests {
             "a=ssrc-group:FID 7 8\r\na=ssrc:7 cname:x\r\na=ssrc:8 cname:x\r\na=msid:a b\r\na=sendonly",
         );
         let answer = Answer::parse(&text).unwrap();
-        let lines: Vec<&str> = answer.normalised().lines().collect();
+        let normalised = answer.normalised();
+        let lines: Vec<&str> = normalised.lines().collect();
         let count = |wanted: &str| lines.iter().filter(|line| line.starts_with(wanted)).count();
         assert_eq!((count("a=ssrc:"), count("a=ssrc-group"), count("a=msid:")), (2, 0, 2), "{lines:?}");
         for line in ["a=msid:far audio", "a=msid:far video", "a=ssrc:7 cname:far", "a=rtpmap:8 PCMA/8000"] {
             assert_eq!(count(line), 1, "{line} in {lines:?}");
         }
+    }
+
+    #[test]
+    fn a_stream_that_the_answer_does_not_name_is_named_once() {
+        let mut answer = Answer::parse(GO2RTC).unwrap();
+        assert!(!answer.normalised().contains("a=ssrc:5 "));
+        assert!(!answer.name(Kind::Sound(SoundFormat::Pcmu), 6), "it has a name");
+        assert!(answer.name(Kind::Picture(PictureFormat::H264), 5));
+        assert!(!answer.name(Kind::Picture(PictureFormat::H264), 6), "the first one counts");
+        assert!(answer.normalised().contains("a=msid:far video\r\na=ssrc:5 cname:far\r\n"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod call;
 mod outgoing;
 mod stack;
 mod stack_handler;
+mod strangers;
 mod supervisor;
 mod tracks;
 mod webrtc_peer;

@@ -1,6 +1,6 @@
 //! A call of ours: we offer, the far end answers and sends.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDes
 
 use super::outgoing::Outgoing;
 use super::stack_handler::{Incoming, Progress, StackHandler};
+use super::strangers::{Strangers, introduce};
 use super::tracks::Tracks;
 use super::webrtc_peer::Shared;
 use super::{EVENTS, GATHERING, Peers, credentials, stack, stack_error, supervisor};
@@ -41,13 +42,14 @@ pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, 
     let (progress, progress_receiver) = watch::channel(Progress::default());
     let handler =
         Arc::new(StackHandler::new(progress, Incoming::Tracks(tracks), Arc::clone(&tally), runtime.hurry()));
-    let builder =
-        stack::calling_builder(&ufrag, password.expose_secret(), Arc::clone(&tally), events.clone())?
-            .with_runtime(Arc::clone(&runtime) as Arc<dyn webrtc::runtime::Runtime>)
-            .with_handler(handler)
-            .with_udp_addrs(
-                peers.addresses().iter().map(|bound| std::net::SocketAddr::new(bound.ip(), 0)).collect(),
-            );
+    let (strangers, noticed) = Strangers::new();
+    let password = password.expose_secret();
+    let builder = stack::calling_builder(&ufrag, password, Arc::clone(&tally), events.clone(), strangers)?
+        .with_runtime(Arc::clone(&runtime) as Arc<dyn webrtc::runtime::Runtime>)
+        .with_handler(handler)
+        .with_udp_addrs(
+            peers.addresses().iter().map(|bound| std::net::SocketAddr::new(bound.ip(), 0)).collect(),
+        );
     let connection: Arc<dyn PeerConnection> = Arc::new(builder.build().await.map_err(stack_error)?);
     let offered = offer(&peers, &options, connection.as_ref(), progress_receiver.clone()).await;
     let (sdp, speech) = match offered {
@@ -74,13 +76,9 @@ pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, 
         shared: Arc::clone(&shared),
     };
     tokio::spawn(tracks.run());
-    let call = Arc::new(RtcCall {
-        shared,
-        key_wanted,
-        signalling: Mutex::default(),
-        agreed: Mutex::new(None),
-        peers,
-    });
+    let signalling = Arc::<Mutex<Signalling>>::default();
+    tokio::spawn(introduce(noticed, Arc::clone(&signalling), Arc::clone(&shared)));
+    let call = Arc::new(RtcCall { shared, key_wanted, signalling, peers });
     Ok(Calling { sdp, call, events: event_receiver, media: media_receiver })
 }
 
@@ -128,9 +126,11 @@ fn direction(direction: RTCRtpTransceiverDirection) -> Option<RTCRtpTransceiverI
     Some(RTCRtpTransceiverInit { direction, streams: Vec::new(), send_encodings: Vec::new() })
 }
 
+/// What the far end has said.
 #[derive(Default)]
-struct Signalling {
-    answered: bool,
+pub(super) struct Signalling {
+    /// Its answer, once the stack has taken it.
+    pub(super) answer: Option<Answer>,
     /// Candidates that came before the answer.
     early: Vec<Candidate>,
     /// Those that the stack knows.
@@ -141,14 +141,16 @@ struct Signalling {
 struct RtcCall {
     shared: Arc<Shared>,
     key_wanted: Arc<Notify>,
-    signalling: Mutex<Signalling>,
-    /// Once the far end has answered.
-    agreed: Mutex<Option<Agreed>>,
+    signalling: Arc<Mutex<Signalling>>,
     /// The port must outlive its peers.
     peers: Peers,
 }
 
 impl RtcCall {
+    fn signalling(&self) -> MutexGuard<'_, Signalling> {
+        self.signalling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn add(&self, candidate: &Candidate) {
         let Some(connection) = self.shared.connection() else { return };
         let init = RTCIceCandidateInit {
@@ -172,22 +174,21 @@ impl OutgoingCall for RtcCall {
         let refused = |error: webrtc::error::Error| {
             PeerError::Offer(format!("the WebRTC stack refuses the answer: {error}"))
         };
-        let description = RTCSessionDescription::answer(answer.normalised().to_owned()).map_err(refused)?;
+        let description = RTCSessionDescription::answer(answer.normalised()).map_err(refused)?;
         connection.set_remote_description(description).await.map_err(refused)?;
         let agreed = answer.agreed();
         if let Some(payload_type) = answer.sound_type() {
             self.shared.speak_as(payload_type);
         }
-        *self.agreed.lock().unwrap_or_else(PoisonError::into_inner) = Some(agreed);
-        let mut early = {
-            let mut signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
-            signalling.answered = true;
-            std::mem::take(&mut signalling.early)
-        };
-        early.extend(answer.candidates(self.peers.inner.allow_loopback));
+        let mut early: Vec<Candidate> = answer.candidates(self.peers.inner.allow_loopback).collect();
+        {
+            let mut signalling = self.signalling();
+            signalling.answer = Some(answer);
+            early.append(&mut signalling.early);
+        }
         for candidate in early {
             let is_new = {
-                let mut signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut signalling = self.signalling();
                 let is_new = !signalling.known.contains(&candidate);
                 signalling.known.push(candidate.clone());
                 is_new
@@ -203,8 +204,8 @@ impl OutgoingCall for RtcCall {
         let value = candidate.trim().trim_start_matches("a=").trim_start_matches("candidate:");
         let Some(candidate) = Candidate::parse(value, self.peers.inner.allow_loopback) else { return };
         let is_new = {
-            let mut signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
-            let answered = signalling.answered;
+            let mut signalling = self.signalling();
+            let answered = signalling.answer.is_some();
             let list = if answered { &mut signalling.known } else { &mut signalling.early };
             let is_new = list.len() < MOST_EARLY && !list.contains(&candidate);
             if is_new {
@@ -222,8 +223,7 @@ impl OutgoingCall for RtcCall {
     }
 
     async fn send_sound(&self, payload: &Bytes, timestamp: u32) -> Result<(), PeerError> {
-        let agreed = *self.agreed.lock().unwrap_or_else(PoisonError::into_inner);
-        if !agreed.is_some_and(|agreed| agreed.talk) {
+        if !self.signalling().answer.as_ref().is_some_and(|answer| answer.agreed().talk) {
             return Err(PeerError::Ended);
         }
         self.shared.send_sound(payload, timestamp).await

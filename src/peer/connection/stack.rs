@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use webrtc::peer_connection::{PeerConnection, PeerConnectionBuilder};
 
 use super::stack_error;
+use super::strangers::Strangers;
 use crate::peer::calling::Kind;
 use crate::peer::offer::{Codec, Offer};
 use crate::peer::rtcp::{self, PeerTally, RtcpTap};
@@ -58,6 +59,7 @@ pub(super) fn calling_builder(
     password: &str,
     tally: Arc<PeerTally>,
     events: mpsc::Sender<PeerEvent>,
+    strangers: Strangers,
 ) -> Result<PeerConnectionBuilder<SocketAddr>, PeerError> {
     let mut engine = MediaEngine::default();
     for kind in [RtpCodecKind::Video, RtpCodecKind::Audio] {
@@ -67,6 +69,7 @@ pub(super) fn calling_builder(
     }
     let registry = Registry::new()
         .with(rtcp::slot(), RtcpTap::new(tally, events))
+        .with(Strangers::slot(), strangers)
         .with(Slot::NackGenerator, NackGeneratorBuilder::new().build());
     Ok(PeerConnectionBuilder::new()
         .with_setting_engine(settings(ufrag, password))
