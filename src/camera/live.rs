@@ -171,11 +171,12 @@ impl Live {
         self.lit
     }
 
-    /// A far end needs a key picture. True if the camera cannot make one, so that the ring has to
-    /// be sent again; false if one has been asked of the encoder.
+    /// A far end needs a key picture, which is asked of whoever makes the picture. True if that may be
+    /// in vain, so that the ring has to be sent again: a hub's relay takes wishes that its camera does not.
     pub fn key_frame_wanted(&mut self) -> bool {
-        let copied = self.video.as_ref().is_some_and(|video| video.copied && !video.keys_on_request);
-        if !copied && self.key_frame_asked.is_none_or(|at| at.elapsed() >= KEY_FRAMES) {
+        let (copied, on_request) =
+            self.video.as_ref().map_or((false, true), |video| (video.copied, video.keys_on_request));
+        if (on_request || !copied) && self.key_frame_asked.is_none_or(|at| at.elapsed() >= KEY_FRAMES) {
             self.key_frame_asked = Some(Instant::now());
             self.feed.request_key_frame();
         }

@@ -27,6 +27,8 @@ const ANSWER: Duration = Duration::from_secs(12);
 const FIRST: Duration = Duration::from_secs(12);
 /// A picture that pauses for longer has ended.
 const STALL: Duration = Duration::from_secs(5);
+/// The same without the link to the hub: a hub ends the sessions of a link with it.
+const STALL_UNLINKED: Duration = Duration::from_secs(1);
 /// Frames of 20 ms that may wait for the camera's speaker.
 const SPOKEN: usize = 25;
 
@@ -129,7 +131,7 @@ impl Session {
             let piece = tokio::select! {
                 received = media.recv(), if sends => match received {
                     Some(Received::Picture { data, timestamp, .. }) => {
-                        silent_at = Instant::now() + STALL;
+                        silent_at = Instant::now() + if linked { STALL } else { STALL_UNLINKED };
                         Piece::Picture { data, ticks: ticks(timestamp) }
                     }
                     Some(Received::Sound { payload, timestamp }) => {
@@ -156,6 +158,7 @@ impl Session {
                     None => {
                         // The picture may go on without the hub; when it does not, that is seen.
                         linked = false;
+                        silent_at = silent_at.min(Instant::now() + STALL_UNLINKED);
                         continue;
                     }
                 },

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::fixture::house::{House, wait_for};
 use crate::fixture::workers::{signal, workers};
-use crate::fixture::{AiortcPeer, CameraPeer, PeerOptions, Summary, WebrtcbinPeer};
+use crate::fixture::{AiortcPeer, Camera, CameraOptions, CameraPeer, PeerOptions, Summary, WebrtcbinPeer};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const ENTITY: &str = "camera.door";
@@ -86,6 +86,19 @@ async fn two_echos_see_and_hear_a_camera_by_one_session_and_without_a_worker() {
     assert_eq!(home.sessions(), 1);
     let record = home.ended("second").await;
     assert_eq!((&record["video"]["mode"], &record["video"]["codec"]), (&"copy".into(), &"h264".into()));
+}
+
+#[actix::test]
+async fn an_rtsp_camera_behind_the_hub_is_shown_and_a_wish_for_a_key_picture_that_it_does_not_hear_is_met() {
+    let camera = Camera::start(CameraOptions::default().audio("none").gop(10.0)).await;
+    let home = Home::with(CameraPeer::behind("door", &["--source", camera.url(), "--sound", "none"])).await;
+    let options = home.options().seconds(22.0).with("--pli", 3.0).session("wishes");
+    let summary = WebrtcbinPeer::run(options).await.summary().clone();
+    assert!(summary.problems.is_empty() && summary.frames > 200, "{summary:?}");
+    assert_eq!(home.sessions(), 1);
+    // The camera's own come every ten seconds.
+    let gaps = summary.idr_ms.windows(2).map(|two| two[1] - two[0]);
+    assert!(gaps.clone().filter(|gap| *gap < 6_000.0).count() >= 3, "{:?}", summary.idr_ms);
 }
 
 async fn is_spoken_to(options: &[&str]) {

@@ -26,6 +26,8 @@ use crate::peer::{PeerError, PeerEvent, PictureFormat, SoundFormat};
 
 /// Packets kept for repair: ten seconds at 4 Mbit/s, and more than any key frame's burst.
 const REPAIR_RING: u16 = 4096;
+/// Missing packets are asked for this often; a gap is given up after some of these.
+const NACKS: Duration = Duration::from_millis(40);
 /// Silence after which the path counts as lost (RFC 7675 leaves it 30 s to come back, see the supervisor).
 const DISCONNECTED: Duration = Duration::from_secs(5);
 /// Longer than any end that the supervisor puts to it: the stack's own limit counts from the answer
@@ -70,7 +72,7 @@ pub(super) fn calling_builder(
     let registry = Registry::new()
         .with(rtcp::slot(), RtcpTap::new(tally, events))
         .with(Strangers::slot(), strangers)
-        .with(Slot::NackGenerator, NackGeneratorBuilder::new().build());
+        .with(Slot::NackGenerator, NackGeneratorBuilder::new().with_interval(NACKS).build());
     Ok(PeerConnectionBuilder::new()
         .with_setting_engine(settings(ufrag, password))
         .with_media_engine(engine)

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod calling;
 mod far_end;
 
 use std::collections::HashSet;
