@@ -185,8 +185,10 @@ class Camera:
         """A stream of its own, linked to webrtcbin."""
         number = self.formats[kind]
         silent = "true" if self.wanted.fault == "silent" else "false"
-        valve = f"valve drop={silent} drop-mode=forward-sticky-events"
-        bin_ = Gst.parse_bin_from_description(f"{text} pt={number} ! {valve}", True)
+        valve = f"valve name=end drop={silent} drop-mode=forward-sticky-events"
+        # By hand: the parser would also make a way out of what is linked later.
+        bin_ = Gst.parse_bin_from_description(f"{text} pt={number} ! {valve}", False)
+        bin_.add_pad(Gst.GhostPad.new("src", bin_.get_by_name("end").get_static_pad("src")))
         self.pipeline.add(bin_)
         pad = self.rtc.request_pad_simple("sink_%u")
         transceiver = pad.get_property("transceiver")
