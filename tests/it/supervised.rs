@@ -2,47 +2,72 @@
 //! published UDP port, the supervisor's proxy before the hub, and its ingress before the pages.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use doorstep::sim::hub::{SimHub, SimHubOptions, SimUser};
-use reqwest::{Method, StatusCode};
+use doorstep::sim::hub::{SimCamera, SimHub, SimHubOptions, SimStill};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::fixture::add_on::AddOn;
 use crate::fixture::house::wait_for;
-use crate::fixture::network::{ADD_ON, FAR_END, MACHINE, Network, OUTSIDE};
-use crate::fixture::supervisor::Supervisor;
+use crate::fixture::network::{ADD_ON, FAR_END, MACHINE, Network, OUTSIDE, SUPERVISOR};
 use crate::fixture::{AiortcPeer, Outcome, PeerOptions};
 
 const HOUR: Duration = Duration::from_secs(3600);
-const TOKEN: &str = "the-token-that-the-supervisor-gives-to-one-add-on";
 const OWNER: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
 const FAMILY: &str = "f9e8d7c6b5a493827160f5e4d3c2b1a0";
 
 /// All that is around the add-on.
 struct Home {
     network: Network,
-    hub: SimHub,
-    supervisor: Supervisor,
+    hub: Arc<SimHub>,
+    /// What the supervisor gives to the add-on.
+    token: String,
+}
+
+/// A request as the ingress passes it on; `user` is who opened it, by the hub's id.
+fn ingress(method: Method, path: &str, user: Option<&str>) -> RequestBuilder {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(8)).build().unwrap();
+    let request = client.request(method, format!("http://{ADD_ON}:8099/{path}"));
+    let request = request.header("X-Ingress-Path", "/api/hassio_ingress/aBcDeF");
+    match user {
+        Some(user) => request.header("X-Remote-User-Id", user),
+        None => request,
+    }
 }
 
 impl Home {
     async fn start(network: Network) -> Self {
-        let mut options = SimHubOptions { addr: SocketAddr::from((MACHINE, 8123)), ..Default::default() };
-        options.users.push(SimUser { id: "5".repeat(32), name: "Supervisor".into(), admin: true });
-        let hub = network.machine.run(SimHub::start(options)).await.unwrap();
-        let supervisor = Supervisor::start(&network.supervisor, TOKEN, &hub, "Supervisor").await;
-        Self { network, hub, supervisor }
+        Self::with_cameras(network, SimHubOptions::default().cameras).await
+    }
+
+    async fn with_cameras(network: Network, cameras: Vec<SimCamera>) -> Self {
+        let options = SimHubOptions {
+            addr: SocketAddr::from((MACHINE, 8123)),
+            supervisor_addr: SocketAddr::from((SUPERVISOR, 80)),
+            cameras,
+            ..SimHubOptions::default()
+        };
+        let hub = Arc::new(network.machine.run(SimHub::start(options)).await.unwrap());
+        let supervised = hub.clone();
+        let supervisor = network.supervisor.run(async move { supervised.supervisor().await });
+        let (_, token) = supervisor.await.unwrap();
+        Self { network, hub, token }
+    }
+
+    fn add_on(&self, settings: Option<&str>) -> AddOn {
+        AddOn::start(&self.network.add_on, &self.token, settings)
     }
 
     /// The ingress, opened by a user.
     async fn page(&self, method: Method, path: &str, user: &str) -> (StatusCode, Value) {
-        let request = Supervisor::ingress(method, path, Some(user)).json(&json!({}));
+        let request = ingress(method, path, Some(user)).json(&json!({}));
         self.network.supervisor.ask(request).await.unwrap()
     }
 
     async fn status(&self) -> Option<Value> {
-        let request = Supervisor::ingress(Method::GET, "api/v1/status", Some(OWNER));
+        let request = ingress(Method::GET, "api/v1/status", Some(OWNER));
         Some(self.network.supervisor.ask(request).await.ok()?.1)
     }
 
@@ -54,13 +79,21 @@ impl Home {
     }
 
     /// An Echo somewhere outside calls through the published ports.
-    async fn call(&self, connect_within: u32) -> Outcome {
+    async fn call(&self, endpoint: &str, more: impl FnOnce(PeerOptions) -> PeerOptions) -> Outcome {
         let token = self.hub.issue("Owner", HOUR).unwrap();
-        let options = PeerOptions::new(&format!("http://{OUTSIDE}:8098"), &token, "front_door");
-        let options = options.with("--address", FAR_END).with("--connect-seconds", connect_within);
-        let options = options.talk(1000).seconds(5.0);
+        let options = PeerOptions::new(&format!("http://{OUTSIDE}:8098"), &token, endpoint);
+        let options = more(options.with("--address", FAR_END).seconds(5.0));
         let peer = self.network.far_end.run(async { AiortcPeer::start(options) }).await;
         peer.outcome().await
+    }
+
+    /// The record of the last call.
+    async fn record(&self) -> Value {
+        wait_for("the call's record", async || {
+            let (_, calls) = self.page(Method::GET, "api/v1/calls", OWNER).await;
+            calls["calls"].get(0).filter(|call| call["ended"].is_string()).cloned()
+        })
+        .await
     }
 }
 
@@ -89,12 +122,10 @@ fn assert_connected(outcome: &Outcome) {
 #[actix::test]
 async fn an_add_on_behind_masquerade_connects_a_call_over_its_one_published_port() {
     let home = Home::start(Network::start()).await;
-    let _add_on = AddOn::start(&home.network.add_on, TOKEN, Some(&settings(&format!("'{OUTSIDE}'"))));
+    let _add_on = home.add_on(Some(&settings(&format!("'{OUTSIDE}'"))));
     home.link_is("running").await;
-    assert_connected(&home.call(20).await);
-
-    let (_, calls) = home.page(Method::GET, "api/v1/calls", OWNER).await;
-    let record = &calls["calls"][0];
+    assert_connected(&home.call("front_door", |peer| peer.talk(1000)).await);
+    let record = home.record().await;
     assert_eq!(record["end_reason"], "hung up", "{record}");
     assert!(record["counters"]["talk_packets"].as_u64().unwrap() > 100, "{record}");
 }
@@ -102,21 +133,21 @@ async fn an_add_on_behind_masquerade_connects_a_call_over_its_one_published_port
 #[actix::test]
 async fn a_far_end_that_takes_answers_only_is_reached_when_the_published_address_is_advertised() {
     let home = Home::start(Network::start_strict()).await;
-    let add_on = AddOn::start(&home.network.add_on, TOKEN, Some(&settings("")));
+    let add_on = home.add_on(Some(&settings("")));
     home.link_is("running").await;
-    let outcome = home.call(8).await;
+    let outcome = home.call("front_door", |peer| peer.with("--connect-seconds", 8)).await;
     assert!(!outcome.summary().connected, "nothing but the published port leads in: {:?}", outcome.summary());
     drop(add_on);
 
-    let _add_on = AddOn::start(&home.network.add_on, TOKEN, Some(&settings(&format!("'{OUTSIDE}'"))));
+    let _add_on = home.add_on(Some(&settings(&format!("'{OUTSIDE}'"))));
     home.link_is("running").await;
-    assert_connected(&home.call(20).await);
+    assert_connected(&home.call("front_door", |peer| peer).await);
 }
 
 #[actix::test]
 async fn without_settings_an_add_on_finds_its_hub_and_serves_the_ingress_alone() {
     let home = Home::start(Network::start()).await;
-    let _add_on = AddOn::start(&home.network.add_on, TOKEN, None);
+    let _add_on = home.add_on(None);
     let status = home.link_is("running").await;
     assert_eq!(status["door"]["listening"], Value::Null, "the door is off until the user opens it");
     let problems = status["problems"].to_string();
@@ -129,11 +160,11 @@ async fn without_settings_an_add_on_finds_its_hub_and_serves_the_ingress_alone()
 
     // Whoever else is in the network, whatever he says that he is.
     for path in ["", "api/v1/status", "healthz", "metrics"] {
-        let request = Supervisor::ingress(Method::GET, path, Some(OWNER));
+        let request = ingress(Method::GET, path, Some(OWNER));
         let (status, body) = home.network.machine.ask(request).await.unwrap();
         assert_eq!(status, StatusCode::FORBIDDEN, "{path}: {body}");
     }
-    let nameless = Supervisor::ingress(Method::GET, "api/v1/status", None);
+    let nameless = ingress(Method::GET, "api/v1/status", None);
     assert_eq!(home.network.supervisor.ask(nameless).await.unwrap().0, StatusCode::FORBIDDEN);
     let door = reqwest::Client::new().get(format!("http://{ADD_ON}:8098/healthz"));
     assert!(home.network.machine.ask(door).await.unwrap_err().is_connect());
@@ -142,7 +173,7 @@ async fn without_settings_an_add_on_finds_its_hub_and_serves_the_ingress_alone()
     assert_eq!(home.page(Method::POST, "api/v1/links/open", FAMILY).await.0, StatusCode::FORBIDDEN);
     assert_eq!(home.page(Method::POST, "api/v1/links/open", OWNER).await.0, StatusCode::OK);
     // The watchdog names nobody.
-    let watchdog = Supervisor::ingress(Method::GET, "healthz", None);
+    let watchdog = ingress(Method::GET, "healthz", None);
     assert_eq!(home.network.supervisor.ask(watchdog).await.unwrap().0, StatusCode::OK);
 }
 
@@ -154,7 +185,7 @@ async fn discover(home: &Home, token: &str) -> Value {
         },
         "payload": { "scope": { "type": "BearerToken", "token": token } },
     }});
-    let request = Supervisor::ingress(Method::POST, "api/alexa/smart_home", Some(OWNER));
+    let request = ingress(Method::POST, "api/alexa/smart_home", Some(OWNER));
     let request = request.bearer_auth(token).json(&directive);
     let (status, event) = home.network.supervisor.ask(request).await.unwrap();
     assert_eq!(status, StatusCode::OK, "{event}");
@@ -165,7 +196,7 @@ async fn discover(home: &Home, token: &str) -> Value {
 async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_the_proxy() {
     let home = Home::start(Network::start()).await;
     let settings = "[[camera]]\nid = 'shed'\nsource = 'test:'\n";
-    let add_on = AddOn::start(&home.network.add_on, TOKEN, Some(settings));
+    let add_on = home.add_on(Some(settings));
     home.link_is("running").await;
     let (owner, family) = (home.hub.issue("Owner", HOUR).unwrap(), home.hub.issue("Family", HOUR).unwrap());
     assert_eq!(discover(&home, &owner).await.as_array().unwrap().len(), 1);
@@ -173,10 +204,6 @@ async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_t
     assert_eq!(home.hub.commands("auth/current_user"), 2);
     assert_eq!(home.hub.failed_logins(), 0);
 
-    let through_the_proxy = home.supervisor.commands();
-    assert!(through_the_proxy.contains(&"subscribe_entities".to_owned()), "{through_the_proxy:?}");
-    assert!(!through_the_proxy.contains(&"auth/current_user".to_owned()), "{through_the_proxy:?}");
-    assert_eq!(home.supervisor.strangers(), 0, "the proxy saw no token but the add-on's");
     // A hub that is found elsewhere than where the supervisor's ones are is named.
     home.hub.go_down().await;
     let stranger = home.hub.issue("Owner", HOUR).unwrap();
@@ -185,7 +212,7 @@ async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_t
         add_on.log().contains("http://homeassistant:8123/ (another address goes into hub.url)").then_some(())
     })
     .await;
-    for secret in [TOKEN, &owner, &family, &stranger] {
+    for secret in [&home.token, &owner, &family, &stranger] {
         assert!(!add_on.log().contains(secret));
     }
 }
@@ -193,7 +220,7 @@ async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_t
 #[actix::test]
 async fn the_proxy_that_has_no_hub_behind_it_or_knows_no_such_add_on_is_told_apart() {
     let home = Home::start(Network::start()).await;
-    let add_on = AddOn::start(&home.network.add_on, TOKEN, None);
+    let add_on = home.add_on(None);
     home.link_is("running").await;
     home.hub.go_down().await;
     wait_for("the proxy to be named", async || {
@@ -205,9 +232,53 @@ async fn the_proxy_that_has_no_hub_behind_it_or_knows_no_such_add_on_is_told_apa
     home.link_is("running").await;
     drop(add_on);
 
+    let before = home.hub.connects().len();
     let _add_on = AddOn::start(&home.network.add_on, "a-token-of-no-add-on", None);
     let status = home.link_is("refused").await;
     assert!(status["problems"].to_string().contains("start the add-on anew"), "{status}");
     tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(home.supervisor.strangers(), 1, "no tries in a loop");
+    assert_eq!(home.hub.connects().len(), before + 1, "no tries in a loop");
+}
+
+/// A program of the simulated hub's.
+fn ffmpeg(arguments: &str) -> Vec<String> {
+    format!("ffmpeg -v error -nostdin {arguments} -").split_whitespace().map(str::to_owned).collect()
+}
+
+#[actix::test]
+async fn the_hubs_cameras_are_shown_without_a_word_in_the_settings_by_stream_and_by_stills() {
+    let stream = ffmpeg(
+        "-re -f lavfi -i testsrc2=s=640x480:r=25 -c:v libx264 -preset ultrafast -tune zerolatency -g 50 \
+         -profile:v baseline -pix_fmt yuv420p -f mp4 -movflags +frag_every_frame+empty_moov+default_base_moof",
+    );
+    let still = ffmpeg("-f lavfi -i testsrc2=s=1280x960 -frames:v 1 -c:v mjpeg -f image2pipe");
+    let cameras = vec![
+        // Parts of a stream come from the hub itself: its proxy hands out whole answers only.
+        SimCamera { hls: Some(stream), ..SimCamera::front_door() },
+        // Stills come through the proxy, whose token is the only one that an add-on has.
+        SimCamera { stream_types: Vec::new(), still: Some(SimStill::Program(still)), ..SimCamera::garden() },
+    ];
+    let home = Home::with_cameras(Network::start(), cameras).await;
+    let reach = format!("door.listen = '0.0.0.0:8098'\nwebrtc.advertise = ['{OUTSIDE}']\n");
+    let _add_on = home.add_on(Some(&reach));
+    home.link_is("running").await;
+    for (name, from, size) in
+        [("Front door", "the hub's stream", (640, 480)), ("Garden", "the hub's stills", (960, 720))]
+    {
+        let endpoint = wait_for(name, async || {
+            let (_, cameras) = home.page(Method::GET, "api/v1/cameras", OWNER).await;
+            let cameras = cameras["cameras"].as_array().unwrap().clone();
+            let camera = cameras.into_iter().find(|camera| camera["name"] == name)?;
+            (camera["reachable"] == true).then(|| camera["endpoint_id"].as_str().map(str::to_owned))?
+        })
+        .await;
+        let outcome = home.call(&endpoint, |peer| peer.seconds(12.0)).await;
+        let (summary, record) = (outcome.summary(), home.record().await);
+        assert!(
+            summary.problems.is_empty() && summary.connected && summary.frames > 15,
+            "{summary:?} {record}"
+        );
+        assert_eq!((summary.width, summary.height), (Some(size.0), Some(size.1)), "{record}");
+        assert_eq!(record["video"]["from"], from, "{record}");
+    }
 }
