@@ -22,6 +22,8 @@ enum Deed {
     /// Connections closed with 1000, port refused for a while; perhaps another hub comes up. Entities and
     /// `RUNNING` follow by themselves.
     Restart { down_ms: u64, flavour: Option<Flavour> },
+    /// What a start takes from now on: from the open port to the entities, and from there to `RUNNING`.
+    StartTakes { entities_ms: u64, running_ms: u64 },
     /// Connections closed with 1000, port refused.
     GoDown,
     /// The port is open again.
@@ -108,6 +110,9 @@ async fn act(hub: &SimHub, deed: Deed) -> Result<Value, String> {
         Deed::Restart { down_ms, flavour } => {
             hub.become_flavour(flavour.unwrap_or(hub.flavour()));
             hub.restart(Duration::from_millis(down_ms)).await;
+        }
+        Deed::StartTakes { entities_ms, running_ms } => {
+            hub.start_takes(Duration::from_millis(entities_ms), Duration::from_millis(running_ms));
         }
         Deed::GoDown => hub.go_down().await,
         Deed::ComeUp => hub.come_up().await,

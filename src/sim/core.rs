@@ -189,9 +189,10 @@ impl Core {
         self.gate(true).await;
         let core = self.clone();
         self.spawn(self.clone().until_stop(async move {
-            tokio::time::sleep(core.options.entities_after).await;
+            let (entities_after, running_after) = core.office().start_takes;
+            tokio::time::sleep(entities_after).await;
             core.change(World::come_back);
-            tokio::time::sleep(core.options.running_after).await;
+            tokio::time::sleep(running_after).await;
             core.change(|world| {
                 world.phase = Phase::Running;
                 [Change::Event { event_type: "homeassistant_started", data: json!({}) }]

@@ -1,9 +1,10 @@
 //! The handle of a simulated hub: start, what happens in the home, faults on demand, stop.
 
-use std::collections::HashMap;
+mod seen;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;
@@ -88,12 +89,6 @@ impl SimHub {
         Ok((url, self.core.supervisor.token.clone()))
     }
 
-    /// What is wrong with the hub.
-    #[must_use]
-    pub fn faults(&self) -> Faults {
-        self.core.office().faults.clone()
-    }
-
     /// These faults, and no others, from now on.
     pub fn set_faults(&self, faults: Faults) {
         let mut office = self.core.office();
@@ -137,12 +132,6 @@ impl SimHub {
         self.core.change(|world| world.write(entity_id, value, attributes, None));
     }
 
-    /// An entity's state at this moment.
-    #[must_use]
-    pub fn state(&self, entity_id: &str) -> Option<String> {
-        Some(self.core.office().world.entity(entity_id)?.state.as_ref()?.value.clone())
-    }
-
     /// A camera with all its entities is added to the home.
     pub fn add_camera(&self, camera: &SimCamera) {
         self.core.change(|world| world.add_camera(camera));
@@ -183,12 +172,6 @@ impl SimHub {
     /// A camera's stream ends: its address is good no longer. False if there was none.
     pub fn end_stream(&self, entity_id: &str) -> bool {
         self.core.office().streams.end(entity_id)
-    }
-
-    /// Streams that are made now.
-    #[must_use]
-    pub fn streams(&self) -> usize {
-        self.core.office().streams.count()
     }
 
     /// An entity is disabled by the user, or enabled: first restored and unavailable, then real.
@@ -235,59 +218,16 @@ impl SimHub {
         self.core.come_up().await;
     }
 
+    /// What a start takes from now on: from the open port to the entities, and from there to `RUNNING`.
+    pub fn start_takes(&self, entities_after: Duration, running_after: Duration) {
+        self.core.office().start_takes = (entities_after, running_after);
+    }
+
     /// It is another hub from its next start on.
     pub fn become_flavour(&self, flavour: Flavour) {
         let mut office = self.core.office();
         office.flavour = flavour;
         office.world.become_flavour(flavour);
-    }
-
-    /// Which hub it stands for.
-    #[must_use]
-    pub fn flavour(&self) -> Flavour {
-        self.core.office().flavour
-    }
-
-    /// How far it is with starting: `NOT_RUNNING`, `STARTING`, `RUNNING`.
-    #[must_use]
-    pub fn phase(&self) -> &'static str {
-        self.core.office().world.phase.word()
-    }
-
-    /// Clients that are logged in now.
-    #[must_use]
-    pub fn clients(&self) -> usize {
-        self.core.office().clients()
-    }
-
-    /// When each WebSocket was opened, logged in or not.
-    #[must_use]
-    pub fn connects(&self) -> Vec<Instant> {
-        self.core.office().connects.clone()
-    }
-
-    /// How often a command of this type came.
-    #[must_use]
-    pub fn commands(&self, kind: &str) -> u64 {
-        self.core.office().commands.get(kind).copied().unwrap_or_default()
-    }
-
-    /// How often commands of each type came.
-    #[must_use]
-    pub fn all_commands(&self) -> HashMap<String, u64> {
-        self.core.office().commands.clone()
-    }
-
-    /// Tokens that were refused, over WebSocket or HTTP.
-    #[must_use]
-    pub fn failed_logins(&self) -> u32 {
-        self.core.office().failed_logins
-    }
-
-    /// What the programs behind a camera's WebRTC sessions reported, oldest first; the last thousand.
-    #[must_use]
-    pub fn relay_reports(&self, entity_id: &str) -> Vec<Value> {
-        self.core.office().relays.reports(entity_id)
     }
 
     /// Every WebRTC session at a camera fails after all: its client is told, its program ends. False if

@@ -52,6 +52,8 @@ pub(super) struct Office {
     pub(super) streams: Streams,
     /// The hub stops.
     pub(super) stop: CancellationToken,
+    /// What a start takes: from the open port to the entities, and from there to `RUNNING`.
+    pub(super) start_takes: (Duration, Duration),
     pub(super) failed_logins: u32,
     pub(super) connects: Vec<Instant>,
     pub(super) commands: HashMap<String, u64>,
@@ -72,6 +74,7 @@ impl Office {
             relays: Relays::default(),
             streams: Streams::new(stop.clone()),
             stop,
+            start_takes: (options.entities_after, options.running_after),
             failed_logins: 0,
             connects: Vec::new(),
             commands: HashMap::new(),

@@ -100,9 +100,11 @@ async fn connections_are_refused_unheard_closed_late_or_banned_on_demand() {
     let mut client = Client::logged_in(&hub).await;
     assert!(began.elapsed() >= Duration::from_millis(400));
 
+    driver.act(json!({"do": "start_takes", "entities_ms": 60_000, "running_ms": 0})).await;
     driver.act(json!({"do": "restart", "down_ms": 100, "flavour": "older"})).await;
     assert_eq!(client.hear().await, Heard::Closed(1000));
-    assert_eq!(driver.status().await["flavour"], "older");
+    let status = driver.status().await;
+    assert_eq!((&status["flavour"], &status["state"]), (&json!("older"), &json!("NOT_RUNNING")));
     driver.act(json!({"do": "faults"})).await;
     let issued = driver.act(json!({"do": "issue", "user": "Family", "lifetime_s": 60})).await;
     let token = issued["token"].as_str().unwrap();

@@ -4,6 +4,7 @@
 mod control;
 mod faults;
 mod flavours;
+mod home;
 mod relay;
 mod replay;
 mod shape;
