@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 use super::http::{Answer, Request};
 use super::hub::{Faults, Flavour, SimCamera, SimHub};
@@ -68,9 +69,13 @@ enum Deed {
 
 /// Serves whoever drives the hub.
 pub(super) async fn serve(hub: Arc<SimHub>, listener: TcpListener) {
+    let mut drivers = JoinSet::new();
     loop {
-        if let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(answer(hub.clone(), stream));
+        tokio::select! {
+            accepted = listener.accept() => if let Ok((stream, _)) = accepted {
+                drivers.spawn(answer(hub.clone(), stream));
+            },
+            Some(_) = drivers.join_next() => {}
         }
     }
 }

@@ -1,12 +1,13 @@
 //! A camera's live stream: its program, and what was cut from what it says.
 
+use std::pin::{Pin, pin};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use tokio::process::ChildStdout;
+use tokio::process::{Child, ChildStdout};
 use tokio::sync::watch;
 use tokio_util::codec::FramedRead;
 use tokio_util::sync::CancellationToken;
@@ -53,37 +54,61 @@ impl Stream {
         self.end.cancel();
     }
 
-    /// Runs the program, again and again, until nobody asks for the stream any more.
+    /// Runs the program, again and again, until the stream is ended or nobody asks for it any more.
     pub(in crate::sim) async fn run(self: Arc<Self>, core: Arc<Core>) {
-        tokio::select! {
-            () = self.end.cancelled() => {}
-            () = self.idle(core.options.stream_idle) => {}
-            () = self.play_on(&core) => {}
+        let mut over = pin!(self.over(core.options.stream_idle));
+        loop {
+            match program::start(&self.program, Stdio::null()) {
+                Ok(child) => {
+                    if self.play_until(&core, child, over.as_mut()).await {
+                        break;
+                    }
+                }
+                Err(error) => tracing::debug!(entity = %self.entity_id, %error, "a simulated stream"),
+            }
+            self.track.send_modify(Track::break_off);
+            tokio::select! {
+                () = &mut over => break,
+                () = tokio::time::sleep(core.options.stream_retry) => {}
+            }
         }
         core.office().streams.forget(&self);
         self.track.send_modify(|track| track.has_ended = true);
     }
 
-    async fn idle(&self, limit: Duration) {
-        while self.asked.lock().unwrap_or_else(PoisonError::into_inner).elapsed() < limit {
-            tokio::time::sleep(LOOK).await;
+    /// The stream was ended, or nobody has asked for it for so long.
+    async fn over(&self, idle: Duration) {
+        let asked = || self.asked.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        let is_idle = async {
+            while asked() < idle {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            () = self.end.cancelled() => {}
+            () = is_idle => {}
         }
     }
 
-    async fn play_on(&self, core: &Core) {
-        loop {
-            match program::start(&self.program, Stdio::null()) {
-                Ok(mut child) => {
-                    if let Some(output) = child.stdout.take() {
-                        self.play(core, output).await;
-                    }
-                    program::end(child).await;
-                }
-                Err(error) => tracing::debug!(entity = %self.entity_id, %error, "a simulated stream"),
+    /// Plays until the program ends, or the stream is over: then true. No program is left.
+    async fn play_until(
+        &self,
+        core: &Core,
+        mut child: Child,
+        over: Pin<&mut impl Future<Output = ()>>,
+    ) -> bool {
+        let output = child.stdout.take();
+        let play = async {
+            if let Some(output) = output {
+                self.play(core, output).await;
             }
-            self.track.send_modify(Track::break_off);
-            tokio::time::sleep(core.options.stream_retry).await;
-        }
+        };
+        let is_over = tokio::select! {
+            () = over => true,
+            () = play => false,
+        };
+        program::end(child).await;
+        is_over
     }
 
     /// Cuts what the program says, until it ends.

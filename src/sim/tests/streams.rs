@@ -1,5 +1,6 @@
 //! Live streams and still pictures, made by FFmpeg and judged by FFmpeg.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -61,7 +62,7 @@ async fn data(hub: &SimHub, path: &str) -> Vec<u8> {
 }
 
 /// What FFmpeg finds in a file: pictures that can be decoded.
-async fn pictures(file: &std::path::Path) -> usize {
+async fn pictures(file: &Path) -> usize {
     let arguments =
         "-v error -count_frames -select_streams v:0 -show_entries stream=nb_read_frames -of csv=p=0";
     let output =
@@ -138,7 +139,15 @@ async fn ffmpegs_own_reader_plays_a_stream() {
 
 #[tokio::test]
 async fn a_stream_ends_when_nobody_asks_for_it_or_the_hub_ends_it_and_its_address_with_it() {
-    let (hub, mut client) = hub_with(garden()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let line = format!("echo $$ > {}; exec {STREAM}", file.display());
+    let program = Some(vec!["sh".to_owned(), "-c".to_owned(), line]);
+    let is_gone = || {
+        let pid = std::fs::read_to_string(&file).unwrap();
+        !Path::new("/proc").join(pid.trim()).exists()
+    };
+    let (hub, mut client) = hub_with(SimCamera { hls: program, ..SimCamera::garden() }).await;
     let base = open(&mut client, 1).await;
     assert_eq!(open(&mut client, 2).await, base, "one stream for all");
     let list = format!("{base}playlist.m3u8");
@@ -150,6 +159,7 @@ async fn a_stream_ends_when_nobody_asks_for_it_or_the_hub_ends_it_and_its_addres
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(began.elapsed() > Duration::from_secs(1));
+    assert!(is_gone(), "its program ends with it");
     assert_eq!(get(&hub, &list, None).await.0, 404);
 
     let other = open(&mut client, 3).await;
@@ -158,6 +168,12 @@ async fn a_stream_ends_when_nobody_asks_for_it_or_the_hub_ends_it_and_its_addres
     assert!(hub.end_stream("camera.garden"));
     assert_eq!(get(&hub, &format!("{other}playlist.m3u8"), None).await.0, 404);
     assert!(!hub.end_stream("camera.garden"));
+
+    let last = open(&mut client, 4).await;
+    text(&hub, &format!("{last}playlist.m3u8")).await;
+    assert!(!is_gone());
+    hub.stop().await;
+    assert!(is_gone(), "none is left when the hub has stopped");
 }
 
 #[tokio::test]
