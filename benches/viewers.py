@@ -32,9 +32,9 @@ def sendto_floor(packets=200_000):
 class Viewers:
     """`viewer.py`."""
 
-    def __init__(self, house, count):
+    def __init__(self, house, count, endpoint="front"):
         command = [str(VENV), str(ROOT / "benches" / "viewer.py"), "--door", house.door]
-        command += [f"--token={house.token}", "--endpoint", "front", "--viewers", str(count)]
+        command += [f"--token={house.token}", "--endpoint", endpoint, "--viewers", str(count)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

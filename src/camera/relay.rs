@@ -162,11 +162,10 @@ impl Session {
                         continue;
                     }
                 },
-                frame = spoken.recv() => {
-                    if let Some(frame) = frame {
-                        // The end of the call is heard above.
-                        call.send_sound(&frame, speech.next()).await.ok();
-                    }
+                // Nobody says anything where there is no speaker.
+                Some(frame) = spoken.recv() => {
+                    // The end of the call is heard above.
+                    call.send_sound(&frame, speech.next()).await.ok();
                     continue;
                 }
                 () = key_frames.notified() => {

@@ -116,6 +116,24 @@ async fn it_begins_with_what_was_agreed_on_and_ends_at_the_hub_when_nobody_takes
     home.assert_quiet("door").await;
 }
 
+/// Processor time that this thread has used.
+fn used() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[actix::test]
+async fn between_two_pictures_nothing_is_done() {
+    let home = Home::with(vec![CameraPeer::behind("door", &["--size", "320x180"])]).await;
+    let mut fetching = home.fetch("door").await;
+    fetching.pictures(5).await;
+    let before = used();
+    fetching.pictures(75).await;
+    // About 50 ms; a loop that never rests takes all that it can get of three seconds.
+    let used = used() - before;
+    assert!(used < Duration::from_millis(300), "{used:?}");
+}
+
 #[actix::test]
 async fn whatever_goes_wrong_ends_it_with_a_reason_and_leaves_nothing_behind() {
     let faults = [
