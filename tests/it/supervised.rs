@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::fixture::add_on::AddOn;
 use crate::fixture::house::wait_for;
 use crate::fixture::network::{ADD_ON, FAR_END, MACHINE, Network, OUTSIDE, SUPERVISOR};
-use crate::fixture::{AiortcPeer, Outcome, PeerOptions};
+use crate::fixture::{AiortcPeer, CameraPeer, Outcome, PeerOptions};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const OWNER: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
@@ -74,6 +74,17 @@ impl Home {
     async fn link_is(&self, state: &str) -> Value {
         wait_for(&format!("the hub to be {state}"), async || {
             self.status().await.filter(|status| status["hub"]["state"] == state)
+        })
+        .await
+    }
+
+    /// Endpoint id of a camera that can be shown.
+    async fn endpoint(&self, name: &str) -> String {
+        wait_for(name, async || {
+            let (_, cameras) = self.page(Method::GET, "api/v1/cameras", OWNER).await;
+            let cameras = cameras["cameras"].as_array().unwrap().clone();
+            let camera = cameras.into_iter().find(|camera| camera["name"] == name)?;
+            (camera["reachable"] == true).then(|| camera["endpoint_id"].as_str().map(str::to_owned))?
         })
         .await
     }
@@ -240,6 +251,11 @@ async fn the_proxy_that_has_no_hub_behind_it_or_knows_no_such_add_on_is_told_apa
     assert_eq!(home.hub.connects().len(), before + 1, "no tries in a loop");
 }
 
+/// What it takes to be reached, and nothing else.
+fn reach() -> String {
+    format!("door.listen = '0.0.0.0:8098'\nwebrtc.advertise = ['{OUTSIDE}']\n")
+}
+
 /// A program of the simulated hub's.
 fn ffmpeg(arguments: &str) -> Vec<String> {
     format!("ffmpeg -v error -nostdin {arguments} -").split_whitespace().map(str::to_owned).collect()
@@ -259,20 +275,12 @@ async fn the_hubs_cameras_are_shown_without_a_word_in_the_settings_by_stream_and
         SimCamera { stream_types: Vec::new(), still: Some(SimStill::Program(still)), ..SimCamera::garden() },
     ];
     let home = Home::with_cameras(Network::start(), cameras).await;
-    let reach = format!("door.listen = '0.0.0.0:8098'\nwebrtc.advertise = ['{OUTSIDE}']\n");
-    let _add_on = home.add_on(Some(&reach));
+    let _add_on = home.add_on(Some(&reach()));
     home.link_is("running").await;
     for (name, from, size) in
         [("Front door", "the hub's stream", (640, 480)), ("Garden", "the hub's stills", (960, 720))]
     {
-        let endpoint = wait_for(name, async || {
-            let (_, cameras) = home.page(Method::GET, "api/v1/cameras", OWNER).await;
-            let cameras = cameras["cameras"].as_array().unwrap().clone();
-            let camera = cameras.into_iter().find(|camera| camera["name"] == name)?;
-            (camera["reachable"] == true).then(|| camera["endpoint_id"].as_str().map(str::to_owned))?
-        })
-        .await;
-        let outcome = home.call(&endpoint, |peer| peer.seconds(12.0)).await;
+        let outcome = home.call(&home.endpoint(name).await, |peer| peer.seconds(12.0)).await;
         let (summary, record) = (outcome.summary(), home.record().await);
         assert!(
             summary.problems.is_empty() && summary.connected && summary.frames > 15,
@@ -281,4 +289,18 @@ async fn the_hubs_cameras_are_shown_without_a_word_in_the_settings_by_stream_and
         assert_eq!((summary.width, summary.height), (Some(size.0), Some(size.1)), "{record}");
         assert_eq!(record["video"]["from"], from, "{record}");
     }
+}
+
+#[actix::test]
+async fn the_relay_in_the_machines_network_and_the_add_on_in_its_own_find_each_other() {
+    let network = Network::start();
+    let camera = CameraPeer::behind("door", &["--address", &MACHINE.to_string()]);
+    let relay = camera.relay.map(|program| network.machine.entered(program));
+    let home = Home::with_cameras(network, vec![SimCamera { relay, ..camera }]).await;
+    let _add_on = home.add_on(Some(&reach()));
+    home.link_is("running").await;
+    let outcome = home.call(&home.endpoint("door").await, |peer| peer).await;
+    let record = home.record().await;
+    assert_connected(&outcome);
+    assert_eq!(record["video"]["from"], "the hub's relay", "{record}");
 }

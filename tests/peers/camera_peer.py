@@ -46,6 +46,7 @@ def options():
     add = parser.add_argument
     add("--pattern", choices=tuple(PICTURES), default="h264", help="codec of a test picture")
     add("--source", help="rtsp://...: its H.264 instead of a test picture, as it is")
+    add("--address", default="127.0.0.1", help="own IPv4 address, offered as the host candidate")
     add("--size", default="640x360")
     add("--fps", type=int, default=25)
     add("--kbps", type=int, default=800)
@@ -138,7 +139,7 @@ class Camera:
         agent = rtc.get_property("ice-agent")
         # webrtcbin's own reference is a floating one, which Python takes over: never let it go.
         KEPT.append((rtc, agent))
-        agent.emit("add-local-ip-address", "127.0.0.1")
+        agent.emit("add-local-ip-address", self.wanted.address)
         rtc.connect("on-ice-candidate", self.on_candidate)
         rtc.connect("notify::connection-state", self.on_connection)
         rtc.connect("on-new-transceiver", self.on_transceiver)
