@@ -189,8 +189,10 @@ fn door_and_ui(config: &Config, report: &mut Report) {
     report.token("ui.token", ui.token.as_ref(), UI_TOKEN_MIN);
     report.web_address("door.public_url", door.public_url.as_ref(), &["https"]);
     match (&door.tls_cert, &door.tls_key) {
-        (Some(_), None) => report.add("door.tls_key", "is missing, but there is a tls_cert"),
-        (None, Some(_)) => report.add("door.tls_cert", "is missing, but there is a tls_key"),
+        (Some(_), None) => report
+            .add("door.tls_key", "is missing, but there is a tls_cert; the door stays shut without both"),
+        (None, Some(_)) => report
+            .add("door.tls_cert", "is missing, but there is a tls_key; the door stays shut without both"),
         _ => {}
     }
     if door.forward_to_hub && config.hub.url.is_none() {
