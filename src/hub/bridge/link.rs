@@ -15,6 +15,7 @@ use super::dialer::{Dialer, Lost, Socket};
 use crate::hub::model::{Model, Outgoing};
 use crate::hub::retry::Retry;
 use crate::hub::{Link, protocol};
+use crate::runtime::release_memory;
 use crate::telemetry;
 
 /// Frames that may wait for a hub that does not read.
@@ -137,6 +138,12 @@ async fn read(
         model
     };
     if is_large {
+        let take_in = || {
+            let model = take_in();
+            // Reading took several times of what is kept.
+            release_memory();
+            model
+        };
         tokio::task::spawn_blocking(take_in).await.map_err(|error| match error.try_into_panic() {
             Ok(panic) => panic,
             Err(cancelled) => Box::new(cancelled),

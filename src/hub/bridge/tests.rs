@@ -7,59 +7,16 @@ use std::time::Instant;
 
 use actix::Addr;
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 use super::identify::IDENTIFY_WITHIN;
 use super::*;
 use crate::hub::HubUser;
-use few_lines::{Mood, TOKEN, camera_is, serve};
+use few_lines::{Mood, TOKEN, TestHub, camera_is, serve};
 
 mod few_lines;
 mod script;
-
-/// A hub with one doorbell.
-struct TestHub {
-    url: Url,
-    mood: Arc<Mutex<Mood>>,
-    tries: Arc<AtomicUsize>,
-    open: Arc<AtomicUsize>,
-    /// To every client: a frame, or `close`.
-    say: broadcast::Sender<String>,
-}
-
-impl TestHub {
-    async fn start(mood: Mood) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
-        let hub = Self {
-            url,
-            mood: Arc::new(Mutex::new(mood)),
-            tries: Arc::default(),
-            open: Arc::default(),
-            say: broadcast::channel(64).0,
-        };
-        let (mood, tries, open, say) =
-            (hub.mood.clone(), hub.tries.clone(), hub.open.clone(), hub.say.clone());
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tries.fetch_add(1, Ordering::SeqCst);
-                open.fetch_add(1, Ordering::SeqCst);
-                let (mood, open, told) = (*mood.lock().unwrap(), open.clone(), say.subscribe());
-                tokio::spawn(async move {
-                    serve(stream, mood, told).await;
-                    open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
-        });
-        hub
-    }
-
-    fn is_now(&self, mood: Mood) {
-        *self.mood.lock().unwrap() = mood;
-    }
-}
 
 /// Counts wakes, as the registry would get them.
 struct Woken(Arc<AtomicUsize>);

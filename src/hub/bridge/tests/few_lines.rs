@@ -3,6 +3,7 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::broadcast;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -23,6 +24,48 @@ pub(super) enum Mood {
     /// The port is closed.
     IsDown,
     SaysNothing,
+}
+
+/// A hub with one doorbell.
+pub(super) struct TestHub {
+    pub(super) url: Url,
+    mood: Arc<Mutex<Mood>>,
+    pub(super) tries: Arc<AtomicUsize>,
+    pub(super) open: Arc<AtomicUsize>,
+    /// To every client: a frame, or `close`.
+    pub(super) say: broadcast::Sender<String>,
+}
+
+impl TestHub {
+    pub(super) async fn start(mood: Mood) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let hub = Self {
+            url,
+            mood: Arc::new(Mutex::new(mood)),
+            tries: Arc::default(),
+            open: Arc::default(),
+            say: broadcast::channel(64).0,
+        };
+        let (mood, tries, open, say) =
+            (hub.mood.clone(), hub.tries.clone(), hub.open.clone(), hub.say.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tries.fetch_add(1, Ordering::SeqCst);
+                open.fetch_add(1, Ordering::SeqCst);
+                let (mood, open, told) = (*mood.lock().unwrap(), open.clone(), say.subscribe());
+                tokio::spawn(async move {
+                    serve(stream, mood, told).await;
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
+            }
+        });
+        hub
+    }
+
+    pub(super) fn is_now(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
 }
 
 /// Changes of states in one storm.
