@@ -194,8 +194,7 @@ async fn a_storm_of_changes_is_read_to_its_end_though_the_registry_is_stuck() {
     let mut stage = Stage::waking(Mood::Good, Stuck.start().recipient(), Arc::default());
     stage.pass(1).await;
     assert_eq!(stage.link().await, Link::Running);
-    // Far more than the connection holds: the hub gets rid of it only if all of it is read.
-    assert!(STORM * 80 > 20 * 64 * 1024);
+    // Far more than the connection holds, so the hub gets rid of it only if all of it is read.
     stage.say.send("storm".into()).unwrap();
     stage.say.send(press_at(10)).unwrap();
     let press = timeout(Duration::from_secs(20), stage.bridge.presses.recv()).await.unwrap().unwrap();

@@ -174,9 +174,12 @@ fn how_a_camera_streams_is_known_as_recorded_outlives_a_loss_and_is_asked_anew_w
     play.answers.insert("camera/capabilities", Ok(hls));
     play.pass(Duration::from_secs(60));
     play.answers.insert("camera/capabilities", Ok(json!({"frontend_stream_types": ["web_rtc"]})));
-    for state in ["unavailable", "idle"] {
-        play.entities(&json!({"c": {"camera.front_door": {"+": {"s": state, "lc": 2.0}}}}));
-    }
+    let id = play.id_of(|command| command["type"] == "subscribe_entities");
+    let turned = ["unavailable", "idle"].map(|state| {
+        let diff = json!({"c": {"camera.front_door": {"+": {"s": state, "lc": 2.0}}}});
+        json!({"type": "event", "event": diff, "id": id})
+    });
+    play.says(&json!(turned));
     play.pass(Duration::from_secs(1));
     assert_eq!(ways(&play), Some(StreamWays { relay: true, ..StreamWays::default() }));
 }
