@@ -5,7 +5,6 @@ use std::io;
 use futures_util::FutureExt;
 
 use super::dialer::{Connect, Wire};
-use super::few_lines::STORM;
 use super::*;
 
 const STEP: Duration = Duration::from_millis(500);
