@@ -321,7 +321,10 @@ impl Director {
         let Form::Packets { picture: codec, .. } = stream.form else { return };
         if let Some((line, Role::Makes)) = &mut self.line {
             let key = codec.is_key(&data);
-            return line.picture(data, ticks, key);
+            if !line.picture(data, ticks, key) {
+                self.ask_source();
+            }
+            return;
         }
         if codec != PictureCodec::H264 {
             return;
@@ -425,6 +428,7 @@ impl Director {
             Made::Event(event @ FeedEvent::Opened { .. }) if pictures => self.tell(event),
             Made::Event(event @ FeedEvent::WorkerLost(_)) if pictures => {
                 self.first = true;
+                self.ask_source();
                 self.tell(event);
             }
             Made::Event(event @ FeedEvent::SpeakerLevel(_)) => self.tell(event),
@@ -482,8 +486,14 @@ impl Director {
             (Some((line, Role::Reads | Role::Makes)), _) => {
                 line.wish(ToWorker::KeyFrame);
             }
-            (_, Some(Stream { key_frames: Some(key_frames), .. })) => key_frames.notify_one(),
-            _ => {}
+            _ => self.ask_source(),
+        }
+    }
+
+    /// Asks the source itself for a key picture, if it can be asked.
+    fn ask_source(&self) {
+        if let Some(Stream { key_frames: Some(key_frames), .. }) = &self.stream {
+            key_frames.notify_one();
         }
     }
 

@@ -71,13 +71,15 @@ impl Line {
         self.say(ToWorker::Piece { kind: PieceKind::Bytes, ticks: 0, data }).await;
     }
 
-    /// A picture. When the worker does not keep up, pictures are left out up to the next key picture.
-    pub fn picture(&mut self, data: Bytes, ticks: i64, key: bool) {
+    /// A picture. When the worker does not keep up, pictures are left out up to the next key picture;
+    /// false if this one was.
+    pub fn picture(&mut self, data: Bytes, ticks: i64, key: bool) -> bool {
         if self.skipping && !key {
-            return;
+            return false;
         }
         let piece = ToWorker::Piece { kind: PieceKind::Picture, ticks, data };
         self.skipping = self.wishes.try_send(piece).is_err();
+        !self.skipping
     }
 
     /// A packet of sound, left out when the worker does not keep up.
