@@ -39,6 +39,7 @@ AUDIO = {
     "pcma": ("audio/x-raw,rate=8000,channels=1 ! alawenc", "rtppcmapay"),
     "opus": ("audio/x-raw,rate=48000,channels=1 ! opusenc", "rtpopuspay"),
 }
+PAYLOADERS = {"h264": "rtph264pay", "h265": "rtph265pay", "mjpeg": "rtpjpegpay"}
 BACK = {"pcmu": (0, "PCMU", "rtppcmudepay ! mulawdec"), "pcma": (8, "PCMA", "rtppcmadepay ! alawdec")}
 
 
@@ -51,6 +52,8 @@ def options():
     add("--fps", type=int, default=25)
     add("--kbps", type=int, default=2000)
     add("--gop", type=float, default=2.0, help="seconds between key frames")
+    add("--codec", default="h264", choices=tuple(PAYLOADERS))
+    add("--transport", default="any", choices=("any", "udp"), help="how its packets may travel")
     add("--profile", default="baseline", choices=("baseline", "main", "high"))
     add("--bframes", type=int, default=0)
     add("--pattern", default="ball", help="of videotestsrc, or `noise`, which fills any bitrate")
@@ -144,15 +147,8 @@ class Camera:
             )
         else:
             source = f"videotestsrc is-live={clock} pattern={wanted.pattern} ! {raw}"
-        # Ultrafast has neither CABAC nor 8x8 transform: its SPS would say baseline.
-        preset = {"baseline": "ultrafast", "main": "superfast", "high": "veryfast"}[wanted.profile]
         lines = [
-            f"{source} ! timeoverlay halignment=center valignment=center"
-            f" ! x264enc speed-preset={preset} tune=zerolatency threads=1"
-            f" bframes={wanted.bframes} bitrate={wanted.kbps} vbv-buf-capacity=500"
-            f" key-int-max={max(round(wanted.gop * wanted.fps), 1)} option-string=scenecut=0"
-            f" ! video/x-h264,profile={wanted.profile} ! h264parse"
-            " ! video/x-h264,stream-format=avc,alignment=au"
+            f"{source} ! timeoverlay halignment=center valignment=center ! {self.picture()}"
             " ! appsink name=video emit-signals=true sync=false max-buffers=0"
         ]
         if self.audio:
@@ -163,6 +159,30 @@ class Camera:
                 " ! appsink name=audio emit-signals=true sync=false max-buffers=0"
             )
         return " ".join(lines)
+
+    def picture(self):
+        """The picture's encoder."""
+        wanted = self.wanted
+        distance = max(round(wanted.gop * wanted.fps), 1)
+        if wanted.codec == "mjpeg":
+            return "jpegenc"
+        if wanted.codec == "h265":
+            return (
+                f"x265enc speed-preset=ultrafast tune=zerolatency bitrate={wanted.kbps}"
+                f" key-int-max={distance} option-string=scenecut=0:bframes={wanted.bframes}:pools=1"
+                " ! h265parse ! video/x-h265,stream-format=hvc1,alignment=au"
+            )
+        # Ultrafast has neither CABAC nor 8x8 transform: its SPS would say baseline.
+        preset = {"baseline": "ultrafast", "main": "superfast", "high": "veryfast"}[wanted.profile]
+        # Without delay there are no B frames.
+        tune = "" if wanted.bframes else "tune=zerolatency"
+        return (
+            f"x264enc speed-preset={preset} {tune} threads=1"
+            f" bframes={wanted.bframes} bitrate={wanted.kbps} vbv-buf-capacity=500"
+            f" key-int-max={distance} option-string=scenecut=0"
+            f" ! video/x-h264,profile={wanted.profile} ! h264parse"
+            " ! video/x-h264,stream-format=avc,alignment=au"
+        )
 
     def start(self):
         """Encodes from now on, or first and then plays from memory."""
@@ -235,9 +255,11 @@ class Camera:
         server.set_service(str(wanted.port))
         factory = GstRtspServer.RTSPOnvifMediaFactory() if onvif else GstRtspServer.RTSPMediaFactory()
         interval = -1 if wanted.parameter_sets == "inband" else 0
+        sets = "" if wanted.codec == "mjpeg" else f"config-interval={interval}"
+        number = 26 if wanted.codec == "mjpeg" else 96
         launch = (
             "appsrc name=video is-live=true format=time block=false"
-            f" ! rtph264pay name=pay0 pt=96 config-interval={interval} mtu=1400"
+            f" ! {PAYLOADERS[wanted.codec]} name=pay0 pt={number} {sets} mtu=1400"
         )
         if self.audio:
             pay = AUDIO[wanted.audio][1]
@@ -255,6 +277,8 @@ class Camera:
                 " ! appsink name=speaker emit-signals=true sync=false async=false )"
             )
         factory.set_shared(True)
+        if wanted.transport == "udp":
+            factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
         factory.connect("media-configure", self.configure)
         if wanted.user:
             self.lock(server, factory)

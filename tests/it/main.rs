@@ -3,6 +3,7 @@
 
 mod browser;
 mod calls;
+mod codecs;
 mod demo;
 mod door;
 mod faults;

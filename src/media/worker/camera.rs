@@ -57,7 +57,7 @@ fn show(address: &str, shared: &Shared, shown: &mut bool) -> Result<Infallible, 
 fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::context::Input, Trouble> {
     let scheme = Url::parse(address).map(|url| url.scheme().to_owned()).unwrap_or_default();
     let protocols = match scheme.as_str() {
-        "rtsp" => "rtsp,tcp",
+        "rtsp" => "rtsp,tcp,udp,rtp",
         "rtsps" => "rtsps,tls,tcp",
         "http" => "http,tcp",
         "https" => "https,http,tls,tcp",
@@ -72,7 +72,9 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
         // The session description names the streams; all else is in the stream itself.
         options.set("analyzeduration", "100000");
         options.set("fpsprobesize", "0");
-        options.set("rtsp_transport", "tcp");
+        // UDP for cameras that refuse TCP (RFC 2326, 461): over TCP nothing is lost.
+        options.set("rtsp_transport", if scheme == "rtsp" { "tcp+udp" } else { "tcp" });
+        options.set("rtsp_flags", "prefer_tcp");
         options.set("allowed_media_types", "video+audio");
         options.set("timeout", "10000000");
     } else {
