@@ -1,6 +1,6 @@
 //! The simulated hub driven from outside, over plain HTTP on this machine: by programs that measure.
 //!
-//! `GET /` says how the hub is. `POST /` with a [`Deed`] as JSON does it: `{"do": "restart", "down_ms": 2000}`.
+//! `GET /` says how the hub is. `POST /` with a deed as JSON does it: `{"do": "restart", "down_ms": 2000}`.
 //! The answer is JSON: what the deed gives, or `{"error": "..."}` with status 400.
 
 use std::sync::Arc;

@@ -16,7 +16,7 @@ pub struct SimHubOptions {
     pub cameras: Vec<SimCamera>,
     /// Which hub it stands for.
     pub flavour: Flavour,
-    /// Its people; the first one is the owner, whose token is [`SimHub::token`].
+    /// Its people; the first one is the owner, whose token is [`SimHub::token`](super::hub::SimHub::token).
     pub users: Vec<SimUser>,
     /// How long a client may take to say who it is.
     pub auth_limit: Duration,
