@@ -22,7 +22,7 @@ use crate::camera::call::EndReason;
 use crate::camera::places::Places;
 use crate::camera::registry::{Registry, Sessions};
 use crate::camera::session::{CameraSession, Leave, Resources};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Limits};
 use crate::http::tls::Certificate;
 use crate::http::{DemoInfo, House};
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
@@ -80,6 +80,16 @@ pub enum AppError {
     /// There is no TLS at all.
     #[error("there is no TLS for the door: {0}")]
     Tls(rustls::Error),
+}
+
+/// The settings' limits, with what they leave to the machine filled in.
+fn limits(config: &Config) -> Limits {
+    let mut limits = config.limits.clone();
+    if limits.transcodes == 0 {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        limits.transcodes = (cores / 2).max(1);
+    }
+    limits
 }
 
 /// The running house.
@@ -144,9 +154,10 @@ impl App {
             bridge: bridge.clone(),
             http: http_client(config.hub.ca_file.clone()).await?,
             allow_loopback: config.webrtc.allow_loopback,
-            limits: config.limits.clone(),
+            limits: limits(&config),
             state: state.clone(),
             places: Places::default(),
+            transcodes: Places::default(),
         };
         let (broken_tx, broken) = watch::channel(false);
         let keeper = Keeper {

@@ -33,6 +33,8 @@ struct Inner {
     /// Everything since the last key picture, or nothing.
     ring: Vec<Arc<Picture>>,
     ring_bytes: usize,
+    /// Of all pictures so far.
+    bytes: u64,
     viewers: Vec<Viewer>,
 }
 
@@ -82,6 +84,12 @@ impl Fanout {
         Joined { ring: inner.ring.clone(), items }
     }
 
+    /// Bytes of all pictures so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,6 +97,7 @@ impl Fanout {
 
 impl Inner {
     fn show(&mut self, picture: Arc<Picture>) {
+        self.bytes += picture.len() as u64;
         if picture.key {
             self.ring.clear();
             self.ring_bytes = 0;

@@ -8,10 +8,12 @@ use tokio::task::JoinHandle;
 
 use super::catalogue::KnownCamera;
 use super::fanout::Fanout;
+use super::fit::Fit;
+use super::places::Place;
 use super::session::{Notice, Resources};
 use super::way::Way;
 use crate::media::feed::Feed;
-use crate::media::{FeedSpec, SoundFacts, VideoFacts};
+use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
 use crate::peer::TalkPacket;
 
 /// Key pictures are asked of an encoder at most this often.
@@ -20,6 +22,10 @@ const KEY_FRAMES: Duration = Duration::from_millis(500);
 const FLOOR: Duration = Duration::from_secs(2);
 /// A peak of the speaker is shown for this long.
 const HELD: Duration = Duration::from_secs(1);
+
+/// Why a picture is not shown that would have to be encoded anew.
+const NO_SLOT: &str = "its picture would have to be encoded anew, and other cameras take all the time for that; \
+    choose its H.264 sub-stream, or raise limits.transcodes";
 
 /// An open feed. Dropping it ends the worker and the fan-out.
 pub struct Live {
@@ -36,6 +42,11 @@ pub struct Live {
     /// Shared with the tasks that bring talk; ends with the last of them.
     feed: Arc<Feed>,
     fanout: Fanout,
+    fit: Fit,
+    /// Most that the picture may take, as the feed was told, kbit/s.
+    limit: Option<u32>,
+    /// Its place among the cameras whose picture is encoded anew.
+    slot: Option<Place>,
     floor: Floor,
     /// Loudest level at the speaker of late, dBFS, and when it was.
     loudest: Option<(f32, Instant)>,
@@ -82,6 +93,9 @@ impl Live {
             sound: None,
             feed: Arc::new(feed),
             fanout,
+            fit: Fit::default(),
+            limit: None,
+            slot: None,
             floor: Floor::default(),
             loudest: None,
             idle_since: Some(Instant::now()),
@@ -150,9 +164,36 @@ impl Live {
         self.idle_since.is_some_and(|since| since.elapsed() >= time)
     }
 
-    /// The source is open.
-    pub fn opened(&mut self, video: VideoFacts, sound: SoundFacts) {
+    /// The source is open. A picture that is encoded anew takes one of the places for that (`slot`); when none is
+    /// free, it is not shown.
+    pub fn opened(&mut self, video: VideoFacts, sound: SoundFacts, slot: impl FnOnce() -> Option<Place>) {
+        // The test picture is made in any case, and stills are little work.
+        let is_work = !matches!(self.way(), Some(Way::Own(Source::Test(_)) | Way::Stills(_)));
+        if video.copied || !is_work {
+            self.slot = None;
+        } else if self.slot.is_none() {
+            self.slot = slot();
+            if self.slot.is_none() {
+                self.feed.refuse(NO_SLOT);
+            }
+        }
         (self.video, self.sound) = (Some(video), Some(sound));
+    }
+
+    /// Holds the picture to what its viewers allow, kbit/s, if a place for encoding is free.
+    pub fn fit(&mut self, allowed: Option<u32>, slot: impl FnOnce() -> Option<Place>) {
+        let limit = self.fit.judge(Instant::now(), self.fanout.bytes(), allowed);
+        if limit.is_some() && self.slot.is_none() && self.video.as_ref().is_some_and(|video| video.copied) {
+            self.slot = slot();
+            if self.slot.is_none() {
+                self.fit = Fit::default();
+                return;
+            }
+        }
+        if limit != self.limit {
+            self.limit = limit;
+            self.feed.limit(limit);
+        }
     }
 
     /// The camera itself shows a picture.

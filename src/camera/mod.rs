@@ -13,6 +13,7 @@ pub mod call;
 pub mod catalogue;
 pub mod entity;
 pub mod fanout;
+pub mod fit;
 pub mod live;
 pub mod ongoing;
 pub mod places;

@@ -58,6 +58,12 @@ pub struct Ongoing {
 }
 
 impl Ongoing {
+    /// Most that its offer allows for the picture, headers included, kbit/s.
+    #[must_use]
+    pub fn bandwidth_kbps(&self) -> Option<u32> {
+        self.bandwidth_kbps
+    }
+
     /// A call whose answer is being made.
     #[must_use]
     pub fn new(

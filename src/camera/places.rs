@@ -1,9 +1,9 @@
-//! How many calls fit into the whole house.
+//! How many of something fit into the whole house: calls, pictures that are encoded anew.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The places for calls in the whole house.
+/// The places for one kind of thing in the whole house.
 #[derive(Clone, Default)]
 pub struct Places(Arc<AtomicUsize>);
 

@@ -72,6 +72,8 @@ pub struct Resources {
     pub state: Arc<State>,
     /// Calls that go on at all cameras.
     pub places: Places,
+    /// Cameras whose picture is encoded anew.
+    pub transcodes: Places,
 }
 
 /// Owns a camera's calls, feed and speaker. At most one per camera, owned by the Registry.
@@ -321,6 +323,11 @@ impl CameraSession {
         for (session, reason) in over {
             self.end(&session, reason);
         }
+        if let Some(live) = &mut self.live {
+            let allowed = self.calls.values().filter_map(Ongoing::bandwidth_kbps).min();
+            let resources = &self.resources;
+            live.fit(allowed, || resources.transcodes.take(resources.limits.transcodes));
+        }
         if self.calls.is_empty() && self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy_at = None;
             self.resources.media.spawn_blocking(release_memory);
@@ -386,7 +393,8 @@ impl CameraSession {
                     ongoing.shows(&video, live.from());
                 }
                 let (codec, copied) = (video.codec.clone(), video.copied);
-                live.opened(video, sound);
+                let resources = &self.resources;
+                live.opened(video, sound, || resources.transcodes.take(resources.limits.transcodes));
                 // A still says nothing of what the camera streams.
                 if !matches!(live.way(), Some(Way::Stills(_))) {
                     self.learn(|learned| (learned.codec, learned.copied) = (codec, copied));

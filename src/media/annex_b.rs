@@ -65,11 +65,12 @@ pub fn look(data: &[u8]) -> Found<'_> {
     found
 }
 
-/// True if an H.265 access unit can be decoded without those before it: ITU-T H.265, table 7-1, types
-/// BLA, IDR and CRA.
+/// True if a decoder may begin at this H.265 access unit: ITU-T H.265, table 7-1, types BLA, IDR and CRA, and the
+/// parameter sets, which some cameras send by themselves in front of a key picture.
 #[must_use]
 pub fn is_h265_key(data: &[u8]) -> bool {
-    units(data).filter_map(|unit| unit.first()).any(|head| (16..=21).contains(&(head >> 1 & 0x3F)))
+    let kinds = units(data).filter_map(|unit| unit.first()).map(|head| head >> 1 & 0x3F);
+    kinds.into_iter().any(|kind| matches!(kind, 16..=21 | 32..=34))
 }
 
 /// Puts parameter sets in front of key pictures that come without.
@@ -178,11 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_picture_of_h265_is_known_by_its_kind_and_not_by_its_parameter_sets() {
+    fn a_decoder_of_h265_may_begin_at_a_key_picture_or_at_parameter_sets() {
         let unit = |kind: u8| [kind << 1, 1, 0x80];
         assert!(is_h265_key(&stream(&[&unit(32), &unit(33), &unit(19)])));
         assert!(is_h265_key(&stream(&[&unit(21)])));
-        assert!(!is_h265_key(&stream(&[&unit(33), &unit(1)])));
+        assert!(is_h265_key(&stream(&[&unit(32), &unit(33), &unit(34)])));
+        assert!(!is_h265_key(&stream(&[&unit(35), &unit(1)])));
         assert!(!is_h265_key(&[0, 0, 1]));
     }
 

@@ -63,6 +63,16 @@ impl Feed {
         self.outbox.try_send(ToWorker::KeyFrame).ok();
     }
 
+    /// From the next key picture on the picture may take no more than so many kbit/s; `None`: what it likes.
+    pub fn limit(&self, kbps: Option<u32>) {
+        self.outbox.try_send(ToWorker::Limit { kbps }).ok();
+    }
+
+    /// The source in use is not to be shown, and why; the next one is tried, and this one again later.
+    pub fn refuse(&self, reason: &str) {
+        self.outbox.try_send(ToWorker::End { reason: reason.to_owned() }).ok();
+    }
+
     /// Passes on what the Echo's user says. Never waits: when the worker does not keep up, it is
     /// dropped and counted.
     pub fn talk(&self, opus: Bytes, sequence: u16, timestamp: u32) {

@@ -141,6 +141,11 @@ pub enum ToWorker {
     },
     /// Make a key frame soon, if the picture is made here.
     KeyFrame,
+    /// From the next key picture on the picture may take no more than this; `None`: what it likes.
+    Limit {
+        /// kbit/s.
+        kbps: Option<u32>,
+    },
     /// End.
     Stop,
     /// A piece of what the Echo's user says.
@@ -197,6 +202,7 @@ enum ToControl {
     Slate { shown: bool },
     Speaker { codec: Option<SoundCodec> },
     KeyFrame,
+    Limit { kbps: Option<u32> },
     Stop,
 }
 
@@ -239,6 +245,7 @@ impl ToWorker {
             Self::Slate { shown } => control(&ToControl::Slate { shown }),
             Self::Speaker { codec } => control(&ToControl::Speaker { codec }),
             Self::KeyFrame => control(&ToControl::KeyFrame),
+            Self::Limit { kbps } => control(&ToControl::Limit { kbps }),
             Self::Stop => control(&ToControl::Stop),
         }
     }
@@ -257,6 +264,7 @@ impl ToWorker {
                 ToControl::Slate { shown } => Self::Slate { shown },
                 ToControl::Speaker { codec } => Self::Speaker { codec },
                 ToControl::KeyFrame => Self::KeyFrame,
+                ToControl::Limit { kbps } => Self::Limit { kbps },
                 ToControl::Stop => Self::Stop,
             }),
             TALK => {

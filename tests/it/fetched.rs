@@ -277,8 +277,18 @@ async fn h265_is_made_anew_and_begins_with_a_key_picture() {
         "-f lavfi -i color=red:s=1920x1080:r=25 -t 2 -c:v libx265 -preset ultrafast \
          -x265-params aud=1:keyint=25:bframes=0:log-level=error -f hevc",
     );
-    let units = access_units(&made, H265_DELIMITER);
+    let mut units = access_units(&made, H265_DELIMITER);
     assert_eq!(units.len(), 50);
+    // Parameter sets by themselves, as some cameras send them.
+    for at in [25, 0] {
+        let slice = units[at]
+            .windows(5)
+            .position(|bytes| bytes[..3] == [0, 0, 1] && matches!(bytes[3] >> 1, 19 | 20));
+        let unit = units.remove(at);
+        let slice = slice.expect("a key picture");
+        units.insert(at, unit.slice(slice..));
+        units.insert(at, unit.slice(..slice));
+    }
     let stream = source(move |to| {
         let units = units.clone();
         async move {

@@ -11,6 +11,7 @@ mod feed;
 mod fetched;
 mod fixture;
 mod hub;
+mod limits;
 mod relay;
 mod relay_peer;
 mod relay_source;

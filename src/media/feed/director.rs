@@ -83,6 +83,10 @@ pub struct Director {
     slate_wanted: bool,
     /// Why there is no picture, for the slate.
     reason: String,
+    /// Most that the picture may take for now, kbit/s.
+    limit: Option<u32>,
+    /// The picture could be passed on and is made anew only to take less.
+    limited: bool,
 }
 
 type Fetching = (BoxFuture<'static, FetchEnd>, mpsc::Receiver<Piece>);
@@ -117,6 +121,8 @@ impl Director {
             slate: false,
             slate_wanted: false,
             reason: String::new(),
+            limit: None,
+            limited: false,
         }
     }
 
@@ -139,6 +145,10 @@ impl Director {
                 _ = tick.tick() => News::Tick,
             };
             let failed = match news {
+                News::Wish(ToWorker::End { reason }) => {
+                    self.line = None;
+                    Some(FetchEnd { reason, unauthorized: false, lasting: true })
+                }
                 News::Wish(wish) => {
                     self.wish(wish);
                     None
@@ -198,7 +208,9 @@ impl Director {
     }
 
     fn start(&self, source: WireSource) -> Line {
-        Line::start(&self.spec.camera, source, self.spec.max_kbps, &self.program, &self.counts)
+        let line = Line::start(&self.spec.camera, source, self.spec.max_kbps, &self.program, &self.counts);
+        line.limit(self.limit);
+        line
     }
 
     fn begin_pictures(&mut self) {
@@ -273,7 +285,21 @@ impl Director {
         let Begin { form, speaker, key_frames } = begin;
         self.begin_pictures();
         self.tell(FeedEvent::Uses { source: self.using, talk: speaker.is_some() });
-        let speaks = speaker.as_ref().map(|speaker| speaker.codec).filter(|codec| *codec != SoundCodec::Opus);
+        self.limited = false;
+        self.stream = Some(Stream {
+            form,
+            picture: DirectPicture::new(key_frames.is_some()),
+            speaker,
+            key_frames,
+            headed: false,
+            said: None,
+        });
+        self.take_role(form).await;
+    }
+
+    /// Gives the stream to a worker as far as it needs one.
+    async fn take_role(&mut self, form: Form) {
+        let speaks = self.speaks();
         let role = match form {
             Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Opus) | None }
                 if speaks.is_none() =>
@@ -283,14 +309,6 @@ impl Director {
             Form::Packets { picture: PictureCodec::H264, .. } => Some(Role::Sounds),
             _ => Some(Role::Makes),
         };
-        self.stream = Some(Stream {
-            form,
-            picture: DirectPicture::new(key_frames.is_some()),
-            speaker,
-            key_frames,
-            headed: false,
-            said: None,
-        });
         match role {
             // A slate stays until the first picture.
             None => {
@@ -300,6 +318,12 @@ impl Director {
             }
             Some(role) => self.hand_over(form, speaks, role).await,
         }
+    }
+
+    /// What talk has to be made into for the source's speaker.
+    fn speaks(&self) -> Option<SoundCodec> {
+        let speaker = self.stream.as_ref().and_then(|stream| stream.speaker.as_ref());
+        speaker.map(|speaker| speaker.codec).filter(|codec| *codec != SoundCodec::Opus)
     }
 
     /// Gives the stream to a worker.
@@ -318,9 +342,14 @@ impl Director {
 
     async fn picture(&mut self, data: Bytes, ticks: i64) {
         let Some(stream) = &mut self.stream else { return };
-        let Form::Packets { picture: codec, .. } = stream.form else { return };
+        let form = stream.form;
+        let Form::Packets { picture: codec, .. } = form else { return };
+        let key = codec.is_key(&data);
+        if key && codec == PictureCodec::H264 {
+            self.obey(form).await;
+        }
+        let Some(stream) = &mut self.stream else { return };
         if let Some((line, Role::Makes)) = &mut self.line {
-            let key = codec.is_key(&data);
             if !line.picture(data, ticks, key) {
                 self.ask_source();
             }
@@ -332,8 +361,8 @@ impl Director {
         match stream.picture.take(&data) {
             Direct::Unfit(why) => {
                 tracing::info!(camera = self.spec.camera, why, "the picture is encoded anew");
-                let (form, speaks) = (stream.form, stream.speaker.as_ref().map(|speaker| speaker.codec));
-                self.hand_over(form, speaks.filter(|codec| *codec != SoundCodec::Opus), Role::Makes).await;
+                let (form, speaks) = (stream.form, self.speaks());
+                self.hand_over(form, speaks, Role::Makes).await;
                 if let Some((line, _)) = &mut self.line {
                     line.picture(data, ticks, true);
                 }
@@ -344,6 +373,24 @@ impl Director {
                 self.show(data, ticks, key);
             }
             Direct::Pass(data, key) => self.show(data, ticks, key),
+        }
+    }
+
+    /// At a key picture: has it made anew while it must not take what the source brings.
+    async fn obey(&mut self, form: Form) {
+        let is_made = matches!(self.line, Some((_, Role::Makes)));
+        match (is_made, self.limit) {
+            (false, Some(_)) => {
+                self.limited = true;
+                self.timeline.begin_anew();
+                self.hand_over(form, self.speaks(), Role::Makes).await;
+            }
+            (true, None) if self.limited => {
+                self.limited = false;
+                self.timeline.begin_anew();
+                self.take_role(form).await;
+            }
+            _ => {}
         }
     }
 
@@ -475,8 +522,14 @@ impl Director {
     fn wish(&mut self, wish: ToWorker) {
         match wish {
             ToWorker::KeyFrame => self.want_key_frame(),
+            ToWorker::Limit { kbps } => {
+                self.limit = kbps;
+                if let Some((line, _)) = &self.line {
+                    line.limit(kbps);
+                }
+            }
             ToWorker::Talk { opus, sequence, timestamp } => self.talk(opus, sequence, timestamp),
-            // Only these two come from outside.
+            // Nothing else comes from outside.
             _ => {}
         }
     }

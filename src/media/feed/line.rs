@@ -1,5 +1,6 @@
 //! A worker that works for a feed with several sources, or with one that is fetched.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -10,6 +11,9 @@ use super::{Counts, OUTBOX, SAMPLES, WorkerProgram};
 use crate::media::fetch::{Form, SoundCodec};
 use crate::media::wire::{PieceKind, ToWorker, WireSource};
 use crate::media::{FeedEvent, Sample};
+
+/// Most that the picture may take for now, kbit/s; 0 if there is no limit.
+pub type Limit = Arc<AtomicU32>;
 
 /// What a worker that takes the place of another one is told first.
 pub type Preamble = Arc<Mutex<Vec<ToWorker>>>;
@@ -22,6 +26,7 @@ pub struct Line {
     pub speech: mpsc::Receiver<Bytes>,
     wishes: mpsc::Sender<ToWorker>,
     preamble: Preamble,
+    limit: Limit,
     /// Pictures are left out up to the next key picture.
     skipping: bool,
 }
@@ -39,13 +44,19 @@ impl Line {
         let (to_events, events) = mpsc::channel(super::EVENTS);
         let (to_speech, speech) = mpsc::channel(25);
         let (wishes, wished) = mpsc::channel(OUTBOX);
-        let preamble = Preamble::default();
-        let job = Job { camera: camera.to_owned(), source, max_kbps, preamble: preamble.clone() };
+        let (preamble, limit) = (Preamble::default(), Limit::default());
+        let job = Job {
+            camera: camera.to_owned(),
+            source,
+            max_kbps,
+            preamble: preamble.clone(),
+            limit: limit.clone(),
+        };
         let supervisor =
             Supervisor::new(job, program.clone(), to_samples, to_events, wished, Arc::clone(counts))
                 .speaking(to_speech);
         tokio::spawn(supervisor.run());
-        Self { samples, events, speech, wishes, preamble, skipping: false }
+        Self { samples, events, speech, wishes, preamble, limit, skipping: false }
     }
 
     /// A handed source begins, with its pictures or without. A worker that takes this one's place hears
@@ -92,6 +103,14 @@ impl Line {
         let end = ToWorker::End { reason: reason.to_owned() };
         *self.preamble.lock().unwrap_or_else(PoisonError::into_inner) = vec![end.clone()];
         self.say(end).await;
+    }
+
+    /// Most that the picture may take from its next key picture on, kbit/s. A worker that takes this one's
+    /// place obeys it, too.
+    pub fn limit(&self, kbps: Option<u32>) {
+        if self.limit.swap(kbps.unwrap_or(0), Ordering::Relaxed) != kbps.unwrap_or(0) {
+            self.wish(ToWorker::Limit { kbps });
+        }
     }
 
     /// A slate for a stream whose pictures go past the worker.

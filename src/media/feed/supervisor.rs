@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
-use super::line::Preamble;
+use super::line::{Limit, Preamble};
 use super::outlet::Outlet;
 use super::program::WorkerProgram;
 use super::{Counts, log};
@@ -55,6 +55,8 @@ pub struct Job {
     pub max_kbps: u32,
     /// What it is told after that.
     pub preamble: Preamble,
+    /// Said first, if there is one.
+    pub limit: Limit,
 }
 
 pub struct Supervisor {
@@ -233,6 +235,9 @@ async fn handshake(job: &Job, reader: &mut Reader, writer: &mut Writer) -> Resul
         }
         let (camera, source) = (job.camera.clone(), job.source.clone());
         say(writer, ToWorker::Open { camera, source, max_kbps: job.max_kbps }).await?;
+        if let Some(kbps) = Some(job.limit.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0) {
+            say(writer, ToWorker::Limit { kbps: Some(kbps) }).await?;
+        }
         let preamble = job.preamble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for word in preamble {
             say(writer, word).await?;

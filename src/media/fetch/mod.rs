@@ -107,7 +107,7 @@ pub enum PictureCodec {
 }
 
 impl PictureCodec {
-    /// True if a picture of this kind can be decoded without those before it.
+    /// True if a decoder may begin at this picture.
     #[must_use]
     pub fn is_key(self, picture: &[u8]) -> bool {
         match self {

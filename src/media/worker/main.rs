@@ -10,7 +10,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use ffmpeg_next as ffmpeg;
@@ -115,6 +115,7 @@ impl Camera {
             key_wanted: AtomicBool::new(false),
             speaker: AtomicI32::new(talk::SILENT),
             max_kbps: max_kbps.clamp(100, 20_000),
+            limit_kbps: AtomicU32::new(0),
         });
         pulse::start(name.clone(), Arc::clone(&shared))?;
         let talk = talk::start(Arc::clone(&shared))?;
@@ -137,6 +138,10 @@ impl Camera {
     fn take(&self, wish: ToWorker) -> std::io::Result<()> {
         match wish {
             ToWorker::KeyFrame => self.shared.key_wanted.store(true, Ordering::Relaxed),
+            ToWorker::Limit { kbps } => {
+                let kbps = kbps.map_or(0, |kbps| kbps.max(100));
+                self.shared.limit_kbps.store(kbps, Ordering::Relaxed);
+            }
             // When the decoder does not keep up, old words are worth nothing.
             ToWorker::Talk { opus, sequence, timestamp: _ } => {
                 self.talk.try_send(TalkOrder::Packet { opus, sequence }).ok();

@@ -20,6 +20,8 @@ const MARGIN: usize = 32 * 1024;
 const DECODED: [(Id, &str); 4] =
     [(Id::HEVC, "H.265"), (Id::MJPEG, "JPEG pictures"), (Id::MPEG4, "MPEG-4 video"), (Id::H264, "H.264")];
 
+const COPIED: &str = "copied as it is";
+
 /// One camera's picture.
 pub struct PicturePath {
     pub facts: StreamFacts,
@@ -29,6 +31,8 @@ pub struct PicturePath {
     seen: Vec<u8>,
     sps: Option<Sps>,
     recoder: Option<PictureRecoder>,
+    /// It is made anew only to take less.
+    limited: bool,
     /// Pixels of the camera's pictures.
     size: (u32, u32),
     why: String,
@@ -59,8 +63,9 @@ impl PicturePath {
             seen: Vec::new(),
             sps: None,
             recoder: None,
+            limited: false,
             size,
-            why: "copied as it is".into(),
+            why: COPIED.into(),
         };
         if path.facts.codec == Id::H264 {
             path.look()?;
@@ -93,16 +98,24 @@ impl PicturePath {
         else {
             return Ok(false);
         };
-        if self.recoder.is_none() {
+        let mut whole_packet = None;
+        if self.facts.codec == Id::H264 {
             let (whole, idr) = self.sets.complete(data);
-            if self.look()? {
+            let news = self.look()?;
+            let changes = idr && self.obey(shared)?;
+            if news || changes {
                 shared.stage.tell(self.opened());
             }
             if self.recoder.is_none() {
                 let at = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 90_000));
                 return Ok(shared.stage.picture(whole, at, idr));
             }
+            // A decoder that begins here knows no parameter sets of before.
+            if whole.len() > data.len() && self.facts.extradata.is_empty() {
+                whole_packet = Some(with_data(packet, &whole));
+            }
         }
+        let packet = whole_packet.as_ref().unwrap_or(packet);
         let Some(recoder) = &mut self.recoder else { return Ok(false) };
         let made = recoder.take(packet, shared)?;
         if let Some(size) = made.size {
@@ -130,11 +143,31 @@ impl PicturePath {
         self.sps = Some(sps);
         self.size = (sps.width, sps.height);
         if let Some(hindrance) = sps.hindrance()
-            && self.recoder.is_none()
+            && (self.recoder.is_none() || self.limited)
         {
+            self.limited = false;
             self.make_anew(hindrance)?;
         }
         Ok(news)
+    }
+
+    /// At a key picture: made anew while it must not take what the camera sends. True if that changes
+    /// something.
+    fn obey(&mut self, shared: &Shared) -> Result<bool, Trouble> {
+        match (&self.recoder, shared.limit()) {
+            (None, Some(_)) => {
+                self.make_anew("it takes more than its viewers' lines carry")?;
+                self.limited = true;
+                Ok(true)
+            }
+            (Some(_), None) if self.limited => {
+                self.recoder = None;
+                self.limited = false;
+                self.why = COPIED.into();
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
     }
 
     fn make_anew(&mut self, why: &str) -> Result<(), Trouble> {
@@ -142,6 +175,15 @@ impl PicturePath {
         self.why = format!("encoded anew: {why}");
         Ok(())
     }
+}
+
+fn with_data(packet: &ffmpeg::Packet, data: &[u8]) -> ffmpeg::Packet {
+    let mut with = ffmpeg::Packet::copy(data);
+    with.set_pts(packet.pts());
+    with.set_dts(packet.dts());
+    with.set_flags(packet.flags());
+    with.set_stream(packet.stream());
+    with
 }
 
 fn fits(width: u32, height: u32) -> Result<(), Trouble> {

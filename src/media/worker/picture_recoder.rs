@@ -46,6 +46,7 @@ pub struct PictureRecoder {
 /// What brings pictures of one size and format into their last form.
 struct Press {
     from: (Pixel, u32, u32),
+    kbps: u32,
     scaler: scaling::Context,
     encoder: H264Encoder,
 }
@@ -141,13 +142,14 @@ impl PictureRecoder {
     fn prepare(&mut self, shared: &Shared) -> Result<Option<(u32, u32)>, Trouble> {
         let failed = |error| Trouble::lasting(format!("its picture cannot be encoded anew ({error})"));
         let from = (self.decoded.format(), self.decoded.width(), self.decoded.height());
+        let kbps = shared.encoded_kbps();
         let mut news = None;
         let press = match &mut self.press {
-            Some(press) if press.from == from => press,
+            Some(press) if press.from == from && press.kbps == kbps => press,
             other => {
                 news = Some((from.1, from.2));
                 self.wants_key = true;
-                other.insert(Press::new(from, self.fps, shared.max_kbps).map_err(failed)?)
+                other.insert(Press::new(from, self.fps, kbps).map_err(failed)?)
             }
         };
         press.scaler.run(&self.decoded, press.encoder.frame()).map_err(failed)?;
@@ -194,7 +196,7 @@ impl Press {
             most_kbps: max_kbps,
             fill: false,
         })?;
-        Ok(Self { from, scaler, encoder })
+        Ok(Self { from, kbps: max_kbps, scaler, encoder })
     }
 }
 

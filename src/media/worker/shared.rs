@@ -1,6 +1,6 @@
 //! What the threads of one camera share.
 
-use std::sync::atomic::{AtomicBool, AtomicI32};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use crate::liveness::Liveness;
@@ -21,9 +21,21 @@ pub struct Shared {
     pub speaker: AtomicI32,
     /// Most that an encoded picture may take, kbit/s.
     pub max_kbps: u32,
+    /// Most that any picture may take for now, kbit/s; 0 if there is no such limit.
+    pub limit_kbps: AtomicU32,
 }
 
 impl Shared {
+    /// Most that any picture may take for now, kbit/s.
+    pub fn limit(&self) -> Option<u32> {
+        Some(self.limit_kbps.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0)
+    }
+
+    /// Most that a picture may take that is encoded now, kbit/s.
+    pub fn encoded_kbps(&self) -> u32 {
+        self.limit().map_or(self.max_kbps, |limit| limit.min(self.max_kbps))
+    }
+
     /// The slate says this from now on, or nothing.
     pub fn explain(&self, trouble: Option<Trouble>) {
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
