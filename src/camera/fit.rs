@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// The picture's rate is taken over this time.
 const SPAN: Duration = Duration::from_secs(4);
+/// Above what is allowed for so long: what had waited and came at once is over by then.
+const LASTING: Duration = Duration::from_secs(5);
 /// A rate this much above what is allowed is borne, percent.
 const BORNE: u64 = 115;
 /// Of what an offer allows, so much is left for the picture after headers and sound, percent.
@@ -15,6 +17,8 @@ const PICTURE: u32 = 88;
 pub struct Fit {
     /// Bytes of pictures since the feed began, and when they were counted.
     counts: VecDeque<(Instant, u64)>,
+    /// Since when it has been above what is allowed.
+    above: Option<Instant>,
     limit: Option<u32>,
 }
 
@@ -28,8 +32,10 @@ impl Fit {
         self.counts.push_back((now, bytes));
         let too_much = allowed
             .is_some_and(|allowed| self.kbps().is_some_and(|kbps| kbps * 100 > u64::from(allowed) * BORNE));
+        self.above = self.above.filter(|_| too_much).or(too_much.then_some(now));
+        let lasts = self.above.is_some_and(|since| now.duration_since(since) >= LASTING);
         // What it would take without the limit is not known while there is one.
-        let limited = self.limit.is_some() || too_much;
+        let limited = self.limit.is_some() || lasts;
         self.limit = allowed.filter(|_| limited).map(|allowed| allowed.saturating_mul(PICTURE) / 100);
         self.limit
     }
@@ -56,12 +62,21 @@ mod tests {
 
     #[test]
     fn a_picture_that_takes_too_much_for_seconds_is_limited_until_its_viewer_leaves() {
-        let mut allowed = vec![Some(2_500); 12];
+        let mut allowed = vec![Some(2_500); 20];
         allowed.extend([Some(1_000), None, None]);
         let limits = limits(&mut Fit::default(), Instant::now(), 4_000, &allowed);
-        assert!(limits[..6].iter().all(Option::is_none), "{limits:?}");
-        assert_eq!(limits[7..12], [Some(2_200); 5]);
-        assert_eq!(limits[12..], [Some(880), None, None]);
+        assert!(limits[..15].iter().all(Option::is_none), "{limits:?}");
+        assert_eq!(limits[17..20], [Some(2_200); 3]);
+        assert_eq!(limits[20..], [Some(880), None, None]);
+    }
+
+    #[test]
+    fn a_backlog_that_comes_at_once_is_no_rate() {
+        let (mut fit, now) = (Fit::default(), Instant::now());
+        for n in 0..40_u32 {
+            let bytes = u64::from(n) * 2_000 * 500 / 8 + if n > 0 { 1_500_000 } else { 0 };
+            assert_eq!(fit.judge(now + Duration::from_millis(500) * n, bytes, Some(2_500)), None);
+        }
     }
 
     #[test]

@@ -39,10 +39,10 @@ async fn h265_mjpeg_and_b_frames_are_made_anew_as_h264_of_the_same_shape() {
     for (name, options, why) in [
         ("h265", CameraOptions::default().codec("h265"), "H.265"),
         ("mjpeg", CameraOptions::default().codec("mjpeg"), "JPEG"),
-        ("b frames", CameraOptions::default().b_frames(2), "B frames"),
-        ("4:3", CameraOptions::default().codec("h265").size(1600, 1200), "H.265"),
+        ("b_frames", CameraOptions::default().b_frames(2), "B frames"),
+        ("four_to_three", CameraOptions::default().codec("h265").size(1600, 1200), "H.265"),
     ] {
-        let size = if name == "4:3" { (960, 720) } else { (640, 360) };
+        let size = if name == "four_to_three" { (960, 720) } else { (640, 360) };
         let (outcome, record) = call(options, name).await;
         assert_shown(outcome.summary(), &record, size);
         assert_eq!(record["video"]["mode"], "transcode", "{name}: {record}");

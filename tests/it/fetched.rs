@@ -283,7 +283,7 @@ async fn h265_is_made_anew_and_begins_with_a_key_picture() {
     for at in [25, 0] {
         let slice = units[at]
             .windows(5)
-            .position(|bytes| bytes[..3] == [0, 0, 1] && matches!(bytes[3] >> 1, 19 | 20));
+            .position(|bytes| bytes[..3] == [0, 0, 1] && (16..=21).contains(&(bytes[3] >> 1)));
         let unit = units.remove(at);
         let slice = slice.expect("a key picture");
         units.insert(at, unit.slice(slice..));

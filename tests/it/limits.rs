@@ -22,7 +22,7 @@ async fn a_picture_above_what_the_offer_allows_is_encoded_anew_and_copied_again_
     let source = CameraOptions::default().size(1280, 720).with("--kbps", 6_000).with("--pattern", "noise");
     let source = Camera::start(source).await;
     let house = House::start(&(camera("busy", &source) + "warm = true\n"));
-    let outcome = AiortcPeer::run(peer(&house, "busy").seconds(16.0).session("busy")).await;
+    let outcome = AiortcPeer::run(peer(&house, "busy").seconds(22.0).session("busy")).await;
     let summary = outcome.summary();
     assert!(outcome.answer().offer.contains("b=AS:2500"), "{}", outcome.answer().offer);
     assert!(summary.problems.is_empty() && summary.frames > 100, "{summary:?}");

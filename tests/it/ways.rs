@@ -25,7 +25,7 @@ fn stream(codec: &str) -> Vec<String> {
 }
 
 fn h264() -> Vec<String> {
-    stream("libx264 -preset ultrafast -tune zerolatency -g 50 -profile:v baseline")
+    stream("libx264 -preset ultrafast -tune zerolatency -crf 32 -g 50 -profile:v baseline")
 }
 
 fn still() -> SimStill {
