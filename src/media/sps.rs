@@ -15,6 +15,10 @@ pub struct Sps {
     pub reordered: bool,
 }
 
+/// Pixels of a picture at level 4.1, whatever the set says its level is: table A-1, MaxFS.
+const MOST_PIXELS: u32 = 8_192 * 256;
+/// Pictures that may be kept for others to refer to: A.3.1, MaxDpbFrames.
+const MOST_REFERENCES: u32 = 16;
 /// Profiles whose sets have chroma and scaling fields.
 const HIGH: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
@@ -24,7 +28,7 @@ impl Sps {
     pub fn hindrance(&self) -> Option<&'static str> {
         if self.reordered {
             Some("it has B frames, which some Echos show unsteadily")
-        } else if self.level > 41 {
+        } else if self.level > 41 || self.width.saturating_mul(self.height) > MOST_PIXELS {
             Some("its level is above 4.1, which some Echos do not show")
         } else {
             None
@@ -72,7 +76,7 @@ impl Sps {
             }
             _ => {}
         }
-        bits.number()?;
+        bits.number().filter(|references| *references <= MOST_REFERENCES)?;
         bits.take(1)?;
         let columns = bits.number()?.checked_add(1)?;
         let rows = bits.number()?.checked_add(1)?;

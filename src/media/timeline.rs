@@ -30,7 +30,8 @@ struct Lane {
     offset_ms: Option<i64>,
     last_in_ms: Option<i64>,
     last_out: i64,
-    stuck: u32,
+    /// Since when there has been no progress.
+    stuck_ms: Option<i64>,
 }
 
 /// Later than its arrival by more than this: it has jumped back.
@@ -42,8 +43,8 @@ const EARLY_MS: i64 = 2_000;
 const BACK_MS: i64 = 500;
 /// Two offsets that are closer than this belong together.
 const TOGETHER_MS: i64 = 300;
-/// Pictures in a row without progress after which timestamps count as standing still.
-const STUCK: u32 = 8;
+/// Timestamps that make no progress for this long stand still.
+const STUCK_MS: i64 = 300;
 
 impl Timeline {
     /// `picture_step`: least 90 kHz ticks between two pictures. `slack_ms`: so far ahead of its
@@ -93,34 +94,31 @@ impl Timeline {
         }
         let moved = lane.last_in_ms.is_none_or(|last| in_ms > last);
         lane.last_in_ms = Some(in_ms);
-        lane.out(ticks, moved, at_arrival)
+        lane.out(ticks, moved, at_arrival, now_ms)
     }
 }
 
 impl Lane {
     fn new(per_ms: i64, step: i64) -> Self {
-        Self { per_ms, step, offset_ms: None, last_in_ms: None, last_out: 0, stuck: 0 }
+        Self { per_ms, step, offset_ms: None, last_in_ms: None, last_out: 0, stuck_ms: None }
     }
 
     fn forget(&mut self) {
         self.offset_ms = None;
         self.last_in_ms = None;
-        self.stuck = 0;
+        self.stuck_ms = None;
     }
 
-    fn out(&mut self, ticks: i64, moved: bool, at_arrival: i64) -> i64 {
+    fn out(&mut self, ticks: i64, moved: bool, at_arrival: i64, now_ms: i64) -> i64 {
         let placed =
             |offset: Option<i64>| ticks.saturating_add(offset.unwrap_or(0).saturating_mul(self.per_ms));
         let earliest = self.last_out.saturating_add(self.step);
         let mut out = placed(self.offset_ms);
         if out >= earliest && moved {
-            self.stuck = 0;
-        } else {
-            self.stuck = self.stuck.saturating_add(1);
-            if self.stuck >= STUCK {
-                self.offset_ms = Some(at_arrival);
-                out = placed(self.offset_ms);
-            }
+            self.stuck_ms = None;
+        } else if now_ms.saturating_sub(*self.stuck_ms.get_or_insert(now_ms)) >= STUCK_MS {
+            self.offset_ms = Some(at_arrival);
+            out = placed(self.offset_ms);
         }
         self.last_out = out.max(earliest);
         self.last_out

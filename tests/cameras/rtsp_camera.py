@@ -43,6 +43,11 @@ PAYLOADERS = {"h264": "rtph264pay", "h265": "rtph265pay", "mjpeg": "rtpjpegpay"}
 BACK = {"pcmu": (0, "PCMU", "rtppcmudepay ! mulawdec"), "pcma": (8, "PCMA", "rtppcmadepay ! alawdec")}
 
 
+def changes(text):
+    """`key=value` by key."""
+    return dict(change.split("=", 1) for change in text.split(","))
+
+
 def options():
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
@@ -71,7 +76,8 @@ def options():
         choices=("closed", "refuse", "mute", "die", "stall"),
         help="nobody listens; 503 to all; accepts and says nothing; dies or stalls after PLAY",
     )
-    add("--after", type=float, default=3.0, help="seconds from the first PLAY to the fault")
+    add("--then", type=changes, help="what changes instead of a fault: size=WxH,profile=...,codec=...")
+    add("--after", type=float, default=3.0, help="seconds from the first PLAY to the fault or change")
     return parser.parse_args()
 
 
@@ -102,6 +108,15 @@ class Stream:
                 self.sinks = [s for s in self.sinks if s[1] is not source]
 
 
+def unit_of(sample, pipeline):
+    """Bytes, time, duration and whether it needs no other; the time is the system clock's."""
+    buffer = sample.get_buffer()
+    key = not buffer.has_flags(Gst.BufferFlags.DELTA_UNIT)
+    # Encoders shift their timestamps (x264enc by 1000 hours) and say so in the segment.
+    pts = sample.get_segment().to_running_time(Gst.Format.TIME, buffer.pts) + pipeline.get_base_time()
+    return buffer.extract_dup(0, buffer.get_size()), pts, buffer.duration, key
+
+
 class Media:
     """Time of one RTSP media: where the camera's clock stands on its own."""
 
@@ -126,6 +141,7 @@ class Camera:
         self.video = Stream("video")
         self.audio = Stream("audio") if wanted.audio != "none" else None
         self.played = False
+        self.changed = False
         self.ear = sound.Ear(8000)
         self.heard = 0
         self.told = 0.0
@@ -133,8 +149,8 @@ class Camera:
     def streams(self):
         return [stream for stream in (self.video, self.audio) if stream]
 
-    def encoder(self, live):
-        """The picture's and the sound's pipeline text."""
+    def screen(self, live):
+        """The picture's pipeline text."""
         wanted = self.wanted
         width, height = wanted.size.split("x")
         clock = "true" if live else "false"
@@ -147,18 +163,21 @@ class Camera:
             )
         else:
             source = f"videotestsrc is-live={clock} pattern={wanted.pattern} ! {raw}"
-        lines = [
+        return (
             f"{source} ! timeoverlay halignment=center valignment=center ! {self.picture()}"
             " ! appsink name=video emit-signals=true sync=false max-buffers=0"
-        ]
-        if self.audio:
-            codec, _pay = AUDIO[wanted.audio]
-            lines.append(
-                f"audiotestsrc is-live={clock} freq={wanted.tone} volume={wanted.volume}"
-                f" samplesperbuffer=320 ! audio/x-raw,rate=16000 ! audioconvert ! audioresample ! {codec}"
-                " ! appsink name=audio emit-signals=true sync=false max-buffers=0"
-            )
-        return " ".join(lines)
+        )
+
+    def microphone(self, live):
+        """The sound's pipeline text."""
+        wanted = self.wanted
+        clock = "true" if live else "false"
+        codec, _pay = AUDIO[wanted.audio]
+        return (
+            f"audiotestsrc is-live={clock} freq={wanted.tone} volume={wanted.volume}"
+            f" samplesperbuffer=320 ! audio/x-raw,rate=16000 ! audioconvert ! audioresample ! {codec}"
+            " ! appsink name=audio emit-signals=true sync=false max-buffers=0"
+        )
 
     def picture(self):
         """The picture's encoder."""
@@ -187,7 +206,10 @@ class Camera:
     def start(self):
         """Encodes from now on, or first and then plays from memory."""
         seconds = self.wanted.prerecord
-        pipeline = Gst.parse_launch(self.encoder(live=not seconds))
+        lines = [self.screen(live=not seconds)]
+        if self.audio:
+            lines.append(self.microphone(live=not seconds))
+        pipeline = Gst.parse_launch(" ".join(lines))
         kept = {"video": [], "audio": []}
         done = threading.Event()
         full = set()
@@ -197,12 +219,10 @@ class Camera:
             if stream.caps is None:
                 stream.caps = sample.get_caps()
                 stream.first.set()
-            buffer = sample.get_buffer()
-            key = not buffer.has_flags(Gst.BufferFlags.DELTA_UNIT)
-            data = buffer.extract_dup(0, buffer.get_size())
-            # Encoders shift their timestamps (x264enc by 1000 hours) and say so in the segment.
-            pts = sample.get_segment().to_running_time(Gst.Format.TIME, buffer.pts)
-            unit = (data, pts, buffer.duration, key)
+            unit = unit_of(sample, pipeline)
+            data, pts, _duration, _key = unit
+            if stream.kind == "video" and self.changed:
+                return Gst.FlowReturn.EOS
             if not seconds:
                 stream.publish(*unit)
             elif pts - kept_start(stream, pts) < seconds * Gst.SECOND:
@@ -232,6 +252,32 @@ class Camera:
                     target=self.repeat, args=(stream, kept[stream.kind]), daemon=True
                 ).start()
 
+    def change(self):
+        """Another encoder makes the picture from now on. Only a new session can have another codec."""
+        wanted = self.wanted
+        another = wanted.then.get("codec", wanted.codec) != wanted.codec
+        vars(wanted).update(wanted.then)
+        pipeline = Gst.parse_launch(self.screen(live=True))
+
+        def take(sink):
+            sample = sink.emit("pull-sample")
+            if not self.changed:
+                self.changed = True
+                self.video.caps = sample.get_caps()
+                if another:
+                    self.video.sinks = []
+                    self.factory.set_launch(self.launch())
+                    self.server.client_filter(lambda _s, _c: GstRtspServer.RTSPFilterResult.REMOVE)
+                for _media, source in self.video.sinks:
+                    source.set_property("caps", self.video.caps)
+                report.emit("fault", kind="change")
+            self.video.publish(*unit_of(sample, pipeline))
+            return Gst.FlowReturn.OK
+
+        pipeline.get_by_name("video").connect("new-sample", take)
+        self.another = pipeline
+        pipeline.set_state(Gst.State.PLAYING)
+
     def repeat(self, stream, units):
         """Plays what was recorded, for ever, by the clock."""
         length = int(self.wanted.prerecord * Gst.SECOND)
@@ -246,14 +292,9 @@ class Camera:
                 stream.publish(data, at, duration, key)
             lap += 1
 
-    def serve(self):
-        """The RTSP side; returns the bound port."""
+    def launch(self):
+        """What cuts picture and sound into packets."""
         wanted = self.wanted
-        onvif = wanted.backchannel is not None
-        server = GstRtspServer.RTSPOnvifServer() if onvif else GstRtspServer.RTSPServer()
-        server.set_address(wanted.host)
-        server.set_service(str(wanted.port))
-        factory = GstRtspServer.RTSPOnvifMediaFactory() if onvif else GstRtspServer.RTSPMediaFactory()
         interval = -1 if wanted.parameter_sets == "inband" else 0
         sets = "" if wanted.codec == "mjpeg" else f"config-interval={interval}"
         number = 26 if wanted.codec == "mjpeg" else 96
@@ -265,7 +306,17 @@ class Camera:
             pay = AUDIO[wanted.audio][1]
             number = {"pcmu": 0, "pcma": 8}.get(wanted.audio, 97)
             launch += f" appsrc name=audio is-live=true format=time block=false ! {pay} name=pay1 pt={number}"
-        factory.set_launch(f"( {launch} )")
+        return f"( {launch} )"
+
+    def serve(self):
+        """The RTSP side; returns the bound port."""
+        wanted = self.wanted
+        onvif = wanted.backchannel is not None
+        server = GstRtspServer.RTSPOnvifServer() if onvif else GstRtspServer.RTSPServer()
+        server.set_address(wanted.host)
+        server.set_service(str(wanted.port))
+        factory = GstRtspServer.RTSPOnvifMediaFactory() if onvif else GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(self.launch())
         if onvif:
             factory.set_media_gtype(GstRtspServer.RTSPOnvifMedia.__gtype__)
             number, name, decode = BACK[wanted.backchannel]
@@ -284,7 +335,7 @@ class Camera:
             self.lock(server, factory)
         server.get_mount_points().add_factory("/live", factory)
         server.connect("client-connected", self.client)
-        self.server = server
+        self.server, self.factory = server, factory
         if not server.attach(None):
             sys.exit("cannot listen")
         return server.get_bound_port()
@@ -359,8 +410,8 @@ class Camera:
 
     def play(self, client, _context):
         report.emit("playing", client=id(client))
-        if not self.played and self.wanted.fault in ("die", "stall"):
-            GLib.timeout_add(int(self.wanted.after * 1000), self.fail)
+        if not self.played and (self.wanted.then or self.wanted.fault in ("die", "stall")):
+            GLib.timeout_add(int(self.wanted.after * 1000), self.change if self.wanted.then else self.fail)
         self.played = True
 
     def fail(self):

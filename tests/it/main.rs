@@ -18,4 +18,5 @@ mod relay_source;
 mod sessions;
 mod supervised;
 mod tls;
+mod trouble;
 mod ways;

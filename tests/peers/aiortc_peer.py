@@ -20,7 +20,7 @@ import aioice.ice
 import aiortc.rtcpeerconnection
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError
-from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, pack_remb_fci
+from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
 from av import AudioFrame
 
 import answer as answers
@@ -81,6 +81,7 @@ class Call:
         self.sent = {"nack": 0, "nacked_packets": 0, "pli": 0, "fir": 0, "remb": 0}
         self.dropped = set()
         self.recovered = set()
+        self.flooded = 0
         self.problems = []
         self.tasks = []
         self.result = {}
@@ -279,6 +280,8 @@ class Call:
             self.problems += reply.problems
             self.tell("session_connected", **reply.fields())
         self.tasks.append(asyncio.ensure_future(self.ask_for_things(peer)))
+        if options.talk_flood:
+            self.tasks.append(asyncio.ensure_future(self.flood(peer)))
         try:
             await asyncio.wait_for(self.ended.wait(), options.seconds)
             self.tell("closed", ms=self.ms())
@@ -333,6 +336,25 @@ class Call:
                     packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=fci)
                 await receiver._send_rtcp(packet)
 
+    async def flood(self, peer):
+        """Garbage in the place of what is said, so many packets a second."""
+        sender = next(t.sender for t in peer.getTransceivers() if t.kind == "audio")
+        dice = random.Random(self.options.seed)
+        started = time.monotonic()
+        while True:
+            due = (time.monotonic() - started) * self.options.talk_flood
+            while self.flooded < due:
+                packet = RtpPacket(
+                    payload_type=offers.OPUS,
+                    sequence_number=self.flooded & 0xFFFF,
+                    timestamp=self.flooded * 960 & 0xFFFFFFFF,
+                    ssrc=sender._ssrc,
+                    payload=dice.randbytes(dice.randrange(1, 400)),
+                )
+                self.flooded += 1
+                await sender.transport._send_rtp(packet.serialize())
+            await asyncio.sleep(0.01)
+
     async def look(self, track):
         """Decoded pictures."""
         try:
@@ -384,6 +406,7 @@ class Call:
             "frames": len(self.frame_times),
             "fps": round((len(self.frame_times) - 1) / span, 1) if span else 0,
             "first_frame_ms": self.ms(self.frame_times[0]) if self.frame_times else None,
+            "frame_ms": [self.ms(at) for at in self.frame_times],
             "freezes": frozen,
             "frozen_ms": frozen_ms,
             "width": self.size[0] if self.size else None,
@@ -400,12 +423,14 @@ class Call:
             "video_repeated": video.repeated,
             "video_ssrcs": video.ssrcs,
             "video_payload_types": sorted(video.payload_types),
+            "video_lags_ms": video.lags(90),
+            "audio_lags_ms": audio.lags(48),
             "audio_packets": audio.packets,
             "audio_lost": audio.lost,
             "audio_reordered": audio.reordered,
             "audio_ssrcs": audio.ssrcs,
             "audio_payload_types": sorted(audio.payload_types),
-            "talk_sent": talk_sent,
+            "talk_sent": talk_sent + self.flooded,
             "dropped": len(self.dropped),
             "recovered": len(self.recovered),
             **{f"{what}_sent": count for what, count in self.sent.items()},

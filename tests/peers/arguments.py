@@ -21,6 +21,7 @@ def parse(description):
     add("--connect-seconds", type=float, default=20.0, help="patience until connected")
     add("--talk", help="what to say: a frequency in Hz, `speech`, or a 16 bit mono 48 kHz WAV")
     add("--talk-after", type=float, default=0.0, help="seconds of saying nothing before")
+    add("--talk-flood", type=int, default=0, help="garbage to say instead, packets a second")
     add("--answer-only", action="store_true", help="no peer: ask, print the answer, hang up")
     add("--no-connect", action="store_true", help="no peer: ask, then be silent for --seconds")
     add("--no-session-connected", action="store_true", help="never report SessionConnected")

@@ -119,6 +119,8 @@ class RtpWatch:
         self.first = None  # seconds, the caller's clock
         self.sps = None
         self.idr_times = []
+        self._lags = []
+        self._ticks = None  # timestamp without wrapping
         self._seen = set()
         self._top = None
         self._bottom = None
@@ -133,6 +135,7 @@ class RtpWatch:
         self.payload_types.add(payload_type)
         self.packets += 1
         self.bytes += len(payload)
+        self._lag(now, timestamp)
         if self._top is None:
             extended = sequence
             self._top = self._bottom = extended
@@ -157,6 +160,22 @@ class RtpWatch:
             elif nal_type == 5 and timestamp != self._idr_timestamp:
                 self._idr_timestamp = timestamp
                 self.idr_times.append(now)
+
+    def _lag(self, now, timestamp):
+        """Keeps the timestamp that came soonest in each second."""
+        if self._ticks is None:
+            self._ticks = timestamp
+        self._ticks += (timestamp - self._ticks + 0x80000000) % 0x100000000 - 0x80000000
+        second = int(now - self.first)
+        if not self._lags or self._lags[-1][0] != second:
+            self._lags.append((second, now, self._ticks))
+        elif self._ticks > self._lags[-1][2]:
+            self._lags[-1] = (second, now, self._ticks)
+
+    def lags(self, per_ms):
+        """For each second how much later its last packet came than its timestamp says, against the first."""
+        times = [now * 1000 - ticks / per_ms for _, now, ticks in self._lags]
+        return [round(at - times[0], 1) for at in times]
 
     @property
     def lost(self):

@@ -14,6 +14,8 @@ use crate::trouble::Trouble;
 use doorstep::media::FeedEvent;
 
 const OPEN_MS: i64 = 10_000;
+/// A camera that says nothing for this long, microseconds.
+const SILENCE: &str = "4000000";
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Never comes back.
@@ -76,10 +78,10 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
         options.set("rtsp_transport", if scheme == "rtsp" { "tcp+udp" } else { "tcp" });
         options.set("rtsp_flags", "prefer_tcp");
         options.set("allowed_media_types", "video+audio");
-        options.set("timeout", "10000000");
+        options.set("timeout", SILENCE);
     } else {
         options.set("analyzeduration", "500000");
-        options.set("rw_timeout", "10000000");
+        options.set("rw_timeout", SILENCE);
     }
     liveness.back_within(OPEN_MS);
     let watch = Arc::clone(liveness);

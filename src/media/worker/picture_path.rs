@@ -14,13 +14,14 @@ use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
 
 pub const WIDEST: u32 = 4096;
 pub const HIGHEST: u32 = 2304;
+const COPIED: &str = "copied as it is";
+/// So many key pictures in a row that are too large end the stream.
+const OVERSIZED: u32 = 2;
 /// Room for parameter sets.
 const MARGIN: usize = 32 * 1024;
 /// Codecs that may be decoded, and what people call them.
 const DECODED: [(Id, &str); 4] =
     [(Id::HEVC, "H.265"), (Id::MJPEG, "JPEG pictures"), (Id::MPEG4, "MPEG-4 video"), (Id::H264, "H.264")];
-
-const COPIED: &str = "copied as it is";
 
 /// One camera's picture.
 pub struct PicturePath {
@@ -28,8 +29,10 @@ pub struct PicturePath {
     parameters: ffmpeg::codec::Parameters,
     sound: SoundFacts,
     sets: ParameterSets,
+    /// The parameter set that was judged last.
     seen: Vec<u8>,
-    sps: Option<Sps>,
+    /// Key pictures in a row that are too large.
+    oversized: u32,
     recoder: Option<PictureRecoder>,
     /// It is made anew only to take less.
     limited: bool,
@@ -61,16 +64,16 @@ impl PicturePath {
             sound,
             sets,
             seen: Vec::new(),
-            sps: None,
+            oversized: 0,
             recoder: None,
             limited: false,
             size,
             why: COPIED.into(),
         };
-        if path.facts.codec == Id::H264 {
-            path.look()?;
-        } else {
+        if path.facts.codec != Id::H264 {
             path.make_anew(&format!("the camera sends {name}"))?;
+        } else if !path.sets.sps().is_empty() {
+            path.judge()?;
         }
         Ok(path)
     }
@@ -101,10 +104,14 @@ impl PicturePath {
         let mut whole_packet = None;
         if self.facts.codec == Id::H264 {
             let (whole, idr) = self.sets.complete(data);
-            let news = self.look()?;
+            // Only a key picture can have another size or form than those before.
+            let news = idr && self.judge()?;
             let changes = idr && self.obey(shared)?;
             if news || changes {
                 shared.stage.tell(self.opened());
+            }
+            if self.oversized > 0 {
+                return Ok(false);
             }
             if self.recoder.is_none() {
                 let at = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 90_000));
@@ -131,24 +138,35 @@ impl PicturePath {
         self.recoder.as_mut().map_or(Ok(()), |recoder| recoder.repeat(shared))
     }
 
-    /// True if the parameter set is one with other facts than before.
-    fn look(&mut self) -> Result<bool, Trouble> {
+    /// Looks at the parameter set of a key picture. True if it has other facts than the one before.
+    fn judge(&mut self) -> Result<bool, Trouble> {
         if self.sets.sps() == self.seen {
+            self.oversized = 0;
             return Ok(false);
         }
-        self.sets.sps().clone_into(&mut self.seen);
-        let Some(sps) = Sps::parse(&self.seen) else { return Ok(false) };
-        fits(sps.width, sps.height)?;
-        let news = Some(sps) != self.sps;
-        self.sps = Some(sps);
-        self.size = (sps.width, sps.height);
-        if let Some(hindrance) = sps.hindrance()
-            && (self.recoder.is_none() || self.limited)
-        {
-            self.limited = false;
-            self.make_anew(hindrance)?;
+        let sps = Sps::parse(self.sets.sps());
+        if let Some(Err(trouble)) = sps.map(|sps| fits(sps.width, sps.height)) {
+            // One may be damaged on its way; the same again is meant.
+            self.oversized += 1;
+            return if self.oversized < OVERSIZED && !self.seen.is_empty() {
+                Ok(false)
+            } else {
+                Err(trouble)
+            };
         }
-        Ok(news)
+        self.oversized = 0;
+        self.sets.sps().clone_into(&mut self.seen);
+        let before = self.opened();
+        self.size = sps.map_or(self.size, |sps| (sps.width, sps.height));
+        match sps.map_or(Some("what it says of its form cannot be read"), |sps| sps.hindrance()) {
+            Some(hindrance) if self.recoder.is_none() || self.limited => {
+                self.limited = false;
+                self.make_anew(hindrance)?;
+            }
+            Some(_) => {}
+            None => self.copy(),
+        }
+        Ok(self.opened() != before)
     }
 
     /// At a key picture: made anew while it must not take what the camera sends. True if that changes
@@ -161,13 +179,16 @@ impl PicturePath {
                 Ok(true)
             }
             (Some(_), None) if self.limited => {
-                self.recoder = None;
-                self.limited = false;
-                self.why = COPIED.into();
+                self.copy();
                 Ok(true)
             }
             _ => Ok(false),
         }
+    }
+
+    fn copy(&mut self) {
+        (self.recoder, self.limited) = (None, false);
+        self.why = COPIED.into();
     }
 
     fn make_anew(&mut self, why: &str) -> Result<(), Trouble> {

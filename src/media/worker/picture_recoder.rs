@@ -72,13 +72,14 @@ impl PictureRecoder {
         let mut options = ffmpeg::Dictionary::new();
         options.set("max_pixels", &(WIDEST * HIGHEST).to_string());
         let decoder = context.decoder().open_as_with(codec, options).and_then(|opened| opened.video());
+        let fps = facts.fps.clamp(1, FPS);
         Ok(Self {
             decoder: decoder.map_err(failed)?,
             decoded: ffmpeg::frame::Video::empty(),
             time_base: facts.time_base,
-            fps: facts.fps.clamp(1, FPS),
+            fps,
             press: None,
-            budget: FrameBudget::default(),
+            budget: FrameBudget::new(fps),
             encoded_ms: None,
             key_at_ms: 0,
             wants_key: true,
@@ -130,7 +131,7 @@ impl PictureRecoder {
         let at_ms = at.rescale(self.time_base, (1, 1_000));
         let is_allowed = self.budget.allows(at_ms);
         let since = self.encoded_ms.map(|last| at_ms.saturating_sub(last));
-        let is_soon = since.is_some_and(|since| (0..CLOSE_MS).contains(&since));
+        let is_soon = since.is_some_and(|since| (1..CLOSE_MS).contains(&since));
         if !is_allowed || is_soon {
             return false;
         }

@@ -4,6 +4,7 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
 use ffmpeg_next::media::Type;
 
+use crate::clock::now_ms;
 use crate::liveness::Liveness;
 use crate::picture_path::PicturePath;
 use crate::shared::Shared;
@@ -23,6 +24,8 @@ pub struct Programme<'a> {
     picture: PicturePath,
     sound: Option<(StreamFacts, SoundPath)>,
     sound_errors: u32,
+    /// When the last packet of the picture came.
+    picture_ms: i64,
     shared: &'a Shared,
 }
 
@@ -42,7 +45,7 @@ impl<'a> Programme<'a> {
         let sound = sound.map(|(facts, parameters)| (facts.clone(), SoundPath::new(facts, parameters)));
         shared.stage.begin();
         shared.stage.tell(picture.opened());
-        Ok(Self { picture, sound, sound_errors: 0, shared })
+        Ok(Self { picture, sound, sound_errors: 0, picture_ms: now_ms(), shared })
     }
 
     /// When a packet is to be decoded, ms of the source's clock, if it says so.
@@ -56,7 +59,11 @@ impl<'a> Programme<'a> {
     /// One packet of the stream's. True if a picture was shown; an error means that none can be.
     pub fn take(&mut self, packet: &ffmpeg::Packet) -> Result<bool, Trouble> {
         if packet.stream() == self.picture.facts.index {
+            self.picture_ms = now_ms();
             return self.picture.take(packet, self.shared);
+        }
+        if now_ms() - self.picture_ms > STALL_MS {
+            return Err(Trouble::passing("the camera sends sound and no picture"));
         }
         match &mut self.sound {
             Some((facts, path)) if facts.index == packet.stream() => {
@@ -80,8 +87,8 @@ pub fn read(
     input: &mut ffmpeg::format::context::Input,
     liveness: &Liveness,
 ) -> Result<(), Trouble> {
+    liveness.back_within(STALL_MS);
     loop {
-        liveness.back_within(STALL_MS);
         match packet.read(input) {
             // An interrupted read first gives out what the parsers still hold.
             Ok(()) if liveness.is_overdue() => return Err(Trouble::in_stream(ffmpeg::Error::Exit, liveness)),

@@ -54,6 +54,8 @@ struct Recoder {
     /// 48 kHz samples that are no whole packet yet, and where the first one belongs.
     waiting: Vec<f32>,
     head: Option<i64>,
+    /// The last timestamp.
+    said: Option<i64>,
     encoder: OpusEncoder,
 }
 
@@ -67,6 +69,7 @@ impl Recoder {
             resampler: None,
             waiting: Vec::new(),
             head: None,
+            said: None,
             encoder: OpusEncoder::new()?,
         })
     }
@@ -101,7 +104,9 @@ impl Recoder {
 
     /// Decides where the samples that come now belong.
     fn settle(&mut self, ticks: Option<i64>) {
-        let end = self.head.map(|head| head + self.waiting.len() as i64);
+        let end = self.head.map(|head| head.saturating_add(self.waiting.len() as i64));
+        // A clock that stands says nothing: the samples go on.
+        let ticks = ticks.filter(|ticks| self.said.replace(*ticks) != Some(*ticks));
         let holes = |end: i64| ticks.is_some_and(|ticks| ticks.saturating_sub(end).saturating_abs() > HOLE);
         if end.is_none_or(holes) {
             self.waiting.clear();
@@ -150,7 +155,7 @@ impl Recoder {
             if let Some(opus) = self.encoder.encode(samples)? {
                 stage.sound(opus, head);
             }
-            head += PACKET as i64;
+            head = head.saturating_add(PACKET as i64);
         }
         self.head = Some(head);
         Ok(())
