@@ -237,6 +237,24 @@ mod tests {
         assert_eq!(sps, Sps { profile: 100, level: 30, width: 640, height: 360, reordered: true });
     }
 
+    #[test]
+    fn a_set_that_understates_its_level_cannot_be_copied() {
+        // Baseline, 16384x16384, says level 4.1.
+        let unit = [0x67, 0x42, 0x00, 0x29, 0xda, 0x00, 0x10, 0x00, 0x00, 0x80, 0x19];
+        let sps = Sps::parse(&unit).unwrap();
+        assert_eq!((sps.width, sps.height, sps.level), (16_384, 16_384, 41));
+        assert!(sps.hindrance().is_some());
+    }
+
+    #[test]
+    fn a_set_with_more_references_than_there_may_be_is_broken() {
+        // Baseline, 640x368, 16 and 32 references.
+        let sixteen = [0x67, 0x42, 0x00, 0x1f, 0xd8, 0x44, 0x0a, 0x02, 0xf9];
+        let too_many = [0x67, 0x42, 0x00, 0x1f, 0xd8, 0x21, 0x02, 0x80, 0xbe, 0x40];
+        assert_eq!(Sps::parse(&sixteen).map(|sps| (sps.width, sps.height)), Some((640, 368)));
+        assert_eq!(Sps::parse(&too_many), None);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_can_upset_it(unit in prop::collection::vec(any::<u8>(), 0..80)) {

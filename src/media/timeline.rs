@@ -203,6 +203,18 @@ mod tests {
 
     proptest! {
         #[test]
+        fn whatever_jump_of_the_clock_is_over_within_a_second(jump in -2 * HOUR..2 * HOUR, again in -1_000_i64..1_000) {
+            let mut line = Timeline::new(90, 0);
+            let mut now = 0;
+            run(&mut line, &mut now, 0, 1_000);
+            for source in [jump, jump + again] {
+                let (picture, sound) = run(&mut line, &mut now, source, 1_000);
+                prop_assert!((picture - (now - 40)).abs() <= 100, "{} at {}", picture, now);
+                prop_assert!((picture - sound).abs() <= 100, "{} {}", picture, sound);
+            }
+        }
+
+        #[test]
         fn nothing_ever_goes_back(samples in prop::collection::vec((any::<bool>(), any::<i64>(), 0_i64..5000), 1..200)) {
             let mut line = Timeline::new(1, 0);
             let (mut now, mut last) = (0, [-1, -1]);

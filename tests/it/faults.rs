@@ -88,7 +88,7 @@ async fn a_camera_that_refuses_or_says_nothing_is_answered_at_once_and_shown_as_
     for fault in ["refuse", "mute", "closed"] {
         let camera = Camera::start(CameraOptions::default().fault(fault, 0.0)).await;
         let house = House::start(&with_source(camera.url()));
-        // The silent one is given up after ten seconds, the others at once.
+        // The silent one is given up after four seconds, the others at once.
         let outcome = AiortcPeer::run(options(&house).seconds(13.0).session(fault)).await;
         let summary = outcome.summary();
         assert!(summary.connected && summary.frames > 3, "{fault}: a slate is shown: {summary:?}");

@@ -157,7 +157,7 @@ async fn m3_a_camera_that_stalls_is_named_and_shown_again_when_it_returns() {
     watched.line.spoil(Fault { stalled: true, ..Fault::default() });
     watched.trouble("stopped sending").await;
     println!("named after {:?}", stalled.elapsed());
-    assert!(stalled.elapsed() < Duration::from_secs(8));
+    assert!(stalled.elapsed() < Duration::from_secs(7));
     // A first try finds it as silent as before.
     seconds(2.0).await;
     let returned = watched.now();
@@ -236,7 +236,7 @@ async fn m5_a_damaged_picture_goes_on_with_its_faults_copied_and_encoded_anew() 
 async fn m6_hostile_pictures_are_refused_or_left_out_within_the_workers_memory() {
     let bomb: Vec<Vec<u8>> =
         hostile::bombs().into_iter().chain(hostile::picture(640, 368, 1).into_iter().skip(1)).collect();
-    let watched = Watched::start(CameraOptions::default(), Fault::default(), 33.0).await;
+    let watched = Watched::start(CameraOptions::default(), Fault::default(), 30.0).await;
     let worker = watched.worker();
     let spoil = |instead: Vec<Vec<u8>>| watched.line.spoil(Fault { instead, ..Fault::default() });
     for (name, instead) in [
@@ -292,30 +292,37 @@ async fn m6_a_camera_that_is_hostile_from_the_start_is_refused_within_the_worker
     }
 }
 
+/// The camera changes in mid-call; the peer sees no other sizes than the one before and the one after.
+async fn changes(name: &str, options: CameraOptions, change: &str, size: (u32, u32), mode: &str) {
+    let mut watched = Watched::start(options.then(change, 3.0), Fault::default(), 8.0).await;
+    watched.camera.wait_for("fault", Duration::from_secs(20)).await;
+    let changed = watched.now();
+    let (outcome, record) = watched.end().await;
+    let summary = outcome.summary();
+    let gap = summary.longest_gap_ms(changed - 500.0);
+    println!("{name}: longest gap {gap} ms; {:?}", summary.sizes);
+    assert_eq!(record["video"]["mode"], mode, "{name}: {record}");
+    let last = summary.sizes.last().unwrap();
+    assert_eq!((last.0, last.1), size, "{name}: {summary:?}");
+    let foreign = |seen: &&(u32, u32, f64)| ![OWN, size, SLATE].contains(&(seen.0, seen.1));
+    assert_eq!(summary.sizes.iter().find(foreign), None, "{name}: no other size is shown");
+    assert!(gap < 5_000.0, "{name}: {gap} ms");
+    assert!(summary.frame_ms.last().unwrap() > &(changed + 2_500.0), "{name}: {summary:?}");
+}
+
 #[actix::test]
-async fn m7_a_change_of_size_profile_or_codec_in_mid_stream_is_shown_unstretched() {
-    for (name, options, change, size, mode) in [
-        ("size", CameraOptions::default(), "size=480x640", (480, 640), "copy"),
-        ("profile", CameraOptions::default(), "profile=main,bframes=2", OWN, "transcode"),
-        ("back", CameraOptions::default().b_frames(2), "profile=main,bframes=0", OWN, "copy"),
-        ("size anew", CameraOptions::default().codec("h265"), "size=480x640", (480, 640), "transcode"),
-        ("codec", CameraOptions::default(), "codec=h265", OWN, "transcode"),
-    ] {
-        let mut watched = Watched::start(options.then(change, 4.0), Fault::default(), 10.0).await;
-        watched.camera.wait_for("fault", Duration::from_secs(20)).await;
-        let changed = watched.now();
-        let (outcome, record) = watched.end().await;
-        let summary = outcome.summary();
-        let gap = summary.longest_gap_ms(changed - 500.0);
-        println!("{name}: longest gap {gap} ms; {:?}", summary.sizes);
-        assert_eq!(record["video"]["mode"], mode, "{name}: {record}");
-        let last = summary.sizes.last().unwrap();
-        assert_eq!((last.0, last.1), size, "{name}: {summary:?}");
-        let foreign = |s: &&(u32, u32, f64)| ![OWN, size, SLATE].contains(&(s.0, s.1));
-        assert_eq!(summary.sizes.iter().find(foreign), None, "{name}: no other size is shown");
-        assert!(gap < 5_000.0, "{name}: {gap} ms");
-        assert!(summary.frame_ms.last().unwrap() > &(changed + 2_500.0), "{name}: {summary:?}");
-    }
+async fn m7_a_change_of_size_or_codec_in_mid_stream_is_shown_unstretched() {
+    let turned = "size=480x640";
+    changes("size", CameraOptions::default(), turned, (480, 640), "copy").await;
+    changes("size anew", CameraOptions::default().codec("h265"), turned, (480, 640), "transcode").await;
+    changes("codec", CameraOptions::default(), "codec=h265", OWN, "transcode").await;
+}
+
+#[actix::test]
+async fn m7_a_change_of_profile_in_mid_stream_is_encoded_anew_only_while_it_has_to_be() {
+    let (with, without) = ("profile=main,bframes=2", "profile=main,bframes=0");
+    changes("profile", CameraOptions::default(), with, OWN, "transcode").await;
+    changes("back", CameraOptions::default().b_frames(2), without, OWN, "copy").await;
 }
 
 #[actix::test]
@@ -324,13 +331,13 @@ async fn m8_timestamps_that_jump_wrap_or_stand_stop_neither_picture_nor_sound() 
         [("copied", CameraOptions::default()), ("encoded anew", CameraOptions::default().b_frames(2))]
     {
         let wraps = Fault { clock: Clock::Wraps(4), ..Fault::default() };
-        let watched = Watched::start(options, wraps, 20.0).await;
+        let watched = Watched::start(options, wraps, 15.5).await;
         seconds(4.0).await;
         for clock in
             [Clock::Off(HOUR), Clock::Off(-HOUR), Clock::Still, Clock::OffButReports(HOUR), Clock::True]
         {
             watched.line.spoil(Fault { clock, ..Fault::default() });
-            seconds(2.5).await;
+            seconds(2.0).await;
         }
         let (outcome, record) = watched.end().await;
         let summary = outcome.summary();
@@ -365,7 +372,7 @@ async fn m9_sound_that_is_missing_late_or_at_another_rate_holds_no_picture_up() 
         let spread =
             lags.iter().fold(f64::MIN, |a, b| a.max(*b)) - lags.iter().fold(f64::MAX, |a, b| a.min(*b));
         assert!(spread < 500.0, "{name}: {:?}", summary.video_lags_ms);
-        assert!(summary.audio_packets > 200, "{name}: {summary:?}");
+        assert!(summary.audio_packets > 60, "{name}: {}", summary.audio_packets);
         assert!(record["trouble"].as_array().unwrap().is_empty(), "{name}: {record}");
         let silent = summary.audio_levels.iter().all(|level| *level < -80.0);
         assert_eq!(silent, name == "missing", "{name}: {:?}", summary.audio_levels);

@@ -4,7 +4,7 @@
 /// file (which would hold the camera's password), and takes no more memory than a worker needs.
 #[allow(unsafe_code)]
 pub fn enter() {
-    const MEMORY: libc::rlim_t = 768 * 1024 * 1024;
+    const MEMORY: libc::rlim_t = 256 * 1024 * 1024;
     let limits = [(libc::RLIMIT_CORE, 0), (libc::RLIMIT_DATA, MEMORY), (libc::RLIMIT_NOFILE, 64)];
     // SAFETY: plain system calls with integers, and pointers to a local that outlives the call. The
     // descriptors that are closed belong to nobody: nothing has been opened yet. What fails is a

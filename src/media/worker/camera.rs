@@ -7,6 +7,7 @@ use std::time::Duration;
 use ffmpeg_next as ffmpeg;
 use url::Url;
 
+use crate::clock::now_ms;
 use crate::liveness::Liveness;
 use crate::programme::{self, DECODERS, FORMATS, Programme};
 use crate::shared::Shared;
@@ -14,8 +15,8 @@ use crate::trouble::Trouble;
 use doorstep::media::FeedEvent;
 
 const OPEN_MS: i64 = 10_000;
-/// A camera that says nothing for this long, microseconds.
-const SILENCE: &str = "4000000";
+/// A camera that says nothing for so long while it is opened does not answer.
+const SILENCE_MS: i64 = 4_000;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Never comes back.
@@ -78,13 +79,21 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
         options.set("rtsp_transport", if scheme == "rtsp" { "tcp+udp" } else { "tcp" });
         options.set("rtsp_flags", "prefer_tcp");
         options.set("allowed_media_types", "video+audio");
-        options.set("timeout", SILENCE);
+        options.set("timeout", &(SILENCE_MS * 1_000).to_string());
     } else {
         options.set("analyzeduration", "500000");
-        options.set("rw_timeout", SILENCE);
+        options.set("rw_timeout", &(SILENCE_MS * 1_000).to_string());
     }
+    let began_ms = now_ms();
     liveness.back_within(OPEN_MS);
     let watch = Arc::clone(liveness);
-    ffmpeg::format::input_with_interrupt_and_dictionary(address, move || watch.is_overdue(), options)
-        .map_err(|error| Trouble::at_open(error, liveness))
+    ffmpeg::format::input_with_interrupt_and_dictionary(address, move || watch.is_overdue(), options).map_err(
+        |error| match error {
+            // What FFmpeg calls an answer that did not come.
+            ffmpeg::Error::InvalidData if now_ms() - began_ms >= SILENCE_MS => {
+                Trouble::passing("the camera does not answer")
+            }
+            error => Trouble::at_open(error, liveness),
+        },
+    )
 }

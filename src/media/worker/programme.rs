@@ -13,7 +13,8 @@ use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
 use doorstep::media::SoundFacts;
 
-const STALL_MS: i64 = 5_000;
+/// A camera that sends nothing for this long has stalled.
+const STALL_MS: i64 = 4_000;
 /// Decoders that may be opened on a camera's bytes.
 pub const DECODERS: &str = "h264,hevc,mjpeg,mpeg4,aac,aac_latm,pcm_mulaw,pcm_alaw,opus,libopus";
 pub const FORMATS: &str = "rtsp,mpegts,flv,mov,mp4,matroska,webm,h264,mpjpeg";

@@ -67,7 +67,6 @@ impl Trouble {
     pub fn in_stream(error: ffmpeg::Error, liveness: &Liveness) -> Self {
         match error {
             _ if liveness.is_overdue() => Self::passing("the camera stopped sending"),
-            ffmpeg::Error::Other { errno: libc::ETIMEDOUT } => Self::passing("the camera stopped sending"),
             ffmpeg::Error::Eof => Self::passing("the camera ended the stream"),
             other => Self::passing(&format!("the stream broke off ({other})")),
         }
