@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::account::Account;
 use super::catalogue::KnownCamera;
 use super::fanout::Fanout;
 use super::fit::Fit;
@@ -35,6 +36,8 @@ pub struct Live {
     ways: Vec<Way>,
     /// The one that it takes.
     using: usize,
+    /// What the feed told.
+    pub account: Account,
     /// The picture, once the source is open.
     pub video: Option<VideoFacts>,
     /// The sound, once the source is open.
@@ -70,8 +73,8 @@ impl Live {
         notices: mpsc::Sender<Notice>,
     ) -> Self {
         let name = &camera.summary.name;
-        let open = |way: Way| Some((way.source(name, camera.talk, resources)?, way));
-        let (sources, ways) = ways.into_iter().filter_map(open).unzip();
+        let open = |way: Way| Some((way.source(name, camera.talk, &resources.reach())?, way));
+        let (sources, ways): (_, Vec<Way>) = ways.into_iter().filter_map(open).unzip();
         let spec = FeedSpec { camera: name.clone(), sources, max_kbps: resources.max_kbps };
         let runtime = resources.media.enter();
         let (feed, samples, mut events) = Feed::open(spec, resources.worker.clone());
@@ -87,6 +90,7 @@ impl Live {
         };
         Self {
             serial,
+            account: Account::new(ways.iter().map(Way::name).collect()),
             ways,
             using: 0,
             video: None,
@@ -102,6 +106,13 @@ impl Live {
             lit: false,
             key_frame_asked: None,
             events: resources.media.spawn(forward),
+        }
+    }
+
+    /// A way had failed before the feed was opened.
+    pub fn failed_earlier(&mut self, way: &Way, reason: String) {
+        if let Some(place) = self.ways.iter().position(|other| other == way) {
+            self.account.failed_earlier(place, reason);
         }
     }
 

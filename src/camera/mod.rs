@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::ErrorKind;
 
+pub mod account;
 pub mod call;
 pub mod catalogue;
 pub mod entity;
@@ -175,6 +176,13 @@ pub struct Revoked(pub Caller);
 #[derive(Debug, actix::Message)]
 #[rtype(result = "CameraStatus")]
 pub struct Status;
+
+/// Ask of a CameraSession: open the camera, if it is not open, without a call, and say how that goes. It
+/// stays open for a while, so that one can ask again until enough is known. A camera that is shown is not
+/// opened a second time.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<account::Account, CameraError>")]
+pub struct Probe;
 
 /// Answer to [`Status`].
 #[derive(Debug, Clone, Serialize)]

@@ -13,14 +13,17 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
+use super::account::Account;
 use super::call::{Call, CallState, EndReason};
 use super::catalogue::KnownCamera;
 use super::live::Live;
 use super::ongoing::{Ongoing, Reply};
 use super::places::{Place, Places};
 use super::registry::{CameraNews, CameraStopped, Registry};
-use super::way::Way;
-use super::{Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, Revoked, SessionId, Status};
+use super::way::{Reach, Way};
+use super::{
+    Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, Probe, Revoked, SessionId, Status,
+};
 use crate::config::Limits;
 use crate::hub::bridge::HubBridge;
 use crate::media::FeedEvent;
@@ -76,6 +79,14 @@ pub struct Resources {
     pub transcodes: Places,
 }
 
+impl Resources {
+    /// What the ways of a camera lead through.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach { peers: self.peers.clone(), bridge: self.bridge.clone(), http: self.http.clone() }
+    }
+}
+
 /// Owns a camera's calls, feed and speaker. At most one per camera, owned by the Registry.
 pub struct CameraSession {
     /// The camera as the Registry knows it.
@@ -95,8 +106,8 @@ pub struct CameraSession {
     serial: u64,
     /// The camera's last trouble and when it was seen; `None` while it shows a picture.
     trouble: Option<(Instant, String)>,
-    /// Ways that showed nothing, and when that was seen; cleared when one shows a picture.
-    failed: Vec<(Way, Instant)>,
+    /// Ways that showed nothing, when that was seen, and why; cleared when one shows a picture.
+    failed: Vec<(Way, Instant, String)>,
     /// Something was learned that the Registry has not been told yet.
     learned: bool,
     /// Hang-ups of late for calls that were not there, newest last: directives come over connections
@@ -269,19 +280,25 @@ impl CameraSession {
         // What failed of late comes last: nobody is to wait for it again.
         ways.sort_by_key(|way| self.has_failed(way));
         let serial = self.next_serial();
-        self.live = Some(Live::open(serial, &self.camera, ways, &self.resources, self.notices.clone()));
+        let mut live = Live::open(serial, &self.camera, ways, &self.resources, self.notices.clone());
+        for (way, at, reason) in &self.failed {
+            if at.elapsed() < FAILED {
+                live.failed_earlier(way, reason.clone());
+            }
+        }
+        self.live = Some(live);
     }
 
     fn has_failed(&self, way: &Way) -> bool {
-        self.failed.iter().any(|(failed, at)| failed == way && at.elapsed() < FAILED)
+        self.failed.iter().any(|(failed, at, _)| failed == way && at.elapsed() < FAILED)
     }
 
     /// Remembers that a way failed, or that it is a good one.
-    fn judge(&mut self, way: Option<Way>, good: bool) {
+    fn judge(&mut self, way: Option<Way>, failure: Option<&str>) {
         let Some(way) = way else { return };
-        self.failed.retain(|(failed, at)| *failed != way && at.elapsed() < FAILED);
-        if !good {
-            self.failed.push((way, Instant::now()));
+        self.failed.retain(|(failed, at, _)| *failed != way && at.elapsed() < FAILED);
+        if let Some(reason) = failure {
+            self.failed.push((way, Instant::now(), reason.to_owned()));
         }
     }
 
@@ -380,7 +397,9 @@ impl CameraSession {
     fn feed_event(&mut self, serial: u64, event: FeedEvent) {
         let Some(live) = self.live.as_mut().filter(|live| live.serial == serial) else { return };
         let now = Instant::now();
+        live.account.take(&event);
         match event {
+            FeedEvent::Tries { source } => live.takes(source),
             FeedEvent::Uses { source, talk } => {
                 live.takes(source);
                 debug!(camera = %self.camera.summary.endpoint_id, from = live.from(), talk, "source taken");
@@ -402,7 +421,7 @@ impl CameraSession {
             }
             FeedEvent::FirstPicture => {
                 let way = live.way().cloned();
-                self.judge(way, true);
+                self.judge(way, None);
                 let Some(live) = &mut self.live else { return };
                 self.trouble = None;
                 self.calls.values_mut().for_each(|ongoing| ongoing.call.lit());
@@ -413,7 +432,7 @@ impl CameraSession {
                 warn!(camera = %self.camera.summary.endpoint_id, from = live.from(), reason, "camera shows nothing");
                 live.unlit();
                 let way = live.way().cloned();
-                self.judge(way, false);
+                self.judge(way, Some(&reason));
                 self.dark(now, reason);
             }
             FeedEvent::WorkerLost(reason) => {
@@ -430,6 +449,7 @@ impl CameraSession {
                 }
             }
             FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
+            FeedEvent::Flow(_) => {}
         }
     }
 
@@ -611,6 +631,28 @@ impl Handler<Status> for CameraSession {
             trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
             calls: self.calls.values().map(Ongoing::current_record).collect(),
         })
+    }
+}
+
+impl Handler<Probe> for CameraSession {
+    type Result = Result<Account, CameraError>;
+
+    fn handle(&mut self, _: Probe, _: &mut Self::Context) -> Self::Result {
+        if self.live.is_none() {
+            // Whoever asks wants to know how the ways are now.
+            self.failed.clear();
+            self.open_feed();
+        }
+        let Some(live) = &mut self.live else {
+            let reason = self.camera.summary.reason.clone().unwrap_or_default();
+            return Err(CameraError::Unreachable { camera: self.name().to_owned(), reason });
+        };
+        if self.calls.is_empty() {
+            // Whoever looks keeps it open for a while, as a call does.
+            live.used();
+            live.idle();
+        }
+        Ok(live.account.clone())
     }
 }
 

@@ -9,19 +9,30 @@ use secrecy::ExposeSecret;
 
 use super::entity::Entity;
 use super::relay::Relay;
-use super::session::Resources;
 use crate::config::Prefer;
 use crate::hub::bridge::{FindStill, HubBridge, OpenStream};
 use crate::media::Source;
 use crate::media::fetch::FetchEnd;
 use crate::media::fetch::hls::Hls;
 use crate::media::fetch::stills::{StillRequest, Stills};
+use crate::peer::connection::Peers;
 use crate::seat::Seat;
 
 /// The hub starts a stream only when somebody asks.
 const STREAM: Duration = Duration::from_secs(15);
 /// Answered from the bridge's memory.
 const STILL: Duration = Duration::from_secs(2);
+
+/// What ways lead through. Cloning shares it.
+#[derive(Clone)]
+pub struct Reach {
+    /// Makes calls to the hub's relay.
+    pub peers: Peers,
+    /// Carries what is asked of the hub; `None` without a hub.
+    pub bridge: Option<Seat<HubBridge>>,
+    /// Fetches the hub's streams and stills.
+    pub http: reqwest::Client,
+}
 
 /// A way to a camera's picture.
 #[derive(Debug, Clone)]
@@ -71,8 +82,8 @@ impl Way {
 
     /// What a feed reads. `talk`: sound for the camera's speaker may go this way.
     #[must_use]
-    pub fn source(&self, camera: &str, talk: bool, resources: &Resources) -> Option<Source> {
-        let bridge = || resources.bridge.clone();
+    pub fn source(&self, camera: &str, talk: bool, reach: &Reach) -> Option<Source> {
+        let bridge = || reach.bridge.clone();
         match self {
             Self::Own(source) => Some(source.clone()),
             Self::Relay(entity) => Some(Source::Fetched(Arc::new(Relay {
@@ -80,7 +91,7 @@ impl Way {
                 camera: camera.to_owned(),
                 talk,
                 bridge: bridge()?,
-                peers: resources.peers.clone(),
+                peers: reach.peers.clone(),
             }))),
             Self::Hls(entity) => {
                 let (entity, bridge) = (entity.clone(), bridge()?);
@@ -92,7 +103,7 @@ impl Way {
                     }
                     .boxed()
                 };
-                Some(Source::Fetched(Arc::new(Hls::new(resources.http.clone(), Arc::new(open)))))
+                Some(Source::Fetched(Arc::new(Hls::new(reach.http.clone(), Arc::new(open)))))
             }
             Self::Stills(entity) => {
                 let (entity, bridge) = (entity.clone(), bridge()?);
@@ -105,7 +116,7 @@ impl Way {
                     }
                     .boxed()
                 };
-                Some(Source::Fetched(Arc::new(Stills::new(resources.http.clone(), Arc::new(find)))))
+                Some(Source::Fetched(Arc::new(Stills::new(reach.http.clone(), Arc::new(find)))))
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::error::ErrorKind;
 pub mod annex_b;
 pub mod feed;
 pub mod fetch;
+pub mod flow;
 mod scrub;
 pub mod sound_line;
 mod source;
@@ -134,6 +135,11 @@ pub enum FeedEvent {
         /// Its sound.
         sound: SoundFacts,
     },
+    /// The feed turns to this source. Said by the feed itself, never by a worker.
+    Tries {
+        /// Place in [`FeedSpec::sources`].
+        source: usize,
+    },
     /// The feed reads this source now. Said by the feed itself, never by a worker.
     Uses {
         /// Place in [`FeedSpec::sources`].
@@ -152,6 +158,8 @@ pub enum FeedEvent {
     },
     /// The worker died or fell silent and is being replaced.
     WorkerLost(String),
+    /// How fast the camera's own pictures come; about once a second.
+    Flow(flow::Flow),
     /// Level of what was sent to the camera's speaker in the last 100 ms, in dBFS (-100 = silence).
     SpeakerLevel(f32),
 }

@@ -403,6 +403,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::media::flow::Flow;
     use crate::media::{SoundFacts, VideoFacts};
 
     fn there_and_back(message: &FromWorker) -> FromWorker {
@@ -429,6 +430,13 @@ mod tests {
             FromWorker::Alive,
             FromWorker::Event(FeedEvent::FirstPicture),
             FromWorker::Event(FeedEvent::SpeakerLevel(-12.5)),
+            FromWorker::Event(FeedEvent::Flow(Flow {
+                pictures_per_second: 25.0,
+                kbps: 800,
+                key_picture_seconds: None,
+                since_key_seconds: 1.5,
+                seconds: 2.0,
+            })),
             FromWorker::Event(FeedEvent::Opened { video, sound }),
             FromWorker::Event(FeedEvent::Failed { reason: "ü".into(), unauthorized: true }),
         ] {

@@ -19,6 +19,7 @@ use super::outlet::Outlet;
 use super::supervisor::tell;
 use super::{Counts, WorkerProgram};
 use crate::media::fetch::{Begin, FetchEnd, Form, PictureCodec, Piece, SoundCodec, SpeakerLine};
+use crate::media::flow::FlowMeter;
 use crate::media::sound_line::{SILENCE, SoundLine};
 use crate::media::timeline::{Timeline, Track};
 use crate::media::wire::{MAX_PICTURE, ToWorker, WireSource};
@@ -49,6 +50,7 @@ enum Role {
 struct Stream {
     form: Form,
     picture: DirectPicture,
+    flow: FlowMeter,
     speaker: Option<SpeakerLine>,
     key_frames: Option<Arc<Notify>>,
     /// The head of the container has come.
@@ -184,6 +186,7 @@ impl Director {
         self.using = using;
         self.stream = None;
         self.begin_pictures();
+        self.tell(FeedEvent::Tries { source: using });
         match self.spec.sources.get(using)? {
             Source::Fetched(fetch) => {
                 let (to, pieces) = mpsc::channel(PIECES);
@@ -289,6 +292,7 @@ impl Director {
         self.stream = Some(Stream {
             form,
             picture: DirectPicture::new(key_frames.is_some()),
+            flow: FlowMeter::default(),
             speaker,
             key_frames,
             headed: false,
@@ -397,6 +401,9 @@ impl Director {
     /// Shows a picture that needs no worker.
     fn show(&mut self, data: Bytes, ticks: i64, key: bool) {
         let now = self.now_ms();
+        if let Some(flow) = self.stream.as_mut().and_then(|stream| stream.flow.take(ticks, data.len(), key)) {
+            self.tell(FeedEvent::Flow(flow));
+        }
         // Placed even if it is not shown: what is left out tells about the backlog.
         let at = self.timeline.place(Track::Picture, ticks, now);
         if self.needs_key && !key {
@@ -472,7 +479,9 @@ impl Director {
             Made::Event(FeedEvent::Failed { reason, unauthorized }) if pictures => {
                 return Some(FetchEnd { reason, unauthorized, lasting: role == Role::Makes });
             }
-            Made::Event(event @ FeedEvent::Opened { .. }) if pictures => self.tell(event),
+            Made::Event(event @ (FeedEvent::Opened { .. } | FeedEvent::Flow(_))) if pictures => {
+                self.tell(event);
+            }
             Made::Event(event @ FeedEvent::WorkerLost(_)) if pictures => {
                 self.first = true;
                 self.ask_source();

@@ -327,8 +327,9 @@ impl Ear<'_> {
                 FeedEvent::SpeakerLevel(if level.is_finite() { level.clamp(-100.0, 20.0) } else { -100.0 })
             }
             FeedEvent::FirstPicture => FeedEvent::FirstPicture,
+            FeedEvent::Flow(flow) => FeedEvent::Flow(flow),
             // Only we can say so.
-            FeedEvent::WorkerLost(_) | FeedEvent::Uses { .. } => return,
+            FeedEvent::WorkerLost(_) | FeedEvent::Tries { .. } | FeedEvent::Uses { .. } => return,
         };
         tell(self.events, clean);
     }
@@ -344,13 +345,14 @@ async fn say(writer: &mut Writer, message: ToWorker) -> Result<(), String> {
     writer.send(frame).await.map_err(|_broken| String::new())
 }
 
-/// Tells the camera. A level gives way while the queue fills: the next one comes soon.
+/// Tells the camera. A measurement gives way while the queue fills: the next one comes soon.
 pub fn tell(events: &mpsc::Sender<FeedEvent>, event: FeedEvent) {
-    if matches!(event, FeedEvent::SpeakerLevel(_)) && events.capacity() < RESERVED {
+    let gives_way = |event: &FeedEvent| matches!(event, FeedEvent::SpeakerLevel(_) | FeedEvent::Flow(_));
+    if gives_way(&event) && events.capacity() < RESERVED {
         return;
     }
     if let Err(mpsc::error::TrySendError::Full(event)) = events.try_send(event)
-        && !matches!(event, FeedEvent::SpeakerLevel(_))
+        && !gives_way(&event)
     {
         tracing::warn!(?event, "the camera does not listen; news of its feed is lost");
     }

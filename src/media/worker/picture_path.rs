@@ -8,6 +8,7 @@ use crate::shared::Shared;
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
 use doorstep::media::annex_b::ParameterSets;
+use doorstep::media::flow::FlowMeter;
 use doorstep::media::sps::Sps;
 use doorstep::media::wire::MAX_PICTURE;
 use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
@@ -36,6 +37,7 @@ pub struct PicturePath {
     recoder: Option<PictureRecoder>,
     /// It is made anew only to take less.
     limited: bool,
+    flow: FlowMeter,
     /// Pixels of the camera's pictures.
     size: (u32, u32),
     why: String,
@@ -67,6 +69,7 @@ impl PicturePath {
             oversized: 0,
             recoder: None,
             limited: false,
+            flow: FlowMeter::default(),
             size,
             why: COPIED.into(),
         };
@@ -114,6 +117,7 @@ impl PicturePath {
                 return Ok(false);
             }
             if self.recoder.is_none() {
+                self.measure(packet, data.len(), idr, shared);
                 let at = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 90_000));
                 return Ok(shared.stage.picture(whole, at, idr));
             }
@@ -122,6 +126,7 @@ impl PicturePath {
                 whole_packet = Some(with_data(packet, &whole));
             }
         }
+        self.measure(packet, data.len(), packet.is_key(), shared);
         let packet = whole_packet.as_ref().unwrap_or(packet);
         let Some(recoder) = &mut self.recoder else { return Ok(false) };
         let made = recoder.take(packet, shared)?;
@@ -131,6 +136,13 @@ impl PicturePath {
             shared.stage.tell(self.opened());
         }
         Ok(made.shown)
+    }
+
+    fn measure(&mut self, packet: &ffmpeg::Packet, bytes: usize, key: bool, shared: &Shared) {
+        let Some(at) = packet.dts().or(packet.pts()) else { return };
+        if let Some(flow) = self.flow.take(self.facts.ticks(at, 90_000), bytes, key) {
+            shared.stage.tell(FeedEvent::Flow(flow));
+        }
     }
 
     /// The last picture once more, if it is made here.

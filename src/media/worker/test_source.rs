@@ -11,6 +11,7 @@ use crate::h264_encoder::{H264Encoder, H264Settings};
 use crate::opus::{OpusEncoder, PACKET};
 use crate::shared::Shared;
 use crate::talk::SILENT;
+use doorstep::media::flow::FlowMeter;
 use doorstep::media::{FeedEvent, SoundFacts, TestPattern, VideoFacts};
 
 const BARS: [Colour; 8] = [
@@ -39,6 +40,7 @@ pub fn run(camera: &str, pattern: TestPattern, shared: &Shared) -> Result<(), ff
     let began = now_ms();
     let (mut picture_no, mut sound_no, mut key_at) = (0_i64, 0_i64, began);
     let fps = i64::from(pattern.fps);
+    let mut flow = FlowMeter::default();
     loop {
         shared.liveness.back_within(3_000);
         let now = now_ms();
@@ -57,7 +59,11 @@ pub fn run(camera: &str, pattern: TestPattern, shared: &Shared) -> Result<(), ff
                 key_at = now + KEY_EVERY_MS;
             }
             let (data, key) = screen.next(picture_no, sound_no, &shared.speaker, wanted)?;
-            shared.stage.picture(data, Some(began * 90 + picture_no * 90_000 / fps), key);
+            let ticks = began * 90 + picture_no * 90_000 / fps;
+            if let Some(flow) = flow.take(ticks, data.len(), key) {
+                shared.stage.tell(FeedEvent::Flow(flow));
+            }
+            shared.stage.picture(data, Some(ticks), key);
             picture_no = caught_up(picture_no, now - picture_at, fps);
         } else {
             let wait = (picture_at.min(sound_at) - now).clamp(1, 100);
