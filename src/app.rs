@@ -37,6 +37,8 @@ use crate::seat::{Seat, ask};
 use crate::state::State;
 use crate::telemetry::redact::hide;
 
+pub mod probe;
+
 /// How often the keeper looks whether its actors live.
 const WATCH: Duration = Duration::from_millis(200);
 /// This many dead actors within [`BROKEN_WITHIN`] are more than building anew can mend.

@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use doorstep::app::App;
+use doorstep::app::{self, App};
 use doorstep::camera::probe::{self, Finding};
+use doorstep::config::Config;
 use doorstep::config::load::{Loaded, Problem, load};
 use doorstep::config::place::Place;
 use doorstep::config::validate::source_address;
 use doorstep::http::tls::Certificate;
 use doorstep::sim::demo;
+use doorstep::state::State;
 use doorstep::telemetry::{self, redact};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,7 +44,8 @@ enum Command {
     },
     /// Opens a camera as a call would, says what it is and what a call would do
     Probe {
-        /// An address (rtsp, rtsps, http, https, test:), or id, entity or name of a camera of the settings
+        /// An address (rtsp, rtsps, http, https, test:), or endpoint id, entity or name of a camera of the
+        /// settings or of the hub
         camera: String,
         /// The settings file
         #[arg(long)]
@@ -172,70 +175,32 @@ fn check(config: Option<PathBuf>) -> Result<(), String> {
 }
 
 fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), String> {
-    let (camera, source) = camera_to_probe(name, config)?;
-    if let Err(why) = source_address(source.expose_secret()) {
-        return Err(format!("{camera}: the address {why}"));
-    }
-    telemetry::start_logging("error", environment(telemetry::LOG_VARIABLE).as_deref());
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
     let began = std::time::Instant::now();
     let tell = move |line: &str| {
         eprintln!("{:5.1} s  {}", began.elapsed().as_secs_f32(), redact::redact(line));
     };
-    let finding = runtime.block_on(probe::probe_apart(&camera, &source, tell))?;
+    telemetry::start_logging("error", environment(telemetry::LOG_VARIABLE).as_deref());
+    let place = Place::find(config, None);
+    let finding = actix::System::new().block_on(async {
+        if name.contains("://") || name.starts_with("test:") {
+            return probe_an_address(name, tell).await;
+        }
+        let config = load_settings(&place).config;
+        app::probe::probe(name, &config, &State::learned_in(&place.data), tell).await
+    })?;
     let text = if json {
         serde_json::to_string_pretty(&finding).map_err(|e| e.to_string())? + "\n"
     } else {
-        told(&camera, &finding)
+        probe::report(&finding)
     };
     say(&Ok(redact::redact(&text)))?;
     if finding.fit { Ok(()) } else { Err(String::new()) }
 }
 
-/// Name and address of what the user named.
-fn camera_to_probe(name: &str, config: Option<PathBuf>) -> Result<(String, SecretString), String> {
-    if name.contains("://") || name.starts_with("test:") {
-        let source = SecretString::from(name.to_owned());
-        doorstep::config::password_in(&source).iter().for_each(redact::hide);
-        return Ok(("the camera".into(), source));
-    }
-    let loaded = load_settings(&Place::find(config, None));
-    let is = |own: &Option<String>| own.as_deref() == Some(name);
-    let mut cameras = loaded.config.cameras.into_iter();
-    let camera = cameras.find(|camera| is(&camera.id) || is(&camera.entity) || is(&camera.name));
-    let camera = camera.ok_or_else(|| {
-        format!("{name:?} is no address, and no camera of {} is called so", loaded.path.display())
-    })?;
-    let source = camera.source.ok_or_else(|| {
-        format!("{name:?} has no `source` of its own in the settings; give it one, its RTSP address")
-    })?;
-    Ok((camera.name.unwrap_or_else(|| name.to_owned()), source))
-}
-
-fn told(camera: &str, finding: &Finding) -> String {
-    let mut lines =
-        vec![format!("{camera}: {}", if finding.fit { "fit for calls" } else { "not fit for calls" })];
-    if let Some(video) = &finding.video {
-        lines.push(format!("picture: {}, {} x {}", video.codec, video.width, video.height));
-    }
-    if let Some(rate) = finding.pictures_per_second {
-        let kbps = finding.kbps.unwrap_or_default();
-        let keys = finding.key_picture_seconds.map_or_else(
-            || "key pictures more than 3 s apart".to_owned(),
-            |seconds| format!("a key picture every {seconds:.1} s"),
-        );
-        lines.push(format!("flow:    {rate:.0} pictures/s, {kbps} kbit/s, {keys}"));
-    }
-    if let Some(sound) = &finding.sound {
-        lines.push(match sound.codec.as_str() {
-            "none" => "sound:   none; calls get silence".to_owned(),
-            codec => format!("sound:   {codec}, {} Hz", sound.rate),
-        });
-    }
-    if let (Some(opened), Some(first)) = (finding.opened_ms, finding.first_picture_ms) {
-        lines.push(format!("times:   open after {opened} ms, first picture after {first} ms"));
-    }
-    lines.push(finding.says.clone());
-    lines.join("\n") + "\n"
+async fn probe_an_address(address: &str, tell: impl FnMut(&str)) -> Result<Finding, String> {
+    let source = SecretString::from(address.to_owned());
+    doorstep::config::password_in(&source).iter().for_each(redact::hide);
+    source_address(source.expose_secret()).map_err(|why| format!("the address {why}"))?;
+    let max_kbps = Config::default().webrtc.max_kbps;
+    probe::probe_address("the camera", &source, max_kbps, tell).await
 }

@@ -64,8 +64,9 @@ impl Account {
     }
 
     /// The way at this place had failed before.
-    pub fn failed_earlier(&mut self, place: usize, reason: String) {
+    pub fn failed_earlier(&mut self, place: usize, reason: &str) {
         if let Some(way) = self.ways.get(place) {
+            let reason = without(way, reason);
             self.tried.push(Tried { way, reason, unauthorized: false, earlier: true, place });
         }
     }
@@ -100,8 +101,7 @@ impl Account {
         self.close();
         let place = self.using;
         let Some(way) = self.ways.get(place) else { return };
-        let whose = format!("{way}: ");
-        let reason = reason.strip_prefix(&whose).unwrap_or(reason).to_owned();
+        let reason = without(way, reason);
         self.tried.retain(|tried| tried.place != place);
         self.tried.push(Tried { way, reason, unauthorized, earlier: false, place });
     }
@@ -155,6 +155,11 @@ impl Account {
     }
 }
 
+/// A feed says whose a reason is when it has several sources.
+fn without(way: &str, reason: &str) -> String {
+    reason.strip_prefix(way).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -167,7 +172,7 @@ mod tests {
     #[test]
     fn each_way_has_its_own_reason_also_when_it_never_began() {
         let mut account = Account::new(vec!["the hub's relay", "the hub's stream", "the hub's stills"]);
-        account.failed_earlier(2, "HTTP 500".into());
+        account.failed_earlier(2, "HTTP 500");
         for event in [
             FeedEvent::Tries { source: 0 },
             failed("the hub's relay: no answer"),

@@ -59,6 +59,29 @@ pub fn catalogue(config: &Config, hub: Option<&HubSnapshot>, learned: &Learnings
     of_hub.chain(own).chain(missing).collect()
 }
 
+/// The camera that people mean by an endpoint id, by an entity of the hub's, by an entity that the settings
+/// name, or by a name; of several with that name the first.
+#[must_use]
+pub fn find<'a>(
+    name: &str,
+    catalogue: &'a Catalogue,
+    config: &Config,
+    hub: Option<&HubSnapshot>,
+    learned: &Learnings,
+) -> Option<&'a KnownCamera> {
+    let cameras = hub.map(|snapshot| snapshot.cameras.as_slice()).unwrap_or_default();
+    let by_entity = || {
+        let mut settings = config.cameras.iter();
+        let settings = settings.find(|settings| settings.entity.as_deref() == Some(name));
+        let meant = settings.and_then(|settings| meant(settings, cameras, learned));
+        let entity = called(name, cameras).or(meant)?;
+        let camera = cameras.iter().find(|camera| camera.entities.contains(entity))?;
+        catalogue.get(&EndpointId::parse(&camera.endpoint_id)?)
+    };
+    let by_id = EndpointId::parse(name).and_then(|id| catalogue.get(&id));
+    by_id.or_else(by_entity).or_else(|| catalogue.values().find(|camera| camera.summary.name == name))
+}
+
 /// The hub's entities that the settings name, and the names: to be remembered, because the settings go on
 /// to mean the same entity when it is renamed.
 pub fn named<'a>(config: &'a Config, hub: &'a HubSnapshot) -> impl Iterator<Item = (&'a str, &'a str)> {

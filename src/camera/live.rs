@@ -110,7 +110,7 @@ impl Live {
     }
 
     /// A way had failed before the feed was opened.
-    pub fn failed_earlier(&mut self, way: &Way, reason: String) {
+    pub fn failed_earlier(&mut self, way: &Way, reason: &str) {
         if let Some(place) = self.ways.iter().position(|other| other == way) {
             self.account.failed_earlier(place, reason);
         }

@@ -8,7 +8,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use tracing::{info, warn};
 
 use super::call::EndReason;
-use super::catalogue::{Catalogue, catalogue, named};
+use super::catalogue::{Catalogue, catalogue, find, named};
 use super::session::{CameraSession, Leave, Report, Resources, Update};
 use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
@@ -84,6 +84,11 @@ pub struct CameraNews {
     /// Something was learned of it that the list of cameras depends on.
     pub learned: bool,
 }
+
+/// Ask: the camera of this endpoint id, entity or name, its session actor started if needed.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Located, CameraError>")]
+pub struct FindCamera(pub String);
 
 /// Ask: every camera, with its session if it has one.
 #[derive(Debug, Message)]
@@ -286,6 +291,17 @@ impl Handler<Locate> for Registry {
         let unknown = || CameraError::Unknown(locate.endpoint.to_string());
         let summary = self.summary(&locate.endpoint).ok_or_else(unknown)?;
         Ok(Located { session: self.session(&locate.endpoint)?, summary })
+    }
+}
+
+impl Handler<FindCamera> for Registry {
+    type Result = Result<Located, CameraError>;
+
+    fn handle(&mut self, FindCamera(name): FindCamera, ctx: &mut Self::Context) -> Self::Result {
+        let learned = self.resources.state.learned();
+        let found = find(&name, &self.catalogue, &self.config, self.hub.as_ref(), &learned);
+        let endpoint = found.map(|camera| camera.summary.endpoint_id.clone());
+        self.handle(Locate { endpoint: endpoint.ok_or(CameraError::Unknown(name))? }, ctx)
     }
 }
 

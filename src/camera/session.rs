@@ -283,7 +283,7 @@ impl CameraSession {
         let mut live = Live::open(serial, &self.camera, ways, &self.resources, self.notices.clone());
         for (way, at, reason) in &self.failed {
             if at.elapsed() < FAILED {
-                live.failed_earlier(way, reason.clone());
+                live.failed_earlier(way, reason);
             }
         }
         self.live = Some(live);

@@ -3,28 +3,23 @@
 use std::time::Duration;
 
 use actix::Addr;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
 use futures_util::future::join_all;
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 
 use super::ui::{PATIENCE, hub_link};
-use super::{House, failure, refusal};
-use crate::camera::probe;
+use super::{House, failure};
 use crate::camera::registry::ListCameras;
 use crate::camera::session::CameraSession;
 use crate::camera::{Caller, CameraStatus, CameraSummary, Disconnect, Revoked, SessionId, Status};
 use crate::config;
-use crate::config::validate::source_address;
 use crate::error::ErrorKind;
 use crate::hub::Link;
 use crate::seat::{AskError, ask};
 use crate::state::CallRecord;
-use crate::telemetry::redact::{hide, redact};
+use crate::telemetry::redact::redact;
 
 /// Longest wait for one camera's session; what it knows is left out then.
 const SESSION_PATIENCE: Duration = Duration::from_millis(500);
@@ -62,7 +57,7 @@ async fn known(house: &House) -> Result<Vec<Known>, AskError> {
     Ok(join_all(looks).await)
 }
 
-fn reply(body: &impl Serialize) -> HttpResponse {
+pub(super) fn reply(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
@@ -229,7 +224,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
 }
 
 /// Redacts every text in it.
-fn clean(value: &mut Value) {
+pub(super) fn clean(value: &mut Value) {
     match value {
         Value::String(text) => *text = redact(text),
         Value::Array(all) => all.iter_mut().for_each(clean),
@@ -269,67 +264,4 @@ pub(super) async fn end_calls_of(house: &House, caller: Caller) {
     for error in join_all(ends).await.into_iter().filter_map(Result::err) {
         tracing::warn!(%error, "calls of a revoked link could not be ended");
     }
-}
-
-/// One probe at a time: each opens a camera and a worker.
-pub(super) struct Prober(Semaphore);
-
-impl Default for Prober {
-    fn default() -> Self {
-        Self(Semaphore::new(1))
-    }
-}
-
-/// What is to be probed.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Probe {
-    /// `id` or `entity` of a camera of the settings.
-    camera: Option<String>,
-    /// Or an address.
-    source: Option<SecretString>,
-}
-
-/// `POST /probe`: opens a camera as a call would and says what it is. Takes up to 13 s.
-pub(super) async fn probe(
-    house: web::Data<House>,
-    prober: web::Data<Prober>,
-    wish: web::Json<Probe>,
-) -> HttpResponse {
-    let wish = wish.into_inner();
-    let (name, source) = match (&wish.camera, wish.source) {
-        (Some(camera), None) => match of_settings(&house.config, camera) {
-            Some(found) => found,
-            None => {
-                return failure(
-                    ErrorKind::NotFound,
-                    "no camera of the settings with an address is called so",
-                );
-            }
-        },
-        (None, Some(source)) => ("the camera".to_owned(), source),
-        _ => return failure(ErrorKind::Malformed, "name either a camera or a source"),
-    };
-    if let Err(why) = source_address(source.expose_secret()) {
-        return failure(ErrorKind::InvalidValue, &format!("the source {why}"));
-    }
-    let Ok(_one) = prober.0.try_acquire() else {
-        return refusal(
-            StatusCode::TOO_MANY_REQUESTS,
-            "another camera is being looked at; try again in a moment",
-        );
-    };
-    if let Some(password) = config::password_in(&source) {
-        hide(&password);
-    }
-    match probe::probe_apart(&name, &source, |_| {}).await {
-        Ok(finding) => reply(&finding),
-        Err(text) => failure(ErrorKind::Internal, &text),
-    }
-}
-
-fn of_settings(config: &config::Config, name: &str) -> Option<(String, SecretString)> {
-    let is = |own: &Option<String>| own.as_deref() == Some(name);
-    let camera = config.cameras.iter().find(|camera| is(&camera.id) || is(&camera.entity))?;
-    Some((camera.name.clone().unwrap_or_else(|| name.to_owned()), camera.source.clone()?))
 }

@@ -33,6 +33,7 @@ mod fingerprint;
 pub mod guard;
 mod limits;
 mod login;
+mod probe;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;

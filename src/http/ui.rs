@@ -12,7 +12,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
-use super::{House, MAX_BODY, api, assets, door, echo, guard, login, refusal};
+use super::{House, MAX_BODY, api, assets, door, echo, guard, login, probe, refusal};
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
 use crate::telemetry;
@@ -31,7 +31,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/diagnostics", web::get().to(api::diagnostics))
         .route("/links/open", web::post().to(api::open_linking))
         .route("/links/{user_id}", web::delete().to(api::revoke_link))
-        .route("/probe", web::post().to(api::probe))
+        .route("/probe", web::post().to(probe::probe))
         .route("/echo", web::post().to(echo::echo))
         .route("/login", web::post().to(login::login))
         .route("/logout", web::post().to(login::logout))
@@ -46,7 +46,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         }))
         .app_data(web::Data::new(login::WrongTokens::default()))
         .app_data(web::Data::new(echo::Echo::default()))
-        .app_data(web::Data::new(api::Prober::default()))
+        .app_data(web::Data::new(probe::Prober::default()))
         .service(
             web::scope("")
                 .wrap(Compress::default())

@@ -19,6 +19,11 @@ pub struct Sps {
 const MOST_PIXELS: u32 = 8_192 * 256;
 /// Pictures that may be kept for others to refer to: A.3.1, MaxDpbFrames.
 const MOST_REFERENCES: u32 = 16;
+/// Why a picture with B frames is encoded anew, for people.
+pub const B_FRAMES: &str = "it has B frames, which some Echos show unsteadily";
+/// Why a picture of a high level is, for people.
+pub const LEVEL: &str = "its level is above 4.1, which some Echos do not show";
+
 /// Profiles whose sets have chroma and scaling fields.
 const HIGH: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
@@ -27,9 +32,9 @@ impl Sps {
     #[must_use]
     pub fn hindrance(&self) -> Option<&'static str> {
         if self.reordered {
-            Some("it has B frames, which some Echos show unsteadily")
+            Some(B_FRAMES)
         } else if self.level > 41 || self.width.saturating_mul(self.height) > MOST_PIXELS {
-            Some("its level is above 4.1, which some Echos do not show")
+            Some(LEVEL)
         } else {
             None
         }

@@ -77,6 +77,11 @@ impl Kept {
         Some(Self { was_linked: true, ..Self::default() })
     }
 
+    /// Reads the file without mending anything.
+    pub(super) fn peek(folder: &Path) -> Option<Self> {
+        read_file(&folder.join(FILE)).ok().flatten()
+    }
+
     pub(super) fn to_text(&self) -> Vec<u8> {
         serde_json::to_vec_pretty(self).unwrap_or_default()
     }

@@ -260,6 +260,13 @@ impl State {
         lock(&self.shared.kept).learned.clone()
     }
 
+    /// What another process learned, as it was saved in its data folder; nothing if that cannot be read.
+    /// Changes nothing there. Blocks on the disk.
+    #[must_use]
+    pub fn learned_in(folder: &Path) -> BTreeMap<String, Learned> {
+        Kept::peek(folder).map(|kept| kept.learned).unwrap_or_default()
+    }
+
     /// Remembers what was learned of a camera entity. True if that is news.
     pub fn learn(&self, registry_id: &str, teach: impl FnOnce(&mut Learned)) -> bool {
         let mut kept = lock(&self.shared.kept);

@@ -185,3 +185,27 @@ fn a_camera_that_the_hub_does_not_have_is_shown_as_missing_once_the_hub_is_compl
     snapshot.link = Link::Starting;
     assert_eq!(catalogue(&config, Some(&snapshot), &Learnings::new()).len(), 2);
 }
+
+#[test]
+fn a_camera_is_found_by_its_id_its_entity_its_old_entity_and_its_name() {
+    let config =
+        config("[[camera]]\nentity = 'camera.old'\nname = 'Back'\n[[camera]]\nid = 'shed'\nsource = 'test:'");
+    let was_named = Learned { named: "camera.old".into(), ..Learned::default() };
+    let learned = Learnings::from([("r2".to_owned(), was_named)]);
+    let hub = hub();
+    let known = catalogue(&config, Some(&hub), &learned);
+    for (name, id) in [
+        ("hub#1", Some("hub#1")),
+        ("camera.front_door", Some("hub#1")),
+        ("Front door", Some("hub#1")),
+        ("camera.old", Some("hub#2")),
+        ("camera.garden", Some("hub#2")),
+        ("Back", Some("hub#2")),
+        ("shed", Some("shed")),
+        ("Garden", None),
+        ("", None),
+    ] {
+        let found = super::find(name, &known, &config, Some(&hub), &learned);
+        assert_eq!(found.map(|camera| camera.summary.endpoint_id.as_str()), id, "{name}");
+    }
+}

@@ -1,0 +1,199 @@
+//! What to change so that calls show more, sooner, or at less cost. Pure.
+
+use super::finding::Finding;
+use crate::camera::account::Tried;
+use crate::media::{VideoFacts, sps};
+
+/// Key pictures further apart let viewers wait, seconds.
+const KEYS: f32 = 2.5;
+/// More pictures a second than an Echo shows.
+const FASTEST: f32 = 31.0;
+/// Fewer look jerky.
+const SLOWEST: f32 = 8.0;
+/// A first picture that comes later is late, ms.
+const LATE: u64 = 2_500;
+
+/// Sentences for people, most important first; empty if there is nothing to do better.
+pub fn advice(finding: &Finding, max_kbps: u32) -> Vec<String> {
+    let way = finding.from.unwrap_or_default();
+    let mut advice: Vec<String> = finding.tried.iter().filter_map(failure).collect();
+    if !finding.fit {
+        return advice;
+    }
+    advice.extend(by_way(way));
+    if way == "the hub's stills" {
+        return advice;
+    }
+    let video = finding.video.as_ref();
+    advice.extend(video.filter(|video| !video.copied).and_then(codec));
+    if finding.key_picture_seconds.or(finding.key_picture_longer_than).is_some_and(|keys| keys > KEYS) {
+        advice.push(
+            "set its key frame distance (also called I-frame interval or GOP) to 2 s or less: a viewer who \
+             joins waits for the next key picture, or sees the last seconds at speed"
+                .into(),
+        );
+    }
+    advice.extend(rate(finding, max_kbps));
+    if finding.sound.as_ref().is_some_and(|sound| sound.codec == "none") {
+        advice.push(
+            "it sends no sound that can be used: switch its sound on, and choose AAC, G.711 or Opus".into(),
+        );
+    }
+    if finding.first_picture_ms.is_some_and(|ms| ms > LATE) {
+        advice.push(
+            "its first picture comes late: `warm = true` in its settings keeps it open, at the price of its \
+             stream flowing all the time"
+                .into(),
+        );
+    }
+    advice
+}
+
+/// What to do about a way that showed nothing.
+fn failure(tried: &Tried) -> Option<String> {
+    match (tried.way, tried.unauthorized) {
+        ("its own address", true) => Some(
+            "put the right user name and password of the camera into its address, \
+             rtsp://user:password@host/path; special characters are written as in a browser, @ as %40"
+                .into(),
+        ),
+        (way, true) => Some(format!(
+            "{way} does not take Doorstep's token: make a new long-lived one at the hub, and put it into `hub.token`"
+        )),
+        (_, false) => None,
+    }
+}
+
+fn by_way(way: &str) -> Option<String> {
+    match way {
+        "the hub's stills" => Some(
+            "the hub gives single pictures only, about one a second and without sound: give it a `source` in \
+             the settings, the RTSP address of its H.264 stream"
+                .into(),
+        ),
+        "the hub's stream" => Some(
+            "the hub's stream comes some seconds late: the hub's relay (WebRTC), or a `source` in the \
+             settings, is sooner"
+                .into(),
+        ),
+        _ => None,
+    }
+}
+
+/// What makes encoding anew needless.
+fn codec(video: &VideoFacts) -> Option<String> {
+    let why = &video.why;
+    match video.codec.as_str() {
+        "h264" if why.contains(sps::B_FRAMES) => Some(
+            "switch off B frames (choose the Baseline profile, or Main without B frames): then its picture is \
+             passed on as it is"
+                .into(),
+        ),
+        "h264" if why.contains(sps::LEVEL) => Some(
+            "choose a smaller picture, at most 1920 x 1080 with 30 pictures a second, or its sub-stream: then \
+             it is passed on as it is"
+                .into(),
+        ),
+        "hevc" => Some(
+            "choose its H.264 stream, often the sub-stream, or set this one to H.264: it is passed on as it \
+             is, and no processor works for it"
+                .into(),
+        ),
+        "mjpeg" | "mpeg4" => Some(
+            "give the address of its H.264 stream, if it has one: it is passed on as it is, moves evenly and \
+             takes less of the network"
+                .into(),
+        ),
+        _ => None,
+    }
+}
+
+fn rate(finding: &Finding, max_kbps: u32) -> impl Iterator<Item = String> {
+    let copied = finding.video.as_ref().is_some_and(|video| video.copied);
+    let kbps = finding.kbps.filter(|kbps| copied && *kbps > max_kbps).map(|kbps| {
+        format!(
+            "lower its bitrate from {kbps} to at most {max_kbps} kbit/s (`webrtc.max_kbps`), or choose its \
+             sub-stream: a slow network would stop the picture"
+        )
+    });
+    let pictures = finding.pictures_per_second.and_then(|pictures| {
+        if pictures > FASTEST {
+            Some(format!("lower its frame rate from {pictures:.0} to at most 30 pictures a second"))
+        } else if pictures < SLOWEST {
+            Some(format!("raise its frame rate: {pictures:.0} pictures a second look jerky, 15 do not"))
+        } else {
+            None
+        }
+    });
+    kbps.into_iter().chain(pictures)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::media::SoundFacts;
+
+    fn video(codec: &str, copied: bool, why: &str) -> VideoFacts {
+        let (width, height) = (1920, 1080);
+        VideoFacts { codec: codec.into(), width, height, copied, why: why.into(), keys_on_request: false }
+    }
+
+    /// A camera at which there is nothing to do better.
+    fn good() -> Finding {
+        Finding {
+            fit: true,
+            from: Some("its own address"),
+            video: Some(video("h264", true, "")),
+            sound: Some(SoundFacts { codec: "aac".into(), rate: 16_000 }),
+            first_picture_ms: Some(900),
+            pictures_per_second: Some(25.0),
+            kbps: Some(2_000),
+            key_picture_seconds: Some(2.0),
+            ..Finding::default()
+        }
+    }
+
+    #[test]
+    fn each_shortcoming_has_its_sentence_and_a_good_camera_has_none() {
+        let anew = |codec: &str, why: &str| Some(video(codec, false, why));
+        let table = [
+            (good(), None),
+            (Finding { video: anew("hevc", "H.265"), ..good() }, Some("H.264 stream")),
+            (Finding { video: anew("mjpeg", "JPEG"), ..good() }, Some("address of its H.264 stream")),
+            (Finding { video: anew("h264", sps::B_FRAMES), ..good() }, Some("B frames")),
+            (Finding { video: anew("h264", sps::LEVEL), ..good() }, Some("1920 x 1080")),
+            (Finding { key_picture_seconds: Some(10.0), ..good() }, Some("2 s or less")),
+            (
+                Finding { key_picture_seconds: None, key_picture_longer_than: Some(12.0), ..good() },
+                Some("2 s or less"),
+            ),
+            (Finding { key_picture_seconds: None, key_picture_longer_than: Some(1.0), ..good() }, None),
+            (Finding { kbps: Some(8_000), ..good() }, Some("from 8000 to at most 2500 kbit/s")),
+            // What is encoded anew takes what it is told to.
+            (Finding { kbps: Some(8_000), video: anew("h264", ""), ..good() }, None),
+            (Finding { pictures_per_second: Some(60.0), ..good() }, Some("from 60 to at most 30")),
+            (Finding { pictures_per_second: Some(5.0), ..good() }, Some("raise its frame rate")),
+            (Finding { sound: Some(SoundFacts::none()), ..good() }, Some("switch its sound on")),
+            (Finding { first_picture_ms: Some(4_000), ..good() }, Some("`warm = true`")),
+            (Finding { from: Some("the hub's stream"), ..good() }, Some("relay (WebRTC)")),
+            // One sentence, though stills have no sound and come slowly.
+            (
+                Finding {
+                    from: Some("the hub's stills"),
+                    video: anew("mjpeg", "JPEG"),
+                    sound: Some(SoundFacts::none()),
+                    pictures_per_second: Some(1.0),
+                    ..good()
+                },
+                Some("`source`"),
+            ),
+        ];
+        for (finding, expected) in table {
+            let advice = advice(&finding, 2_500);
+            assert_eq!(advice.len(), usize::from(expected.is_some()), "{advice:?} for {finding:?}");
+            let fits = expected.is_none_or(|text| advice[0].contains(text));
+            assert!(fits, "{expected:?}, but {advice:?}");
+        }
+    }
+}

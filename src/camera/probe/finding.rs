@@ -1,0 +1,115 @@
+//! What a probe found.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::advice::advice;
+use super::look::{KEYS, PATIENCE};
+use crate::camera::account::{Account, Tried};
+use crate::media::{SoundFacts, VideoFacts};
+
+/// What was found. Holds no secret.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Finding {
+    /// The camera's name.
+    pub camera: String,
+    /// A call would show a picture.
+    pub fit: bool,
+    /// What a call would do, or what is wrong and what to do next; for people.
+    pub says: String,
+    /// The way that the picture took, for people.
+    pub from: Option<&'static str>,
+    /// Ways that showed nothing.
+    pub tried: Vec<Tried>,
+    /// It was shown already: these are the facts of the feed that ran, and times are of its opening.
+    pub running: bool,
+    /// The picture.
+    pub video: Option<VideoFacts>,
+    /// The sound.
+    pub sound: Option<SoundFacts>,
+    /// Talk reaches its speaker.
+    pub talk: bool,
+    /// ms until the source was open.
+    pub opened_ms: Option<u64>,
+    /// ms until the first picture.
+    pub first_picture_ms: Option<u64>,
+    /// Pictures a second that the camera sends.
+    pub pictures_per_second: Option<f32>,
+    /// kbit/s of the picture that the camera sends.
+    pub kbps: Option<u32>,
+    /// Seconds between the camera's last two key pictures; `None` if it was not looked at for so long.
+    pub key_picture_seconds: Option<f32>,
+    /// Key pictures are at least so many seconds apart; `None` if it is known how many.
+    pub key_picture_longer_than: Option<f32>,
+    /// What to change to do better, most important first; for people.
+    pub advice: Vec<String>,
+}
+
+impl Finding {
+    /// A camera that cannot be opened at all.
+    #[must_use]
+    pub fn refused(camera: &str, says: String) -> Self {
+        Self { camera: camera.to_owned(), says, ..Self::default() }
+    }
+
+    /// What a feed's account amounts to.
+    pub(super) fn of(camera: &str, account: &Account, max_kbps: u32) -> Self {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let flow = account.flow.as_ref();
+        let keys = flow.and_then(|flow| flow.key_picture_seconds);
+        let fit = account.is_lit();
+        let mut finding = Self {
+            camera: camera.to_owned(),
+            fit,
+            says: says(account),
+            from: fit.then(|| account.way()),
+            tried: account.tried().to_vec(),
+            running: false,
+            video: account.video.clone(),
+            sound: account.sound.clone(),
+            talk: account.talk,
+            opened_ms: account.opened().map(ms),
+            first_picture_ms: account.first_picture().map(ms),
+            pictures_per_second: flow.map(|flow| flow.pictures_per_second),
+            kbps: flow.map(|flow| flow.kbps),
+            key_picture_seconds: keys,
+            key_picture_longer_than: flow
+                .filter(|_| keys.is_none())
+                .map(|flow| flow.since_key_seconds.min(KEYS)),
+            advice: Vec::new(),
+        };
+        finding.advice = advice(&finding, max_kbps);
+        finding
+    }
+}
+
+fn says(account: &Account) -> String {
+    if account.is_lit() {
+        return match &account.video {
+            Some(video) if video.copied => "a call would show its picture as it is, at no cost".into(),
+            Some(video) => {
+                let why = video.why.trim_start_matches("encoded anew: ");
+                format!("a call would encode its picture anew: {why}")
+            }
+            None => "a call would show its picture".into(),
+        };
+    }
+    match (account.tried(), account.opened()) {
+        ([one], _) => format!("a call would show no picture: {}", one.reason),
+        ([.., last], _) => {
+            let (way, reason) = (last.way, &last.reason);
+            format!(
+                "a call would show no picture: none of its ways leads to one, the last was {way}: {reason}"
+            )
+        }
+        ([], Some(_)) => format!(
+            "it opened, but sent no picture within {} s; look whether its stream is switched on",
+            PATIENCE.as_secs()
+        ),
+        ([], None) => format!(
+            "it did not answer within {} s; look whether its address is right and it is switched on",
+            PATIENCE.as_secs()
+        ),
+    }
+}

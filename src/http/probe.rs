@@ -1,0 +1,170 @@
+//! `POST /api/v1/probe`: opens a camera as a call would and says what it is.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING};
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::api::{clean, reply};
+use super::ui::PATIENCE;
+use super::{House, failure, refusal};
+use crate::camera::CameraError;
+use crate::camera::probe::{Finding, probe_address, probe_session};
+use crate::camera::registry::FindCamera;
+use crate::camera::session::CameraSession;
+use crate::config::validate::source_address;
+use crate::config::{self, Config};
+use crate::error::ErrorKind;
+use crate::telemetry::redact::{hide, redact};
+
+/// The type of an answer that comes line by line.
+const LINES: &str = "application/x-ndjson";
+/// Lines that wait for whoever reads them.
+const WAITING: usize = 64;
+
+/// One probe at a time: each opens a camera and a worker.
+pub(super) struct Prober(Arc<Semaphore>);
+
+impl Default for Prober {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
+}
+
+/// What is to be probed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Probe {
+    /// Endpoint id, entity or name of a camera.
+    camera: Option<String>,
+    /// Or an address.
+    source: Option<SecretString>,
+}
+
+/// Where the camera is.
+enum Target {
+    /// One of the house's.
+    Session(String, Addr<CameraSession>),
+    Address(String, SecretString),
+}
+
+/// Answers with the finding; or, for whoever accepts `application/x-ndjson`, with a line
+/// `{"progress": text}` for each thing that happens, and `{"finding": ...}` or `{"error": text}` as the
+/// last one. Takes a minute at most, and 16 s more once there is a picture. Whoever leaves ends it.
+pub(super) async fn probe(
+    house: web::Data<House>,
+    prober: web::Data<Prober>,
+    request: HttpRequest,
+    wish: web::Json<Probe>,
+) -> HttpResponse {
+    let target = match target(&house, wish.into_inner()).await {
+        Ok(target) => target,
+        Err(refusal) => return refusal,
+    };
+    let Ok(place) = prober.0.clone().try_acquire_owned() else {
+        return refusal(
+            StatusCode::TOO_MANY_REQUESTS,
+            "another camera is being looked at; try again in a moment",
+        );
+    };
+    let max_kbps = house.config.webrtc.max_kbps;
+    let wants_lines = request.headers().get(ACCEPT).is_some_and(|kinds| kinds.as_bytes() == LINES.as_bytes());
+    if !wants_lines {
+        return match look(&target, max_kbps, |_| {}).await {
+            Ok(finding) => reply(&cleaned(&finding)),
+            Err((kind, text)) => failure(kind, &text),
+        };
+    }
+    let (lines, told) = mpsc::channel(WAITING);
+    actix_web::rt::spawn(async move {
+        let _place = place;
+        let tell = |text: &str| {
+            // Whoever reads too slowly misses progress, not the finding.
+            lines.try_send(json!({ "progress": redact(text) })).ok();
+        };
+        let last = tokio::select! {
+            () = lines.closed() => return,
+            finding = look(&target, max_kbps, tell) => match finding {
+                Ok(finding) => json!({ "finding": cleaned(&finding) }),
+                Err((_, text)) => json!({ "error": text }),
+            },
+        };
+        lines.send(last).await.ok();
+    });
+    let body = futures_util::stream::unfold(told, async |mut told| Some((told.recv().await?, told)));
+    let body =
+        body.map(|line: Value| Ok::<_, std::convert::Infallible>(web::Bytes::from(format!("{line}\n"))));
+    HttpResponse::Ok()
+        .content_type(LINES)
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // A compressor would hold lines back.
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .streaming(body)
+}
+
+async fn look(
+    target: &Target,
+    max_kbps: u32,
+    tell: impl FnMut(&str),
+) -> Result<Finding, (ErrorKind, String)> {
+    match target {
+        Target::Session(name, session) => {
+            let finding = probe_session(name, session, max_kbps, tell).await;
+            finding.map_err(|error| (error.kind(), error.to_string()))
+        }
+        Target::Address(name, address) => {
+            let finding = probe_address(name, address, max_kbps, tell).await;
+            finding.map_err(|text| (ErrorKind::Internal, text))
+        }
+    }
+}
+
+fn cleaned(finding: &impl Serialize) -> Value {
+    let mut value = json!(finding);
+    clean(&mut value);
+    value
+}
+
+async fn target(house: &House, wish: Probe) -> Result<Target, HttpResponse> {
+    match (wish.camera, wish.source) {
+        (Some(camera), None) => known(house, camera).await,
+        (None, Some(source)) => address("the camera".to_owned(), source),
+        _ => Err(failure(ErrorKind::Malformed, "name either a camera or a source")),
+    }
+}
+
+async fn known(house: &House, name: String) -> Result<Target, HttpResponse> {
+    match house.registry.ask(FindCamera(name.clone()), PATIENCE).await {
+        Ok(Ok(located)) => Ok(Target::Session(located.summary.name, located.session)),
+        // The hub has yet to tell of a camera that the settings give an address.
+        Ok(Err(error @ CameraError::Unknown(_))) => match of_settings(&house.config, &name) {
+            Some((name, source)) => address(name, source),
+            None => Err(failure(error.kind(), &error.to_string())),
+        },
+        Ok(Err(error)) => Err(failure(error.kind(), &error.to_string())),
+        Err(error) => Err(failure(error.kind(), &format!("the list of cameras: {error}"))),
+    }
+}
+
+fn address(name: String, source: SecretString) -> Result<Target, HttpResponse> {
+    if let Err(why) = source_address(source.expose_secret()) {
+        return Err(failure(ErrorKind::InvalidValue, &format!("the source {why}")));
+    }
+    if let Some(password) = config::password_in(&source) {
+        hide(&password);
+    }
+    Ok(Target::Address(name, source))
+}
+
+fn of_settings(config: &Config, name: &str) -> Option<(String, SecretString)> {
+    let is = |own: &Option<String>| own.as_deref() == Some(name);
+    let camera = config.cameras.iter().find(|camera| is(&camera.entity) || is(&camera.name))?;
+    Some((camera.name.clone().unwrap_or_else(|| name.to_owned()), camera.source.clone()?))
+}
