@@ -48,6 +48,9 @@ pub(super) struct Probe {
     source: Option<SecretString>,
 }
 
+/// Why nothing is looked at; for people.
+type Refused = (ErrorKind, String);
+
 /// Where the camera is.
 enum Target {
     /// One of the house's.
@@ -66,7 +69,7 @@ pub(super) async fn probe(
 ) -> HttpResponse {
     let target = match target(&house, wish.into_inner()).await {
         Ok(target) => target,
-        Err(refusal) => return refusal,
+        Err((kind, text)) => return failure(kind, &text),
     };
     let Ok(place) = prober.0.clone().try_acquire_owned() else {
         return refusal(
@@ -109,11 +112,7 @@ pub(super) async fn probe(
         .streaming(body)
 }
 
-async fn look(
-    target: &Target,
-    max_kbps: u32,
-    tell: impl FnMut(&str),
-) -> Result<Finding, (ErrorKind, String)> {
+async fn look(target: &Target, max_kbps: u32, tell: impl FnMut(&str)) -> Result<Finding, Refused> {
     match target {
         Target::Session(name, session) => {
             let finding = probe_session(name, session, max_kbps, tell).await;
@@ -132,30 +131,30 @@ fn cleaned(finding: &impl Serialize) -> Value {
     value
 }
 
-async fn target(house: &House, wish: Probe) -> Result<Target, HttpResponse> {
+async fn target(house: &House, wish: Probe) -> Result<Target, Refused> {
     match (wish.camera, wish.source) {
         (Some(camera), None) => known(house, camera).await,
         (None, Some(source)) => address("the camera".to_owned(), source),
-        _ => Err(failure(ErrorKind::Malformed, "name either a camera or a source")),
+        _ => Err((ErrorKind::Malformed, "name either a camera or a source".to_owned())),
     }
 }
 
-async fn known(house: &House, name: String) -> Result<Target, HttpResponse> {
+async fn known(house: &House, name: String) -> Result<Target, Refused> {
     match house.registry.ask(FindCamera(name.clone()), PATIENCE).await {
         Ok(Ok(located)) => Ok(Target::Session(located.summary.name, located.session)),
         // The hub has yet to tell of a camera that the settings give an address.
         Ok(Err(error @ CameraError::Unknown(_))) => match of_settings(&house.config, &name) {
             Some((name, source)) => address(name, source),
-            None => Err(failure(error.kind(), &error.to_string())),
+            None => Err((error.kind(), error.to_string())),
         },
-        Ok(Err(error)) => Err(failure(error.kind(), &error.to_string())),
-        Err(error) => Err(failure(error.kind(), &format!("the list of cameras: {error}"))),
+        Ok(Err(error)) => Err((error.kind(), error.to_string())),
+        Err(error) => Err((error.kind(), format!("the list of cameras: {error}"))),
     }
 }
 
-fn address(name: String, source: SecretString) -> Result<Target, HttpResponse> {
+fn address(name: String, source: SecretString) -> Result<Target, Refused> {
     if let Err(why) = source_address(source.expose_secret()) {
-        return Err(failure(ErrorKind::InvalidValue, &format!("the source {why}")));
+        return Err((ErrorKind::InvalidValue, format!("the source {why}")));
     }
     if let Some(password) = config::password_in(&source) {
         hide(&password);

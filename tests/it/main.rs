@@ -12,6 +12,7 @@ mod fetched;
 mod fixture;
 mod hub;
 mod limits;
+mod probe;
 mod relay;
 mod relay_peer;
 mod relay_source;

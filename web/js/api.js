@@ -14,6 +14,20 @@ export async function act(method, path) {
   return reply(await fetch(`api/v1/${path}`, { method, headers: { "Content-Type": "application/json" } }));
 }
 
+// POST, answered by a JSON object a line; each is given to `take` as it comes.
+export async function lines(path, body, take) {
+  const headers = { "Content-Type": "application/json", Accept: "application/x-ndjson" };
+  const response = await fetch(`api/v1/${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!response.ok) return reply(response);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    const whole = (rest + part.value).split("\n");
+    rest = whole.pop();
+    whole.forEach((line) => take(JSON.parse(line)));
+  }
+}
+
 // Sends a directive as Alexa would, through the real door, and gives the event that came back.
 export async function directive(name, endpointId, payload, keepalive = false) {
   const body = JSON.stringify({ name, endpoint_id: endpointId, payload });

@@ -3,6 +3,7 @@ import { get } from "./api.js";
 import { Calls } from "./calls.js";
 import { Echo } from "./echo.js";
 import { People } from "./people.js";
+import { Probe } from "./probe.js";
 import { load, t } from "./text.js";
 
 // Levels are held for a second: during a call none is to be missed.
@@ -19,6 +20,7 @@ function Cameras({ cameras }) {
         ${camera.live?.video && html`<br />${camera.live.video.codec} ${camera.live.video.width} × ${camera.live.video.height}: ${camera.live.video.why}`}
       </p>
       ${(camera.live?.trouble ?? camera.reason) && html`<p class="notice">${camera.live?.trouble ?? camera.reason}</p>`}
+      <${Probe} camera=${camera} />
     </li>`,
   )}</ul>`;
 }

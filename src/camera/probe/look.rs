@@ -123,7 +123,7 @@ mod tests {
         (read, lines.into_inner())
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn it_is_over_after_3_s_with_two_key_pictures_or_12_s_without() {
         let lit = || vec![FeedEvent::Tries { source: 0 }, FeedEvent::FirstPicture];
         let with = |more: Vec<FeedEvent>| lit().into_iter().chain(more).collect();
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(looked(with(waits.into_iter().chain([flow(1.0, None, 0.0)]).collect())).await.0, 5);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn it_is_over_when_each_way_has_failed_and_each_failure_is_told() {
         let failed = |reason: &str| FeedEvent::Failed { reason: reason.into(), unauthorized: false };
         let events = vec![

@@ -1,0 +1,46 @@
+// A look at a camera: opened as a call would, with what happens line by line, and what was found.
+import { html, useState } from "../vendor/preact-htm.js";
+import { lines } from "./api.js";
+import { t } from "./text.js";
+
+const number = (value, digits = 0) => value?.toFixed(digits);
+
+function keys({ key_picture_seconds: every, key_picture_longer_than: longer }) {
+  if (every != null) return t("key_every", { n: number(every, 1) });
+  return longer == null ? "" : t("key_longer", { n: number(longer) });
+}
+
+function Finding({ finding }) {
+  const { video, sound } = finding;
+  return html`<p class=${finding.fit ? "soft" : "notice"}>${finding.says}</p>
+    <dl>
+      ${finding.from && html`<dt>${t("way")}</dt><dd>${finding.from}${finding.running ? `, ${t("running")}` : ""}</dd>`}
+      ${finding.tried.map((tried) => html`<dt>${t("shows_nothing")}</dt><dd>${tried.way}: ${tried.reason}</dd>`)}
+      ${video && html`<dt>${t("picture")}</dt><dd>${video.codec} ${video.width} × ${video.height}</dd>`}
+      ${finding.kbps != null && html`<dt>${t("flow")}</dt><dd>${t("flow_of", { n: number(finding.pictures_per_second), kbps: finding.kbps })} ${keys(finding)}</dd>`}
+      ${sound && html`<dt>${t("sound")}</dt><dd>${sound.codec === "none" ? t("no_sound") : sound.codec}</dd>`}
+      ${finding.first_picture_ms != null && html`<dt>${t("first_picture")}</dt><dd>${t("ms", { n: finding.first_picture_ms })}</dd>`}
+    </dl>
+    ${finding.advice.length > 0 && html`<ul>${finding.advice.map((advice) => html`<li>${advice}</li>`)}</ul>`}`;
+}
+
+export function Probe({ camera }) {
+  const [progress, setProgress] = useState(null);
+  const [last, setLast] = useState({});
+  const look = async () => {
+    setLast({});
+    setProgress("");
+    try {
+      await lines("probe", { camera: camera.endpoint_id }, (line) => (line.progress ? setProgress(line.progress) : setLast(line)));
+    } catch (error) {
+      setLast({ error: error.message });
+    }
+    setProgress(null);
+  };
+  return html`<div class="buttons">
+      <button disabled=${progress != null} aria-label=${t("probe_which", { name: camera.name })} onClick=${look}>${t("probe")}</button>
+      ${progress != null && html`<span class="soft" role="status">${progress}</span>`}
+    </div>
+    ${last.error && html`<p class="error" role="alert">${last.error}</p>`}
+    ${last.finding && html`<${Finding} finding=${last.finding} />`}`;
+}
