@@ -53,8 +53,8 @@ pub fn advice(finding: &Finding, max_kbps: u32) -> Vec<String> {
 fn failure(tried: &Tried) -> Option<String> {
     match (tried.way, tried.unauthorized) {
         ("its own address", true) => Some(
-            "put the right user name and password of the camera into its address, \
-             rtsp://user:password@host/path; special characters are written as in a browser, @ as %40"
+            "put the camera's own user name and password into its address, before the host, with a colon between \
+             them and an @ behind; a special character in them is written by its code, @ as %40"
                 .into(),
         ),
         (way, true) => Some(format!(
