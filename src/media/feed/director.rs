@@ -30,6 +30,8 @@ const PIECES: usize = 64;
 /// So long without a picture and the slate comes.
 const PATIENCE: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_millis(20);
+/// A source that shows nothing yet is asked for a key picture this often: its first one may be lost.
+const ASK: Duration = Duration::from_millis(500);
 /// A source's timestamps are good; only their distance from our clock is not known exactly.
 const SLACK_MS: i64 = 200;
 
@@ -76,6 +78,8 @@ pub struct Director {
     born: Instant,
     /// When a picture of the camera was last seen, or began to be awaited.
     good_at: Instant,
+    /// When the source was last asked for a key picture.
+    asked_at: Instant,
     needs_key: bool,
     /// No picture yet since the source began.
     first: bool,
@@ -118,6 +122,7 @@ impl Director {
             sound: SoundLine::default(),
             born: Instant::now(),
             good_at: Instant::now(),
+            asked_at: Instant::now(),
             needs_key: true,
             first: true,
             slate: false,
@@ -219,6 +224,7 @@ impl Director {
     fn begin_pictures(&mut self) {
         self.timeline.begin_anew();
         (self.needs_key, self.first) = (true, true);
+        self.asked_at = Instant::now();
     }
 
     /// Says what is wrong; when to begin again, if the source in use is not to go on by itself.
@@ -583,6 +589,10 @@ impl Director {
     async fn tick(&mut self) {
         let due = self.sound.due(self.now_ms());
         self.silence(due);
+        if self.first && self.asked_at.elapsed() >= ASK {
+            self.asked_at = Instant::now();
+            self.ask_source();
+        }
         if self.good_at.elapsed() < PATIENCE {
             return;
         }
