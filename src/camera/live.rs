@@ -11,7 +11,8 @@ use super::catalogue::KnownCamera;
 use super::fanout::Fanout;
 use super::fit::Fit;
 use super::places::Place;
-use super::session::{Notice, Resources};
+use super::resources::Resources;
+use super::session::Notice;
 use super::way::Way;
 use crate::media::feed::Feed;
 use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
@@ -214,6 +215,8 @@ impl Live {
 
     /// The camera shows nothing any more. True if it did before.
     pub fn unlit(&mut self) -> bool {
+        // Nothing is encoded: another camera may need the place.
+        self.slot = None;
         std::mem::take(&mut self.lit)
     }
 

@@ -21,6 +21,7 @@ pub mod places;
 pub mod probe;
 pub mod registry;
 pub mod relay;
+pub mod resources;
 pub mod session;
 pub mod viewer;
 pub mod way;

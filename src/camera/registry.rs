@@ -9,7 +9,8 @@ use tracing::{info, warn};
 
 use super::call::EndReason;
 use super::catalogue::{Catalogue, catalogue, find, named};
-use super::session::{CameraSession, Leave, Report, Resources, Update};
+use super::resources::Resources;
+use super::session::{CameraSession, Leave, Report, Update};
 use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};

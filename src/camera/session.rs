@@ -1,39 +1,29 @@
 //! One camera that a directive named or that is kept warm: an actor that owns its calls, its feed and its speaker.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::fut::ready;
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
-    StreamHandler, WrapFuture,
-};
-use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Message, StreamHandler, WrapFuture};
+use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
-use super::account::Account;
 use super::call::{Call, CallState, EndReason};
 use super::catalogue::KnownCamera;
 use super::live::Live;
 use super::ongoing::{Ongoing, Reply};
-use super::places::{Place, Places};
+use super::places::Place;
 use super::registry::{CameraNews, CameraStopped, Registry};
-use super::way::{Reach, Way};
-use super::{
-    Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, Probe, Revoked, SessionId, Status,
-};
-use crate::config::Limits;
-use crate::hub::bridge::HubBridge;
+use super::resources::Resources;
+use super::way::Way;
+use super::{Caller, CameraError, Offer, SessionId};
 use crate::media::FeedEvent;
-use crate::media::feed::WorkerProgram;
-use crate::peer::connection::Peers;
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
 use crate::runtime::release_memory;
 use crate::seat::Seat;
-use crate::state::{Learned, State};
+use crate::state::Learned;
 use crate::telemetry;
+
+mod asks;
 
 /// How often the times of calls and feed are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -51,41 +41,6 @@ const OVERTAKEN: Duration = Duration::from_secs(5);
 const HUNG_UP: usize = 32;
 /// Notices of peers, viewers and feed that wait for this actor.
 const NOTICES: usize = 256;
-
-/// What all sessions share. Cloning shares it.
-#[derive(Clone)]
-pub struct Resources {
-    /// Where peers, feeds and packets live.
-    pub media: Handle,
-    /// Makes peers.
-    pub peers: Peers,
-    /// Makes feeds.
-    pub worker: WorkerProgram,
-    /// Most that an encoded picture may take, kbit/s.
-    pub max_kbps: u32,
-    /// Carries what is asked of the hub; `None` without a hub.
-    pub bridge: Option<Seat<HubBridge>>,
-    /// Fetches the hub's streams and stills.
-    pub http: reqwest::Client,
-    /// Offers may name loopback addresses (demo and tests).
-    pub allow_loopback: bool,
-    /// Limits of the settings.
-    pub limits: Limits,
-    /// Keeps the records of calls.
-    pub state: Arc<State>,
-    /// Calls that go on at all cameras.
-    pub places: Places,
-    /// Cameras whose picture is encoded anew.
-    pub transcodes: Places,
-}
-
-impl Resources {
-    /// What the ways of a camera lead through.
-    #[must_use]
-    pub fn reach(&self) -> Reach {
-        Reach { peers: self.peers.clone(), bridge: self.bridge.clone(), http: self.http.clone() }
-    }
-}
 
 /// Owns a camera's calls, feed and speaker. At most one per camera, owned by the Registry.
 pub struct CameraSession {
@@ -327,6 +282,12 @@ impl CameraSession {
         self.tell_registry();
     }
 
+    fn end_if_known(&mut self, session: &SessionId, reason: EndReason) {
+        if self.calls.contains_key(session) {
+            self.end(session, reason);
+        }
+    }
+
     /// Ends what has run out of time.
     fn elapse(&mut self) {
         let now = Instant::now();
@@ -508,181 +469,6 @@ impl Actor for CameraSession {
             // A note upward that must not be lost: one per life of a session.
             registry.do_send(CameraStopped { endpoint, died: !self.leaving });
         }
-    }
-}
-
-impl Handler<Offer> for CameraSession {
-    type Result = ResponseActFuture<Self, Result<String, CameraError>>;
-
-    fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) -> Self::Result {
-        let (session, deadline) = (offer.session.clone(), offer.deadline);
-        let known = self.calls.get(&session);
-        let reply = match known {
-            Some(ongoing) if ongoing.caller != offer.caller => Err(CameraError::Foreign),
-            Some(ongoing) if ongoing.is_retry(&offer) => Ok(ongoing.reply()),
-            _ if self.hung_up_before(&offer) => Err(CameraError::Ended),
-            _ => self.begin(offer, ctx),
-        };
-        let camera = self.name().to_owned();
-        match reply {
-            Err(error) => Box::pin(ready(Err(error))),
-            Ok(reply) => {
-                let wait = async move { tokio::time::timeout_at(deadline.into(), wait_for(reply)).await };
-                Box::pin(wait.into_actor(self).map(move |reply, act, _ctx| match reply {
-                    Ok(reply) => reply,
-                    Err(_elapsed) => {
-                        act.end_if_known(&session, EndReason::NotAnswered("not ready in time".into()));
-                        Err(CameraError::Late(camera))
-                    }
-                }))
-            }
-        }
-    }
-}
-
-/// Waits until the call's answer is there, or the call ends.
-async fn wait_for(
-    mut reply: watch::Receiver<Option<Result<String, CameraError>>>,
-) -> Result<String, CameraError> {
-    match reply.wait_for(Option::is_some).await {
-        Ok(reply) => reply.clone().unwrap_or(Err(CameraError::Ended)),
-        // The call was dropped: it ended before its answer.
-        Err(_closed) => Err(CameraError::Ended),
-    }
-}
-
-impl CameraSession {
-    fn remember_hang_up(&mut self, session: SessionId, caller: Caller) {
-        self.hung_up.retain(|(_, _, at)| at.elapsed() < OVERTAKEN);
-        if self.hung_up.len() == HUNG_UP {
-            self.hung_up.pop_front();
-        }
-        self.hung_up.push_back((session, caller, Instant::now()));
-    }
-
-    /// True for an offer that its own hang-up has overtaken on the way.
-    fn hung_up_before(&self, offer: &Offer) -> bool {
-        self.hung_up.iter().any(|(session, caller, at)| {
-            *session == offer.session && *caller == offer.caller && at.elapsed() < OVERTAKEN
-        })
-    }
-
-    fn end_if_known(&mut self, session: &SessionId, reason: EndReason) {
-        if self.calls.contains_key(session) {
-            self.end(session, reason);
-        }
-    }
-}
-
-impl Handler<Connected> for CameraSession {
-    type Result = Result<(), CameraError>;
-
-    fn handle(&mut self, connected: Connected, _: &mut Self::Context) -> Self::Result {
-        self.owned(&connected.session, &connected.caller)?;
-        // Media starts when DTLS is up; Alexa's word adds nothing to that.
-        match self.calls.contains_key(&connected.session) {
-            true => Ok(()),
-            false => Err(CameraError::NoCall(connected.session.as_str().to_owned())),
-        }
-    }
-}
-
-impl Handler<Disconnect> for CameraSession {
-    type Result = Result<(), CameraError>;
-
-    fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) -> Self::Result {
-        match &disconnect.caller {
-            Some(caller) => {
-                self.owned(&disconnect.session, caller)?;
-                if self.calls.contains_key(&disconnect.session) {
-                    self.end(&disconnect.session, EndReason::HungUp);
-                } else {
-                    self.remember_hang_up(disconnect.session, caller.clone());
-                }
-            }
-            None => self.end_if_known(&disconnect.session, EndReason::EndedHere),
-        }
-        Ok(())
-    }
-}
-
-impl Handler<Revoked> for CameraSession {
-    type Result = ();
-
-    fn handle(&mut self, Revoked(caller): Revoked, _: &mut Self::Context) {
-        let theirs = self.calls.iter().filter(|(_, ongoing)| ongoing.caller == caller);
-        for session in theirs.map(|(session, _)| session.clone()).collect::<Vec<_>>() {
-            self.end(&session, EndReason::Revoked);
-        }
-    }
-}
-
-impl Handler<Status> for CameraSession {
-    type Result = actix::MessageResult<Status>;
-
-    fn handle(&mut self, _: Status, _: &mut Self::Context) -> Self::Result {
-        let live = self.live.as_ref();
-        actix::MessageResult(CameraStatus {
-            live: live.is_some(),
-            picture: self.trouble.is_none() && live.is_some_and(Live::is_lit),
-            video: live.and_then(|live| live.video.clone()),
-            sound: live.and_then(|live| live.sound.clone()),
-            speaker_dbfs: live.and_then(Live::speaker_dbfs),
-            trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
-            calls: self.calls.values().map(Ongoing::current_record).collect(),
-        })
-    }
-}
-
-impl Handler<Probe> for CameraSession {
-    type Result = Result<Account, CameraError>;
-
-    fn handle(&mut self, _: Probe, _: &mut Self::Context) -> Self::Result {
-        if self.live.is_none() {
-            // Whoever asks wants to know how the ways are now.
-            self.failed.clear();
-            self.open_feed();
-        }
-        let Some(live) = &mut self.live else {
-            let reason = self.camera.summary.reason.clone().unwrap_or_default();
-            return Err(CameraError::Unreachable { camera: self.name().to_owned(), reason });
-        };
-        if self.calls.is_empty() {
-            // Whoever looks keeps it open for a while, as a call does.
-            live.used();
-            live.idle();
-        }
-        Ok(live.account.clone())
-    }
-}
-
-impl Handler<Report> for CameraSession {
-    type Result = ();
-
-    fn handle(&mut self, _: Report, _: &mut Self::Context) {
-        self.tell_registry();
-    }
-}
-
-impl Handler<Update> for CameraSession {
-    type Result = ();
-
-    fn handle(&mut self, update: Update, _: &mut Self::Context) {
-        self.camera = update.0;
-    }
-}
-
-impl Handler<Leave> for CameraSession {
-    type Result = ();
-
-    fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
-        let sessions: Vec<SessionId> = self.calls.keys().cloned().collect();
-        for session in sessions {
-            self.end(&session, leave.0.clone());
-        }
-        self.leaving = true;
-        self.live = None;
-        ctx.stop();
     }
 }
 

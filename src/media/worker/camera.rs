@@ -50,10 +50,7 @@ fn show(address: &str, shared: &Shared, shown: &mut bool) -> Result<Infallible, 
     let mut packet = ffmpeg::Packet::empty();
     loop {
         programme::read(&mut packet, &mut input, &shared.liveness)?;
-        if programme.take(&packet)? && !*shown {
-            *shown = true;
-            shared.explain(None);
-        }
+        *shown |= programme.take(&packet)?;
     }
 }
 

@@ -105,7 +105,7 @@ fn present(
     // How often the source's clock has jumped, when it shows on that clock, and in which order it came.
     let mut waiting: BTreeMap<(u32, i64, u64), ffmpeg::Packet> = BTreeMap::new();
     let (mut jumps, mut last_at, mut number) = (0_u32, 0_i64, 0_u64);
-    let (mut end, mut shown) = (None, false);
+    let mut end = None;
     loop {
         let now = now_ms();
         shared.liveness.back_within(WORK_MS);
@@ -113,10 +113,7 @@ fn present(
             let (of, at, _) = *first.key();
             of < jumps || pace.due(at) <= now
         }) {
-            if programme.take(&first.remove())? && !shown {
-                shown = true;
-                shared.explain(None);
-            }
+            programme.take(&first.remove())?;
         }
         let next_ms = waiting.first_key_value().map_or(now + 200, |((_, at, _), _)| pace.due(*at));
         let patience = Duration::from_millis(next_ms.saturating_sub(now_ms()).clamp(0, 200).unsigned_abs());

@@ -100,6 +100,14 @@ impl PicturePath {
 
     /// One packet of the camera's. True if it was shown; an error means that it may not be.
     pub fn take(&mut self, packet: &ffmpeg::Packet, shared: &Shared) -> Result<bool, Trouble> {
+        let shown = self.pass_on(packet, shared)?;
+        if shown {
+            shared.explain(None);
+        }
+        Ok(shown)
+    }
+
+    fn pass_on(&mut self, packet: &ffmpeg::Packet, shared: &Shared) -> Result<bool, Trouble> {
         let Some(data) = packet.data().filter(|data| !data.is_empty() && data.len() <= MAX_PICTURE - MARGIN)
         else {
             return Ok(false);

@@ -1,0 +1,49 @@
+//! What all sessions share.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::places::Places;
+use super::way::Reach;
+use crate::config::Limits;
+use crate::hub::bridge::HubBridge;
+use crate::media::feed::WorkerProgram;
+use crate::peer::connection::Peers;
+use crate::seat::Seat;
+use crate::state::State;
+
+/// What all sessions share. Cloning shares it.
+#[derive(Clone)]
+pub struct Resources {
+    /// Where peers, feeds and packets live.
+    pub media: Handle,
+    /// Makes peers.
+    pub peers: Peers,
+    /// Makes feeds.
+    pub worker: WorkerProgram,
+    /// Most that an encoded picture may take, kbit/s.
+    pub max_kbps: u32,
+    /// Carries what is asked of the hub; `None` without a hub.
+    pub bridge: Option<Seat<HubBridge>>,
+    /// Fetches the hub's streams and stills.
+    pub http: reqwest::Client,
+    /// Offers may name loopback addresses (demo and tests).
+    pub allow_loopback: bool,
+    /// Limits of the settings.
+    pub limits: Limits,
+    /// Keeps the records of calls.
+    pub state: Arc<State>,
+    /// Calls that go on at all cameras.
+    pub places: Places,
+    /// Cameras whose picture is encoded anew.
+    pub transcodes: Places,
+}
+
+impl Resources {
+    /// What the ways of a camera lead through.
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        Reach { peers: self.peers.clone(), bridge: self.bridge.clone(), http: self.http.clone() }
+    }
+}

@@ -1,0 +1,185 @@
+//! What a session is asked and told.
+
+use std::time::Instant;
+
+use actix::fut::ready;
+use actix::{ActorContext, ActorFutureExt, Handler, ResponseActFuture, WrapFuture};
+use tokio::sync::watch;
+
+use super::{CameraSession, HUNG_UP, Leave, OVERTAKEN, Report, Update};
+use crate::camera::account::Account;
+use crate::camera::call::EndReason;
+use crate::camera::live::Live;
+use crate::camera::ongoing::Ongoing;
+use crate::camera::{
+    Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, Probe, Revoked, SessionId, Status,
+};
+
+impl Handler<Offer> for CameraSession {
+    type Result = ResponseActFuture<Self, Result<String, CameraError>>;
+
+    fn handle(&mut self, offer: Offer, ctx: &mut Self::Context) -> Self::Result {
+        let (session, deadline) = (offer.session.clone(), offer.deadline);
+        let known = self.calls.get(&session);
+        let reply = match known {
+            Some(ongoing) if ongoing.caller != offer.caller => Err(CameraError::Foreign),
+            Some(ongoing) if ongoing.is_retry(&offer) => Ok(ongoing.reply()),
+            _ if self.hung_up_before(&offer) => Err(CameraError::Ended),
+            _ => self.begin(offer, ctx),
+        };
+        let camera = self.name().to_owned();
+        match reply {
+            Err(error) => Box::pin(ready(Err(error))),
+            Ok(reply) => {
+                let wait = async move { tokio::time::timeout_at(deadline.into(), wait_for(reply)).await };
+                Box::pin(wait.into_actor(self).map(move |reply, act, _ctx| match reply {
+                    Ok(reply) => reply,
+                    Err(_elapsed) => {
+                        act.end_if_known(&session, EndReason::NotAnswered("not ready in time".into()));
+                        Err(CameraError::Late(camera))
+                    }
+                }))
+            }
+        }
+    }
+}
+
+/// Waits until the call's answer is there, or the call ends.
+async fn wait_for(
+    mut reply: watch::Receiver<Option<Result<String, CameraError>>>,
+) -> Result<String, CameraError> {
+    match reply.wait_for(Option::is_some).await {
+        Ok(reply) => reply.clone().unwrap_or(Err(CameraError::Ended)),
+        // The call was dropped: it ended before its answer.
+        Err(_closed) => Err(CameraError::Ended),
+    }
+}
+
+impl CameraSession {
+    fn remember_hang_up(&mut self, session: SessionId, caller: Caller) {
+        self.hung_up.retain(|(_, _, at)| at.elapsed() < OVERTAKEN);
+        if self.hung_up.len() == HUNG_UP {
+            self.hung_up.pop_front();
+        }
+        self.hung_up.push_back((session, caller, Instant::now()));
+    }
+
+    /// True for an offer that its own hang-up has overtaken on the way.
+    fn hung_up_before(&self, offer: &Offer) -> bool {
+        self.hung_up.iter().any(|(session, caller, at)| {
+            *session == offer.session && *caller == offer.caller && at.elapsed() < OVERTAKEN
+        })
+    }
+}
+
+impl Handler<Connected> for CameraSession {
+    type Result = Result<(), CameraError>;
+
+    fn handle(&mut self, connected: Connected, _: &mut Self::Context) -> Self::Result {
+        self.owned(&connected.session, &connected.caller)?;
+        // Media starts when DTLS is up; Alexa's word adds nothing to that.
+        match self.calls.contains_key(&connected.session) {
+            true => Ok(()),
+            false => Err(CameraError::NoCall(connected.session.as_str().to_owned())),
+        }
+    }
+}
+
+impl Handler<Disconnect> for CameraSession {
+    type Result = Result<(), CameraError>;
+
+    fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) -> Self::Result {
+        match &disconnect.caller {
+            Some(caller) => {
+                self.owned(&disconnect.session, caller)?;
+                if self.calls.contains_key(&disconnect.session) {
+                    self.end(&disconnect.session, EndReason::HungUp);
+                } else {
+                    self.remember_hang_up(disconnect.session, caller.clone());
+                }
+            }
+            None => self.end_if_known(&disconnect.session, EndReason::EndedHere),
+        }
+        Ok(())
+    }
+}
+
+impl Handler<Revoked> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, Revoked(caller): Revoked, _: &mut Self::Context) {
+        let theirs = self.calls.iter().filter(|(_, ongoing)| ongoing.caller == caller);
+        for session in theirs.map(|(session, _)| session.clone()).collect::<Vec<_>>() {
+            self.end(&session, EndReason::Revoked);
+        }
+    }
+}
+
+impl Handler<Status> for CameraSession {
+    type Result = actix::MessageResult<Status>;
+
+    fn handle(&mut self, _: Status, _: &mut Self::Context) -> Self::Result {
+        let live = self.live.as_ref();
+        actix::MessageResult(CameraStatus {
+            live: live.is_some(),
+            picture: self.trouble.is_none() && live.is_some_and(Live::is_lit),
+            video: live.and_then(|live| live.video.clone()),
+            sound: live.and_then(|live| live.sound.clone()),
+            speaker_dbfs: live.and_then(Live::speaker_dbfs),
+            trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
+            calls: self.calls.values().map(Ongoing::current_record).collect(),
+        })
+    }
+}
+
+impl Handler<Probe> for CameraSession {
+    type Result = Result<Account, CameraError>;
+
+    fn handle(&mut self, _: Probe, _: &mut Self::Context) -> Self::Result {
+        if self.live.is_none() {
+            // Whoever asks wants to know how the ways are now.
+            self.failed.clear();
+            self.open_feed();
+        }
+        let Some(live) = &mut self.live else {
+            let reason = self.camera.summary.reason.clone().unwrap_or_default();
+            return Err(CameraError::Unreachable { camera: self.name().to_owned(), reason });
+        };
+        if self.calls.is_empty() {
+            // Whoever looks keeps it open for a while, as a call does.
+            live.used();
+            live.idle();
+        }
+        Ok(live.account.clone())
+    }
+}
+
+impl Handler<Report> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, _: Report, _: &mut Self::Context) {
+        self.tell_registry();
+    }
+}
+
+impl Handler<Update> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, update: Update, _: &mut Self::Context) {
+        self.camera = update.0;
+    }
+}
+
+impl Handler<Leave> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
+        let sessions: Vec<SessionId> = self.calls.keys().cloned().collect();
+        for session in sessions {
+            self.end(&session, leave.0.clone());
+        }
+        self.leaving = true;
+        self.live = None;
+        ctx.stop();
+    }
+}
