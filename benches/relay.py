@@ -68,8 +68,12 @@ class Hub:
         sys.exit("the house does not find the hub's camera")
 
     def stop(self):
-        self.process.kill()
-        self.process.wait()
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def far_end_alone(source, runs=5):

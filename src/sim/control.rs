@@ -81,9 +81,13 @@ pub(super) async fn serve(hub: Arc<SimHub>, listener: TcpListener) {
 }
 
 async fn answer(hub: Arc<SimHub>, mut stream: TcpStream) {
+    let Ok(own) = stream.local_addr().map(|addr| addr.to_string()) else { return };
     let mut bytes = Vec::new();
     while let Some(request) = Request::read(&mut stream, &mut bytes).await {
+        // A page in a browser of this machine must not drive programs here, whatever name led it to us.
+        let is_page = request.field("origin").is_some() || request.field("host") != Some(own.as_str());
         let outcome = match request.method.as_str() {
+            _ if is_page => Err("pages may not drive the hub".to_owned()),
             "GET" => Ok(status(&hub)),
             _ => match serde_json::from_slice(&request.body) {
                 Ok(deed) => act(&hub, deed).await,

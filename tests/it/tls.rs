@@ -134,7 +134,8 @@ async fn a_renewed_certificate_is_shown_without_a_new_start_and_never_with_the_k
     let house = House::start(&settings(&cert, &key_file));
     let shows = |name: &str| {
         let (well, told) = openssl(house.door, &authority, "-tls1_3", LOOK);
-        well && told.contains(&format!("subject=CN = {name}"))
+        // Blanks differ between versions of the tool.
+        well && told.replace(' ', "").contains(&format!("subject=CN={name}"))
     };
     assert!(shows("spring"));
 

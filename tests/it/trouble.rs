@@ -22,6 +22,10 @@ fn front_door(url: &str) -> String {
     format!("[[camera]]\nid = 'front_door'\nname = 'Front door'\nsource = '{url}'\n")
 }
 
+fn options_of(house: &House, session: &str) -> PeerOptions {
+    PeerOptions::new(&format!("http://{}", house.door), &house.token, "front_door").session(session)
+}
+
 /// A camera behind a bad line, a house, and a call that shows the camera's picture by now.
 struct Watched {
     camera: Camera,
@@ -39,16 +43,25 @@ impl Watched {
         let line = BadLine::to(camera.port()).await;
         line.spoil(fault);
         let house = House::start(&front_door(&line.url()));
-        let door = format!("http://{}", house.door);
-        let options = PeerOptions::new(&door, &house.token, "front_door").seconds(seconds).session("watched");
-        let mut peer = AiortcPeer::start(options);
+        let mut peer = AiortcPeer::start(options_of(&house, "watched").seconds(seconds));
         let first = peer.wait_for("first_frame").await["ms"].as_f64().unwrap();
         let offered = Instant::now() - Duration::from_secs_f64(first / 1_000.0);
+        let watched = Self { camera, line, house, peer, offered };
+        watched.is_shown().await;
+        watched
+    }
+
+    /// Of another call to the same camera.
+    fn options(&self, session: &str) -> PeerOptions {
+        options_of(&self.house, session)
+    }
+
+    /// Waits until the camera's own picture is shown.
+    async fn is_shown(&self) {
         wait_for("the camera's own picture", async || {
-            (house.camera("front_door").await["live"]["picture"] == true).then_some(())
+            (self.house.camera("front_door").await["live"]["picture"] == true).then_some(())
         })
         .await;
-        Self { camera, line, house, peer, offered }
     }
 
     /// Now, in ms of the call.
@@ -236,7 +249,7 @@ async fn m5_a_damaged_picture_goes_on_with_its_faults_copied_and_encoded_anew() 
 async fn m6_hostile_pictures_are_refused_or_left_out_within_the_workers_memory() {
     let bomb: Vec<Vec<u8>> =
         hostile::bombs().into_iter().chain(hostile::picture(640, 368, 1).into_iter().skip(1)).collect();
-    let watched = Watched::start(CameraOptions::default(), Fault::default(), 30.0).await;
+    let watched = Watched::start(CameraOptions::default(), Fault::default(), 45.0).await;
     let worker = watched.worker();
     let spoil = |instead: Vec<Vec<u8>>| watched.line.spoil(Fault { instead, ..Fault::default() });
     for (name, instead) in [
@@ -261,10 +274,16 @@ async fn m6_hostile_pictures_are_refused_or_left_out_within_the_workers_memory()
     let over = watched.now();
     assert_eq!(watched.worker(), worker, "the worker stays");
     assert!(memory < MOST_MEMORY, "{memory} MiB");
+    watched.is_shown().await;
+    // The floods of packets may have upset the first peer's decoder, which is not ours: another one judges.
+    let options = watched.options("after").seconds(4.0);
+    let after = AiortcPeer::run(options).await;
+    let summary = after.summary();
+    assert!(summary.problems.is_empty() && summary.frames > 20, "{summary:?}");
+    assert_eq!((summary.width, summary.height), (Some(OWN.0), Some(OWN.1)));
     let (outcome, _) = watched.end().await;
     let summary = outcome.summary();
-    assert!(summary.frame_ms.last().unwrap() > &(over + 3_000.0), "{summary:?}");
-    assert_eq!((summary.width, summary.height), (Some(OWN.0), Some(OWN.1)));
+    assert!(summary.idr_ms.last().unwrap() > &(over + 3_000.0), "{summary:?}");
 }
 
 #[actix::test]
@@ -392,7 +411,8 @@ async fn m12_a_flood_of_garbage_talk_costs_little_and_the_picture_goes_on() {
     let before = processor_time(worker);
     seconds(5.0).await;
     let used = (processor_time(worker) - before).as_secs_f64() / 5.0;
-    println!("the worker, its picture included: {used} of a core");
+    // Decoding all of it would take several times that.
+    assert!(used < 0.5, "the worker takes {used} of a core");
     let outcome = peer.outcome().await;
     let summary = outcome.summary();
     assert!(summary.connected && summary.talk_sent > 5_000, "{summary:?}");

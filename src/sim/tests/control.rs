@@ -29,6 +29,21 @@ impl Driver {
 }
 
 #[tokio::test]
+async fn a_page_in_a_browser_learns_and_does_nothing() {
+    let hub = hub().await;
+    let driver = Driver::of(&hub).await;
+    let client = reqwest::Client::new();
+    for (name, value) in [("Origin", "http://example.org"), ("Host", "rebound.example.org")] {
+        for request in [client.get(&driver.0), client.post(&driver.0).body(r#"{"do": "go_down"}"#)] {
+            let answer = request.header(name, value).send().await.unwrap();
+            assert_eq!(answer.status(), 400);
+            assert!(!answer.text().await.unwrap().contains(&hub.token));
+        }
+    }
+    assert_eq!(driver.status().await["state"], "RUNNING");
+}
+
+#[tokio::test]
 async fn another_program_presses_renames_and_breaks_what_it_likes() {
     let hub = hub().await;
     let driver = Driver::of(&hub).await;

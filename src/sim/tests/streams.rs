@@ -30,7 +30,7 @@ async fn hub_with(camera: SimCamera) -> (SimHub, Client) {
         cameras: vec![camera],
         shortest_segment: Duration::from_millis(900),
         longest_part: Duration::from_millis(400),
-        stream_idle: Duration::from_secs(2),
+        stream_idle: Duration::from_secs(4),
         still_limit: Duration::from_secs(2),
         ..quick()
     };
