@@ -42,6 +42,8 @@ pub mod probe;
 
 /// How often the keeper looks whether its actors live.
 const WATCH: Duration = Duration::from_millis(200);
+/// From a wake that the Registry had no room for to the next.
+const WAKE_AGAIN: Duration = Duration::from_millis(100);
 /// This many dead actors within [`BROKEN_WITHIN`] are more than building anew can mend.
 const BROKEN: usize = 5;
 const BROKEN_WITHIN: Duration = Duration::from_secs(600);
@@ -171,6 +173,7 @@ impl App {
             resources,
             presses: None,
             deaths: Vec::new(),
+            wakes_again: false,
             broken: broken_tx,
         }
         .start();
@@ -363,6 +366,8 @@ struct Keeper {
     /// When actors died, newest last.
     deaths: Vec<Instant>,
     broken: watch::Sender<bool>,
+    /// A Registry that was busy is woken again soon.
+    wakes_again: bool,
 }
 
 /// Ask: build nothing anew.
@@ -436,11 +441,14 @@ impl Actor for Keeper {
 impl Handler<HubChanged> for Keeper {
     type Result = ();
 
-    fn handle(&mut self, changed: HubChanged, _: &mut Self::Context) {
-        if let Some(registry) = self.registry.addr()
-            && registry.try_send(changed).is_err()
-        {
-            warn!("the Registry is busy; it hears of the hub's next change");
+    fn handle(&mut self, changed: HubChanged, ctx: &mut Self::Context) {
+        let is_busy = self.registry.addr().is_some_and(|registry| registry.try_send(changed).is_err());
+        // The hub may have nothing more to say for hours.
+        if is_busy && !std::mem::replace(&mut self.wakes_again, true) {
+            ctx.run_later(WAKE_AGAIN, |act, ctx| {
+                act.wakes_again = false;
+                ctx.notify(HubChanged);
+            });
         }
     }
 }

@@ -218,7 +218,9 @@ fn ways_of_hub(
     let mut entities: Vec<&HubCameraEntity> = camera.entities.iter().collect();
     // Stable: what the hub said decides where nothing better is known.
     entities.sort_by_key(|entity| {
-        let copies = learned.get(&entity.registry_id).map(|learned| learned.copied);
+        // One that was only named has not been opened yet.
+        let opened = learned.get(&entity.registry_id).filter(|learned| !learned.codec.is_empty());
+        let copies = opened.map(|learned| learned.copied);
         let rank = match copies {
             Some(true) => 0,
             None => 1,

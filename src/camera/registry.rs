@@ -177,8 +177,8 @@ impl Registry {
     /// A name of the settings stands for one entity, also when that is renamed.
     fn remember_names(&self) {
         let state = &self.resources.state;
+        let learned = state.learned();
         for (registry_id, name) in self.hub.iter().flat_map(|hub| named(&self.config, hub)) {
-            let learned = state.learned();
             if learned.get(registry_id).is_some_and(|learned| learned.named == name) {
                 continue;
             }

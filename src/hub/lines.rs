@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use super::protocol::text;
+use super::protocol::{for_people, text};
 use super::{HubError, RelayNews};
 
 /// Name of a line, given by whoever opens it.
@@ -111,9 +111,7 @@ fn news_of(event: &Value) -> Option<RelayNews> {
             };
             Some(RelayNews::Candidate(candidate))
         }
-        "error" => {
-            Some(RelayNews::Failed { code: text(event, "code", 100), message: text(event, "message", 300) })
-        }
+        "error" => Some(RelayNews::Failed { code: text(event, "code", 100), message: for_people(event) }),
         _ => None,
     }
 }

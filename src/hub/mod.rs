@@ -168,9 +168,6 @@ pub struct Press {
 /// What can go wrong at the hub.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HubError {
-    /// No hub is configured.
-    #[error("no hub is configured")]
-    None,
     /// The link is down or the hub did not answer in time.
     #[error("hub not reached: {0}")]
     Down(String),
@@ -195,7 +192,7 @@ impl HubError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::None | Self::Down(_) | Self::Protocol(_) => ErrorKind::BridgeDown,
+            Self::Down(_) | Self::Protocol(_) => ErrorKind::BridgeDown,
             Self::Refused => ErrorKind::Unauthorized,
             Self::Command { .. } => ErrorKind::Unreachable,
         }

@@ -100,7 +100,7 @@ impl Model {
         self.board.shown()
     }
 
-    /// The hub refused the token on this or the last connection.
+    /// The hub refused the token, or us, on this connection or the one that was just lost.
     #[must_use]
     pub fn refused(&self) -> bool {
         self.refused
@@ -135,6 +135,8 @@ impl Model {
     /// The socket is closed, or could not be opened. With `forbidden`, the hub turned us away
     /// before it heard us, which only its owner can change.
     pub fn on_lost(&mut self, reason: &str, forbidden: bool) {
+        // What was heard on an earlier connection does not count.
+        self.refused &= !matches!(self.stage, Stage::Closed);
         self.stage = Stage::Closed;
         self.refused |= forbidden;
         for why in self.commands.lost() {

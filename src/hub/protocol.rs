@@ -111,7 +111,12 @@ fn message_of(message: Value) -> Result<Incoming, &'static str> {
 fn refusal(error: Option<&Value>) -> Refusal {
     let empty = Map::new();
     let error = error.and_then(Value::as_object).unwrap_or(&empty);
-    Refusal { code: text(error, "code", 100), message: text(error, "message", 300) }
+    Refusal { code: text(error, "code", 100), message: for_people(error) }
+}
+
+/// An error's message, without the secrets of addresses that the hub may name in it.
+pub(super) fn for_people(error: &Map<String, Value>) -> String {
+    crate::telemetry::redact::redact(&text(error, "message", 300))
 }
 
 /// A text out of an object, cut to `limit` characters; empty if it is missing or no text.

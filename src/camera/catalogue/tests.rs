@@ -67,7 +67,8 @@ fn ways(
     snapshot.cameras.truncate(1);
     snapshot.cameras[0].entities = entities;
     let learned = learned.iter().map(|(id, copied)| {
-        (format!("r-{id}"), Learned { copied: *copied, talk: true, ..Learned::default() })
+        let codec = if *id == "named" { "" } else { "h264" }.to_owned();
+        (format!("r-{id}"), Learned { codec, copied: *copied, talk: true, ..Learned::default() })
     });
     let known = catalogue(&config(settings), Some(&snapshot), &learned.collect());
     let camera = find(&known, "hub#1");
@@ -118,6 +119,9 @@ fn of_a_devices_pictures_the_one_that_is_named_comes_first_then_one_that_can_be_
     let mut gone = entities();
     gone[0].available = false;
     assert_eq!(ways(named, gone, &[]).0[0], "the hub's relay camera.middle");
+    // A name that the settings gave says nothing of the picture.
+    let entities = vec![entity("named", ALL), entity("other", ALL)];
+    assert_eq!(ways("", entities, &[("named", false)]).0[0], "the hub's relay camera.named");
 }
 
 #[test]

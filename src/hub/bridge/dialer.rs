@@ -87,14 +87,15 @@ impl Dialer {
         Self { config, clock, connect, tls: OnceCell::new() }
     }
 
-    pub(super) async fn dial(&self, base: &Url) -> Result<Socket, Lost> {
-        match self.clock.timeout(CONNECT_WITHIN, self.open(base)).await {
+    /// A socket whose messages have at most so many bytes.
+    pub(super) async fn dial(&self, base: &Url, longest: usize) -> Result<Socket, Lost> {
+        match self.clock.timeout(CONNECT_WITHIN, self.open(base, longest)).await {
             Some(opened) => opened,
             None => Err(Lost::because("no answer in time")),
         }
     }
 
-    async fn open(&self, base: &Url) -> Result<Socket, Lost> {
+    async fn open(&self, base: &Url, longest: usize) -> Result<Socket, Lost> {
         let address = protocol::websocket_address(base).map_err(|error| Lost::because(error.to_string()))?;
         let host = match address.host() {
             Some(Host::Domain(name)) => name.to_owned(),
@@ -105,10 +106,10 @@ impl Dialer {
         let connector = self.connector(address.scheme()).await?;
         let port = address.port_or_known_default().unwrap_or(80);
         let wire = (self.connect)(host, port).await.map_err(|error| Lost::because(error.to_string()))?;
-        // The hub sends each message as one frame, and a large home's lists are large.
+        // The hub sends each message as one frame.
         let limits = WebSocketConfig::default()
-            .max_message_size(Some(16 << 20))
-            .max_frame_size(Some(16 << 20))
+            .max_message_size(Some(longest))
+            .max_frame_size(Some(longest))
             .max_write_buffer_size(1 << 20);
         let opened =
             client_async_tls_with_config(address.as_str(), wire, Some(limits), Some(connector)).await?;

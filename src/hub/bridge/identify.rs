@@ -14,6 +14,8 @@ use super::link::next_text;
 use crate::hub::protocol::{self, Incoming};
 use crate::hub::{HubError, HubUser};
 
+/// What is said of a user is short, bytes.
+const LONGEST_MESSAGE: usize = 64 * 1024;
 /// For the whole question.
 pub(super) const IDENTIFY_WITHIN: Duration = Duration::from_secs(3);
 /// Such questions at once.
@@ -47,7 +49,7 @@ impl Handler<Identify> for HubBridge {
 async fn identify(dialer: &Dialer, token: &SecretString) -> Result<HubUser, HubError> {
     let config = &dialer.config;
     // The Supervisor's proxy takes its own token only.
-    let dial = dialer.dial(config.direct.as_ref().unwrap_or(&config.url));
+    let dial = dialer.dial(config.direct.as_ref().unwrap_or(&config.url), LONGEST_MESSAGE);
     // A hub that turns our address away has not looked at the token.
     let (mut sink, mut stream) = dial.await.map_err(|lost| HubError::Down(lost.reason))?.split();
     loop {

@@ -20,8 +20,12 @@ use crate::telemetry;
 
 /// Frames that may wait for a hub that does not read.
 const MOST_UNSENT: usize = 256;
+/// A large home's lists are large, bytes.
+const LONGEST_MESSAGE: usize = 16 * 1024 * 1024;
 /// Frames from this size on are read on another thread, bytes.
 const LARGE_FRAME: usize = 64 * 1024;
+/// Reading a frame of this size takes so much memory that it is worth giving back, bytes.
+const HUGE_FRAME: usize = 1024 * 1024;
 /// Far enough away to be never, where the model waits for nothing.
 const NEVER: Duration = Duration::from_secs(3600);
 
@@ -64,7 +68,7 @@ pub(super) async fn hold(dialer: Arc<Dialer>, mut model: Box<Model>, mut desk: D
 
 /// Opens the socket; questions that come meanwhile are told that there is no link.
 async fn dial_and_answer(dialer: &Dialer, model: &mut Model, desk: &mut Desk) -> Result<Socket, Lost> {
-    let dial = dialer.dial(&dialer.config.url);
+    let dial = dialer.dial(&dialer.config.url, LONGEST_MESSAGE);
     tokio::pin!(dial);
     loop {
         tokio::select! {
@@ -132,16 +136,18 @@ async fn read(
     text: String,
     now: Instant,
 ) -> Result<Box<Model>, Box<dyn std::any::Any + Send>> {
-    let is_large = text.len() >= LARGE_FRAME;
+    let (is_large, is_huge) = (text.len() >= LARGE_FRAME, text.len() >= HUGE_FRAME);
     let take_in = move || {
         model.on_message(&text, now);
         model
     };
     if is_large {
-        let take_in = || {
+        let take_in = move || {
             let model = take_in();
-            // Reading took several times of what is kept.
-            release_memory();
+            if is_huge {
+                // Reading took several times of what is kept.
+                release_memory();
+            }
             model
         };
         tokio::task::spawn_blocking(take_in).await.map_err(|error| match error.try_into_panic() {

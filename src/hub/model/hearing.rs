@@ -130,10 +130,6 @@ impl Model {
             self.capabilities.doubt_one(&entity_id, now);
         }
         for (bell, at) in heard.pressed {
-            if self.board.due_at().is_some() && !self.lists.are_frozen() {
-                // The bell may be as new as its first ring.
-                self.renew(now);
-            }
             self.bells.pressed(bell, at, &self.board.shown().cameras, now);
         }
     }
