@@ -79,7 +79,6 @@ struct Session {
     calling: Calling,
     agreed: Agreed,
     line: RelayLine,
-    closes: CloseOnDrop,
 }
 
 impl Relay {
@@ -90,13 +89,12 @@ impl Relay {
         let data_channel = ask(&self.bridge, wishes, ASK).await.unwrap_or_default();
         let options = CallOptions { talk: self.talk, data_channel, label: format!("{} relay", self.camera) };
         let calling = self.peers.call(options).await.map_err(|error| ended(error.to_string()))?;
-        let closes = CloseOnDrop(calling.call.clone());
         let offer = OpenRelay { entity_id, offer: calling.sdp.clone() };
         let mut line = ask(&self.bridge, offer, ASK).await?;
         let agreed = timeout_at(Instant::now() + ANSWER, answer(&mut line, calling.call.as_ref()))
             .await
             .unwrap_or_else(|_elapsed| Err(ended("the hub's relay did not answer in time")))?;
-        Ok(Session { calling, agreed, line, closes })
+        Ok(Session { calling, agreed, line })
     }
 }
 
@@ -116,7 +114,7 @@ async fn answer(line: &mut RelayLine, call: &dyn OutgoingCall) -> Result<Agreed,
 
 impl Session {
     async fn run(self, to: &mpsc::Sender<Piece>) -> FetchEnd {
-        let Self { calling, agreed, mut line, closes: _closes } = self;
+        let Self { calling, agreed, mut line } = self;
         let Calling { call, mut events, mut media, .. } = calling;
         let key_frames = Arc::new(Notify::new());
         let (frames, mut spoken) = mpsc::channel(SPOKEN);
@@ -129,20 +127,8 @@ impl Session {
         let mut silent_at = Instant::now() + FIRST;
         loop {
             let piece = tokio::select! {
-                received = media.recv(), if sends => match received {
-                    Some(Received::Picture { data, timestamp, .. }) => {
-                        silent_at = Instant::now() + if linked { STALL } else { STALL_UNLINKED };
-                        Piece::Picture { data, ticks: ticks(timestamp) }
-                    }
-                    Some(Received::Sound { payload, timestamp }) => {
-                        Piece::Sound { data: payload, ticks: ticks(timestamp) }
-                    }
-                    None => {
-                        // The reason follows.
-                        sends = false;
-                        continue;
-                    }
-                },
+                // What is there is taken before the time is looked at.
+                biased;
                 event = events.recv() => match event {
                     Some(PeerEvent::Ended(reason)) => return ended(reason),
                     Some(_) => continue,
@@ -172,6 +158,20 @@ impl Session {
                     call.request_key_frame();
                     continue;
                 }
+                received = media.recv(), if sends => match received {
+                    Some(Received::Picture { data, timestamp, .. }) => {
+                        silent_at = Instant::now() + if linked { STALL } else { STALL_UNLINKED };
+                        Piece::Picture { data, ticks: ticks(timestamp) }
+                    }
+                    Some(Received::Sound { payload, timestamp }) => {
+                        Piece::Sound { data: payload, ticks: ticks(timestamp) }
+                    }
+                    None => {
+                        // The reason follows.
+                        sends = false;
+                        continue;
+                    }
+                },
                 () = sleep_until(silent_at) => {
                     let sends_nothing = "the hub's relay sends no picture";
                     return ended(if linked { sends_nothing } else { "the link to the hub was lost" });
@@ -227,15 +227,5 @@ impl Speech {
         let timestamp = self.next;
         self.next = self.next.wrapping_add(step);
         timestamp
-    }
-}
-
-/// Ends a call whoever gives it up.
-struct CloseOnDrop(Arc<dyn OutgoingCall>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        let call = self.0.clone();
-        tokio::spawn(async move { call.close().await });
     }
 }

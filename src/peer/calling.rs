@@ -11,6 +11,37 @@ const LONGEST: usize = 64 * 1024;
 /// Candidates that are taken out of an answer.
 const MOST_CANDIDATES: usize = 40;
 
+/// Sections of an answer: what we offered has three.
+const MOST_SECTIONS: usize = 4;
+/// Payload types of one section.
+const MOST_TYPES: usize = 32;
+/// Attributes that the stack is shown. It reads candidates more freely than we do, so whatever is not known
+/// here stays out: an address may reach it through [`Candidate::parse`] only.
+const SHOWN: [&str; 22] = [
+    "extmap",
+    "extmap-allow-mixed",
+    "fingerprint",
+    "fmtp",
+    "group",
+    "ice-lite",
+    "ice-options",
+    "ice-pwd",
+    "ice-ufrag",
+    "inactive",
+    "max-message-size",
+    "mid",
+    "msid-semantic",
+    "recvonly",
+    "rtcp-fb",
+    "rtcp-mux",
+    "rtcp-rsize",
+    "rtpmap",
+    "sctp-port",
+    "sendonly",
+    "sendrecv",
+    "setup",
+];
+
 /// What a payload type of ours stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -93,7 +124,12 @@ impl<'a> Section<'a> {
         let mut words = media.split_ascii_whitespace();
         let kind = words.next().unwrap_or_default();
         let refused = words.next() == Some("0");
-        let types = words.skip(1).filter_map(|word| word.parse().ok()).collect();
+        let mut types = Vec::new();
+        for number in words.skip(1).filter_map(|word| word.parse::<u8>().ok()).take(MOST_TYPES) {
+            if !types.contains(&number) {
+                types.push(number);
+            }
+        }
         Self { kind, refused, types, lines: vec![line], ..Self::default() }
     }
 
@@ -106,14 +142,12 @@ impl<'a> Section<'a> {
         })
     }
 
+    /// How the far end calls its streams, and how they belong together, does not matter here.
+    fn take_ssrc(&mut self, stream: &str) {
+        self.ssrc = self.ssrc.or_else(|| stream.split(' ').next()?.parse().ok());
+    }
+
     fn take(&mut self, line: &'a str) {
-        if let Some(stream) = line.strip_prefix("a=ssrc:") {
-            self.ssrc = self.ssrc.or_else(|| stream.split(' ').next()?.parse().ok());
-        }
-        // How the far end calls its streams, and how they belong together, does not matter here.
-        if line.starts_with("a=ssrc") || line.starts_with("a=msid:") {
-            return;
-        }
         self.lines.push(line);
         match line {
             "a=sendrecv" | "a=sendonly" | "a=recvonly" | "a=inactive" => {
@@ -160,13 +194,18 @@ impl Answer {
         let mut candidates = Vec::new();
         let mut head = String::new();
         for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
-            if let Some(candidate) = line.strip_prefix("a=candidate:") {
+            if let Some(stream) = line.strip_prefix("a=ssrc:") {
+                sections.last_mut().into_iter().for_each(|section| section.take_ssrc(stream));
+            } else if let Some(candidate) = line.strip_prefix("a=candidate:") {
                 if candidates.len() < MOST_CANDIDATES {
                     candidates.push(candidate.to_owned());
                 }
-            } else if line == "a=end-of-candidates" {
-                // There is more to come, and the stack would take it at its word.
+            } else if !is_shown(line) {
+                // Also the end of candidates: there is more to come, and the stack would take it at its word.
             } else if let Some(media) = line.strip_prefix("m=") {
+                if sections.len() == MOST_SECTIONS {
+                    return Err(bad("has more sections than were offered"));
+                }
                 sections.push(Section::of(line, media));
             } else if let Some(section) = sections.last_mut() {
                 section.take(line);
@@ -236,6 +275,17 @@ impl Answer {
     /// The candidates that may be dialled.
     pub fn candidates(&self, allow_loopback: bool) -> impl Iterator<Item = Candidate> {
         self.candidates.iter().filter_map(move |value| Candidate::parse(value, allow_loopback))
+    }
+}
+
+/// A line that the stack may be shown.
+fn is_shown(line: &str) -> bool {
+    if line.contains('\r') {
+        return false;
+    }
+    match line.strip_prefix("a=") {
+        Some(attribute) => SHOWN.contains(&attribute.split(':').next().unwrap_or_default()),
+        None => ["v=", "o=", "s=", "t=", "c=", "b=", "m="].iter().any(|kind| line.starts_with(kind)),
     }
 }
 

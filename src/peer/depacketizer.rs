@@ -29,8 +29,12 @@ pub struct Depacketizer {
     data: BytesMut,
     timestamp: u32,
     key: bool,
+    /// The unit has begun.
+    open: bool,
     /// Part of the unit is missing.
     broken: bool,
+    /// What is missing may reach into the unit after this one.
+    spills: bool,
     /// Inside a unit that comes in fragments.
     fragment: bool,
 }
@@ -39,20 +43,34 @@ impl Depacketizer {
     /// A stream that begins.
     #[must_use]
     pub fn new(format: PictureFormat) -> Self {
-        Self { format, data: BytesMut::new(), timestamp: 0, key: false, broken: false, fragment: false }
+        Self {
+            format,
+            data: BytesMut::new(),
+            timestamp: 0,
+            key: false,
+            open: false,
+            broken: false,
+            spills: false,
+            fragment: false,
+        }
     }
 
-    /// Packets are missing before the next one: what they belonged to cannot be whole.
-    pub fn lost(&mut self) {
+    /// So many packets are missing before the next one: what they belonged to cannot be whole.
+    pub fn lost(&mut self, packets: u64) {
+        // A single one is the last of an open unit, if the next one is of another.
+        self.spills = self.open && packets > 1;
         self.broken = true;
     }
 
     /// Takes the next packet. The units that it ends; `Err` for each that is not whole.
     pub fn take(&mut self, payload: &[u8], timestamp: u32, marker: bool) -> Vec<Result<Unit, ()>> {
         let mut ended = Vec::new();
-        if timestamp != self.timestamp && (!self.data.is_empty() || self.broken || self.fragment) {
+        if timestamp != self.timestamp && self.open {
             ended.extend(self.end());
+            self.broken = self.spills;
         }
+        self.spills = false;
+        self.open = true;
         self.timestamp = timestamp;
         let whole = match self.format {
             PictureFormat::H264 => self.take_h264(payload),
@@ -69,6 +87,7 @@ impl Depacketizer {
     }
 
     fn end(&mut self) -> Option<Result<Unit, ()>> {
+        self.open = false;
         let broken = std::mem::take(&mut self.broken) | std::mem::take(&mut self.fragment);
         let key = std::mem::take(&mut self.key);
         let data = self.data.split().freeze();
@@ -88,8 +107,8 @@ impl Depacketizer {
     fn look(&mut self, head: u8) {
         self.key |= match self.format {
             PictureFormat::H264 => head & 0x1F == 5,
-            // IRAP pictures, table 7-1.
-            PictureFormat::H265 => (16..=23).contains(&((head >> 1) & 0x3F)),
+            // IRAP pictures and parameter sets, table 7-1: some send those by themselves.
+            PictureFormat::H265 => matches!((head >> 1) & 0x3F, 16..=23 | 32..=34),
         };
     }
 
@@ -179,13 +198,23 @@ mod tests {
     fn a_unit_with_a_hole_is_told_as_broken_and_the_next_is_whole() {
         let mut stream = Depacketizer::new(PictureFormat::H264);
         stream.take(&[0x7C, 0x85, 7], 1, false);
-        stream.lost();
+        stream.lost(1);
         assert_eq!(stream.take(&[0x7C, 0x45, 9], 1, true), [Err(())]);
         assert_eq!(stream.take(&[0x61, 1], 2, true).len(), 1);
         // A picture whose last packet is missing ends with the next one's first.
         stream.take(&[0x7C, 0x81, 7], 3, false);
-        stream.lost();
-        assert_eq!(stream.take(&[0x61, 1], 4, true)[0], Err(()));
+        stream.lost(1);
+        let ended = stream.take(&[0x61, 1], 4, true);
+        assert!(ended[0].is_err() && ended[1].is_ok(), "{ended:?}");
+        // More than one may have been of both.
+        stream.take(&[0x7C, 0x81, 7], 5, false);
+        stream.lost(2);
+        assert_eq!(stream.take(&[0x61, 1], 6, true), [Err(()), Err(())]);
+        // One between two pictures is the first of the next: its parameter sets, or a part of it.
+        assert!(stream.take(&[0x61, 1], 7, true)[0].is_ok());
+        stream.lost(1);
+        assert_eq!(stream.take(&[0x65, 1], 8, true), [Err(())]);
+        assert!(stream.take(&[0x61, 1], 9, true)[0].is_ok());
     }
 
     proptest! {

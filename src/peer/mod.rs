@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::error::ErrorKind;
 
@@ -188,7 +188,7 @@ pub struct CallOptions {
 pub struct Calling {
     /// The offer, complete: picture to receive (H.264, H.265), sound (Opus, PCMU, PCMA), our candidates.
     pub sdp: String,
-    /// The call; `close` it or it lives on.
+    /// The call; it ends with its last handle.
     pub call: Arc<dyn OutgoingCall>,
     /// Control events, in order, as in [`Answered::events`].
     pub events: mpsc::Receiver<PeerEvent>,
@@ -265,8 +265,10 @@ pub enum Received {
         data: Bytes,
         /// 90 kHz ticks, not wrapped.
         timestamp: u64,
-        /// An IDR (H.264) or IRAP (H.265) picture.
+        /// A decoder may begin here: an IDR (H.264), an IRAP picture or parameter sets (H.265).
         key: bool,
+        /// Its share of the bytes that may wait.
+        held: Arc<OwnedSemaphorePermit>,
     },
     /// A packet of sound.
     Sound {

@@ -15,8 +15,8 @@ const FAR: i64 = 3000;
 pub enum Next<T> {
     /// The next packet.
     Packet(T),
-    /// Packets are missing here for good.
-    Gap,
+    /// So many packets are missing here for good; all of them where the far end began anew.
+    Gap(u64),
 }
 
 /// The packets of one stream.
@@ -25,11 +25,13 @@ pub struct Reorder<T> {
     waiting: BTreeMap<i64, (T, Instant)>,
     /// Sequence number of the next packet, not wrapped.
     next: Option<i64>,
+    /// The far end has begun anew, which is not told yet.
+    jumped: bool,
 }
 
 impl<T> Default for Reorder<T> {
     fn default() -> Self {
-        Self { waiting: BTreeMap::new(), next: None }
+        Self { waiting: BTreeMap::new(), next: None, jumped: false }
     }
 }
 
@@ -42,6 +44,7 @@ impl<T> Reorder<T> {
         if (at - next).abs() > FAR {
             // The far end began anew.
             self.waiting.clear();
+            self.jumped = true;
             at = i64::from(sequence);
             self.next = Some(at);
         } else if at < next {
@@ -52,13 +55,16 @@ impl<T> Reorder<T> {
 
     /// The next that is ready, if any.
     pub fn pop(&mut self, now: Instant) -> Option<Next<T>> {
+        if std::mem::take(&mut self.jumped) {
+            return Some(Next::Gap(u64::MAX));
+        }
         let next = self.next?;
         let (&first, (_, came)) = self.waiting.first_key_value()?;
         if first > next {
             let given_up = now.saturating_duration_since(*came) >= PATIENCE || self.waiting.len() > MOST;
             return given_up.then(|| {
                 self.next = Some(first);
-                Next::Gap
+                Next::Gap(first.abs_diff(next))
             });
         }
         self.next = Some(first + 1);
@@ -97,7 +103,7 @@ mod tests {
         assert_eq!(all(&mut reorder, now), [Next::Packet(0), Next::Packet(1)]);
         reorder.put(3, 3, now);
         assert!(all(&mut reorder, now).is_empty());
-        assert_eq!(all(&mut reorder, now + PATIENCE), [Next::Gap, Next::Packet(3)]);
+        assert_eq!(all(&mut reorder, now + PATIENCE), [Next::Gap(1), Next::Packet(3)]);
         reorder.put(2, 2, now);
         assert!(all(&mut reorder, now + PATIENCE).is_empty(), "too late");
     }
@@ -107,7 +113,7 @@ mod tests {
         let (mut reorder, now) = (Reorder::default(), Instant::now());
         reorder.put(10, 10, now);
         reorder.put(20_000, 20_000, now);
-        assert_eq!(all(&mut reorder, now), [Next::Packet(20_000)]);
+        assert_eq!(all(&mut reorder, now), [Next::Gap(u64::MAX), Next::Packet(20_000)]);
     }
 
     proptest! {
@@ -126,7 +132,7 @@ mod tests {
                 while let Some(next) = reorder.pop(now) {
                     match next {
                         Next::Packet(n) => out.push(n),
-                        Next::Gap => prop_assert!(false, "nothing was lost"),
+                        Next::Gap(_) => prop_assert!(false, "nothing was lost"),
                     }
                 }
             }

@@ -5,70 +5,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use doorstep::media::feed::{Feed, WorkerProgram};
-use doorstep::media::{AccessUnit, FeedEvent, FeedSpec, Sample, Source};
+use doorstep::media::{FeedEvent, FeedSpec, Sample, Source};
 use secrecy::SecretString;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Generous: the machine may have other things to do.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::fixture::{OpenFeed, PATIENCE};
 
-struct Open {
-    feed: Feed,
-    samples: mpsc::Receiver<Sample>,
-    events: mpsc::Receiver<FeedEvent>,
-    last: [Option<u64>; 2],
-}
-
-fn open(address: &str) -> Open {
-    let source = Source::parse(&SecretString::from(address.to_owned())).unwrap();
-    let program = WorkerProgram::at(Path::new(env!("CARGO_BIN_EXE_doorstep-media")));
-    let (feed, samples, events) =
-        Feed::open(FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 }, program);
-    Open { feed, samples, events, last: [None, None] }
-}
-
-impl Open {
-    /// The next sample; its timestamp must be later than that of the one before.
-    async fn sample(&mut self) -> Sample {
-        let sample = timeout(PATIENCE, self.samples.recv()).await.expect("no sample in time").expect("ended");
-        let (track, at) = match &sample {
-            Sample::Picture(picture) => (0, picture.timestamp),
-            Sample::Sound(sound) => (1, sound.timestamp),
-        };
-        assert!(self.last[track].is_none_or(|last| at > last), "timestamp {at} after {:?}", self.last[track]);
-        self.last[track] = Some(at);
-        sample
-    }
-
-    async fn picture(&mut self, fits: impl Fn(&AccessUnit) -> bool) -> std::sync::Arc<AccessUnit> {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            match self.sample().await {
-                Sample::Picture(picture) if fits(&picture) => return picture,
-                _ => {}
-            }
-        }
-        panic!("no such picture in time");
-    }
-
-    async fn event<T>(&mut self, mut fits: impl FnMut(FeedEvent) -> Option<T>) -> T {
-        let wait = async {
-            loop {
-                tokio::select! {
-                    event = self.events.recv() => {
-                        if let Some(found) = fits(event.expect("ended")) { return found; }
-                    }
-                    sample = self.samples.recv() => drop(sample.expect("ended")),
-                }
-            }
-        };
-        timeout(PATIENCE, wait).await.expect("no such event in time")
-    }
-
-    fn pid(&self) -> u32 {
-        self.feed.worker_pid().expect("no worker runs")
-    }
+fn open(address: &str) -> OpenFeed {
+    OpenFeed::of(vec![Source::parse(&SecretString::from(address.to_owned())).unwrap()])
 }
 
 /// Kinds of the units in an access unit.

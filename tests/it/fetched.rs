@@ -1,21 +1,19 @@
 //! Sources that the house reads itself, with the real worker program behind them.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use doorstep::media::feed::{Feed, WorkerProgram};
 use doorstep::media::fetch::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece, SoundCodec, SpeakerLine};
-use doorstep::media::{AccessUnit, FeedEvent, FeedSpec, Sample, Source, VideoFacts};
+use doorstep::media::{AccessUnit, FeedEvent, Source};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-/// Generous: the machine may have other things to do.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::fixture::{OpenFeed, PATIENCE};
+
 const SILENCE: &[u8] = &[0xF8, 0xFF, 0xFE];
 
 type Play = dyn Fn(mpsc::Sender<Piece>) -> BoxFuture<'static, FetchEnd> + Send + Sync;
@@ -54,83 +52,6 @@ fn ended(reason: &str, lasting: bool) -> FetchEnd {
 
 fn begin(form: Form, speaker: Option<SpeakerLine>) -> Piece {
     Piece::Begin(Begin { form, speaker, key_frames: None })
-}
-
-struct Open {
-    feed: Feed,
-    samples: mpsc::Receiver<Sample>,
-    events: mpsc::Receiver<FeedEvent>,
-}
-
-fn open(sources: Vec<Source>) -> Open {
-    let program = WorkerProgram::at(Path::new(env!("CARGO_BIN_EXE_doorstep-media")));
-    let spec = FeedSpec { camera: "Front door".into(), sources, max_kbps: 2_500 };
-    let (feed, samples, events) = Feed::open(spec, program);
-    Open { feed, samples, events }
-}
-
-impl Open {
-    async fn sample(&mut self) -> Sample {
-        timeout(PATIENCE, self.samples.recv()).await.expect("no sample in time").expect("ended")
-    }
-
-    /// The next picture that fits.
-    async fn picture(&mut self, fits: impl Fn(&AccessUnit) -> bool) -> Arc<AccessUnit> {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            match self.sample().await {
-                Sample::Picture(picture) if fits(&picture) => return picture,
-                _ => {}
-            }
-        }
-        panic!("no such picture in time");
-    }
-
-    /// The pictures of so many seconds from a key picture of the camera's on, and when each came.
-    async fn pictures(&mut self, seconds: u64) -> Vec<(Instant, Arc<AccessUnit>)> {
-        let first = self.picture(|picture| picture.key && !picture.slate).await;
-        let began = Instant::now();
-        let mut pictures = vec![(began, first)];
-        while began.elapsed() < Duration::from_secs(seconds) {
-            if let Sample::Picture(picture) = self.sample().await {
-                pictures.push((Instant::now(), picture));
-            }
-        }
-        pictures
-    }
-
-    async fn event<T>(&mut self, mut fits: impl FnMut(FeedEvent) -> Option<T>) -> T {
-        let wait = async {
-            loop {
-                tokio::select! {
-                    event = self.events.recv() => {
-                        if let Some(found) = fits(event.expect("ended")) { return found; }
-                    }
-                    sample = self.samples.recv() => drop(sample.expect("ended")),
-                }
-            }
-        };
-        timeout(PATIENCE, wait).await.expect("no such event in time")
-    }
-
-    async fn video(&mut self) -> VideoFacts {
-        self.event(|event| match event {
-            FeedEvent::Opened { video, .. } if video.width > 0 => Some(video),
-            _ => None,
-        })
-        .await
-    }
-
-    /// Waits for sound that is no silence.
-    async fn sound(&mut self) {
-        let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if matches!(self.sample().await, Sample::Sound(sound) if sound.opus != SILENCE) {
-                return;
-            }
-        }
-        panic!("nothing is heard");
-    }
 }
 
 /// What a program that is not ours makes.
@@ -176,7 +97,22 @@ fn access_units(stream: &[u8], delimiter: &[u8]) -> Vec<Bytes> {
     starts.iter().zip(ends).map(|(from, to)| Bytes::copy_from_slice(&stream[*from..to])).collect()
 }
 
-/// Plays access units at 25 pictures a second, over and over.
+/// A source of pictures alone that plays access units from one of them on, over and over.
+fn pictures_of(picture: PictureCodec, units: Vec<Bytes>, from: i64) -> Source {
+    source(move |to| {
+        let units = units.clone();
+        async move {
+            to.send(begin(Form::Packets { picture, sound: None }, None)).await.ok();
+            let mut number = from;
+            while play_pictures(&to, &units, number).await {
+                number += 1;
+            }
+            ended("over", false)
+        }
+    })
+}
+
+/// Plays the next access unit, 25 a second.
 async fn play_pictures(to: &mpsc::Sender<Piece>, units: &[Bytes], number: i64) -> bool {
     let data = units[usize::try_from(number).unwrap() % units.len()].clone();
     sleep(Duration::from_millis(40)).await;
@@ -210,7 +146,7 @@ async fn stills_become_a_picture_that_moves_on_and_answers_requests_for_key_pict
             ended("over", false)
         }
     });
-    let mut open = open(vec![stills]);
+    let mut open = OpenFeed::of(vec![stills]);
     let pictures = open.pictures(3).await;
     let (width, height, colour, frames) = seen(&pictures);
     assert_eq!((width, height), (1280, 720));
@@ -251,7 +187,7 @@ async fn a_container_that_comes_in_bursts_is_copied_and_shown_evenly_with_its_so
             ended("the stream is over", false)
         }
     });
-    let mut open = open(vec![stream]);
+    let mut open = OpenFeed::of(vec![stream]);
     open.sound().await;
     let pictures = open.pictures(4).await;
     let (width, height, colour, frames) = seen(&pictures);
@@ -289,20 +225,9 @@ async fn h265_is_made_anew_and_begins_with_a_key_picture() {
         units.insert(at, unit.slice(slice..));
         units.insert(at, unit.slice(..slice));
     }
-    let stream = source(move |to| {
-        let units = units.clone();
-        async move {
-            let form = Form::Packets { picture: PictureCodec::H265, sound: None };
-            to.send(begin(form, None)).await.ok();
-            // In the middle of a group, as every call begins.
-            let mut number = 10;
-            while play_pictures(&to, &units, number).await {
-                number += 1;
-            }
-            ended("over", false)
-        }
-    });
-    let mut open = open(vec![stream]);
+    // In the middle of a group, as every call begins.
+    let stream = pictures_of(PictureCodec::H265, units, 10);
+    let mut open = OpenFeed::of(vec![stream]);
     let (width, height, colour, frames) = seen(&open.pictures(2).await);
     assert_eq!((width, height), (1280, 720));
     assert!(is_red(colour), "{colour:?}");
@@ -314,19 +239,8 @@ async fn h265_is_made_anew_and_begins_with_a_key_picture() {
 
 #[tokio::test]
 async fn b_frames_are_put_in_order_by_making_the_picture_anew() {
-    let units = h264("-bf 2");
-    let stream = source(move |to| {
-        let units = units.clone();
-        async move {
-            to.send(begin(Form::Packets { picture: PictureCodec::H264, sound: None }, None)).await.ok();
-            let mut number = 0;
-            while play_pictures(&to, &units, number).await {
-                number += 1;
-            }
-            ended("over", false)
-        }
-    });
-    let mut open = open(vec![stream]);
+    let stream = pictures_of(PictureCodec::H264, h264("-bf 2"), 0);
+    let mut open = OpenFeed::of(vec![stream]);
     let (width, _, colour, frames) = seen(&open.pictures(2).await);
     assert!(width == 640 && is_red(colour) && frames > 20, "{width} {colour:?} {frames}");
     let video = open.video().await;
@@ -361,7 +275,7 @@ async fn a_worker_makes_only_the_sound_when_the_picture_can_go_past_it_and_draws
             ended("over", false)
         }
     });
-    let mut open = open(vec![stream]);
+    let mut open = OpenFeed::of(vec![stream]);
     open.event(|event| matches!(event, FeedEvent::Uses { source: 0, talk: true }).then_some(())).await;
     open.sound().await;
     let pictures = open.pictures(1).await;
@@ -393,7 +307,7 @@ async fn a_worker_makes_only_the_sound_when_the_picture_can_go_past_it_and_draws
 #[tokio::test]
 async fn the_next_source_takes_over_when_one_cannot_be_shown_and_a_slate_says_why_while_there_is_none() {
     let refused = source(|_| async { ended("it has no stream", true) });
-    let mut open = open(vec![refused.clone()]);
+    let mut open = OpenFeed::of(vec![refused.clone()]);
     let reason = open
         .event(|event| match event {
             FeedEvent::Failed { reason, .. } => Some(reason),
@@ -415,7 +329,7 @@ async fn the_next_source_takes_over_when_one_cannot_be_shown_and_a_slate_says_wh
         ended("over", false)
     });
     let program = Source::parse(&"test:".to_owned().into()).unwrap();
-    let mut open = self::open(vec![refused, garbage, program]);
+    let mut open = OpenFeed::of(vec![refused, garbage, program]);
     open.picture(|picture| picture.key && !picture.slate).await;
     let used = open.event(|event| matches!(event, FeedEvent::Uses { source: 2, .. }).then_some(()));
     used.await;

@@ -59,6 +59,35 @@ fn a_stream_that_the_answer_does_not_name_is_named_once() {
 }
 
 #[test]
+fn no_address_reaches_the_stack_in_whatever_way_it_is_spelt() {
+    for line in [
+        "a=candidate:1 1 udp 1 169.254.169.254 80 typ host",
+        "\ra=candidate:1 1 udp 1 169.254.169.254 80 typ host",
+        "a= candidate:1 1 udp 1 169.254.169.254 80 typ host",
+        " a=candidate:1 1 udp 1 169.254.169.254 80 typ host",
+        "a=mid:1\ra=candidate:1 1 udp 1 169.254.169.254 80 typ host",
+        "a=remote-candidates:1 169.254.169.254 80",
+        "a=end-of-candidates",
+        " a=end-of-candidates",
+    ] {
+        for text in [format!("{GO2RTC}{line}\r\n"), GO2RTC.replacen("t=0 0", &format!("t=0 0\r\n{line}"), 1)]
+        {
+            let shown = Answer::parse(&text).unwrap().normalised();
+            assert!(!shown.contains("169.254") && !shown.contains("candidate"), "{line:?}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_goes_on_for_ever_is_cut_or_refused() {
+    let many = "0 ".repeat(20_000);
+    let types = Answer::parse(&GO2RTC.replacen("SAVPF 0\r\n", &format!("SAVPF {many}\r\n"), 1)).unwrap();
+    assert_eq!(types.normalised().matches("a=rtpmap:0 ").count(), 1);
+    let sections = format!("{GO2RTC}{}", "m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n".repeat(9));
+    assert!(Answer::parse(&sections).unwrap_err().to_string().contains("sections"));
+}
+
+#[test]
 fn the_offer_names_our_addresses_and_no_others() {
     let offer = "v=0\r\nm=audio 9 X 0\r\na=candidate:1 1 udp 1 10.9.9.9 1 typ host\r\na=mid:0\r\nm=video 9 X 102\r\na=mid:1\r\n";
     let finished = finish(offer, &["192.0.2.1:8555".parse().unwrap()]);

@@ -1,12 +1,10 @@
 //! A call of ours: we offer, the far end answers and sends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use rand::distr::{Alphanumeric, SampleString};
-use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use secrecy::ExposeSecret;
@@ -29,8 +27,6 @@ use crate::peer::{Agreed, CallOptions, Calling, OutgoingCall, PeerError};
 const MOST_EARLY: usize = 40;
 /// Pictures and packets of sound that wait for whoever called.
 const MEDIA: usize = 256;
-/// A key picture is asked for at most this often.
-const KEY_FRAMES: Duration = Duration::from_millis(500);
 
 /// Makes the call's offer.
 pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, PeerError> {
@@ -69,14 +65,15 @@ pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, 
     ));
     let key_wanted = Arc::new(Notify::new());
     let (media, media_receiver) = mpsc::channel(MEDIA);
+    let signalling = Arc::<Mutex<Signalling>>::default();
     let tracks = Tracks {
         tracks: track_receiver,
         media,
         key_wanted: Arc::clone(&key_wanted),
         shared: Arc::clone(&shared),
+        signalling: Arc::clone(&signalling),
     };
     tokio::spawn(tracks.run());
-    let signalling = Arc::<Mutex<Signalling>>::default();
     tokio::spawn(introduce(noticed, Arc::clone(&signalling), Arc::clone(&shared)));
     let call = Arc::new(RtcCall { shared, key_wanted, signalling, peers });
     Ok(Calling { sdp, call, events: event_receiver, media: media_receiver })
@@ -238,25 +235,5 @@ impl OutgoingCall for RtcCall {
 impl Drop for RtcCall {
     fn drop(&mut self) {
         self.shared.stop.cancel();
-    }
-}
-
-/// Asks for key pictures, at most twice a second.
-pub(super) struct KeyFrames {
-    asked: Option<Instant>,
-}
-
-impl KeyFrames {
-    pub(super) fn new() -> Self {
-        Self { asked: None }
-    }
-
-    /// The request to send now, if it is not too soon after the last one.
-    pub(super) fn request(&mut self, media_ssrc: u32) -> Option<PictureLossIndication> {
-        if self.asked.is_some_and(|at| at.elapsed() < KEY_FRAMES) {
-            return None;
-        }
-        self.asked = Some(Instant::now());
-        Some(PictureLossIndication { sender_ssrc: 0, media_ssrc })
     }
 }

@@ -26,8 +26,10 @@ use crate::peer::{PeerError, PeerEvent, PictureFormat, SoundFormat};
 
 /// Packets kept for repair: ten seconds at 4 Mbit/s, and more than any key frame's burst.
 const REPAIR_RING: u16 = 4096;
-/// Missing packets are asked for this often; a gap is given up after some of these.
+/// Missing packets are asked for this often.
 const NACKS: Duration = Duration::from_millis(40);
+/// How often one is asked for: after that the picture has been given up.
+const MOST_NACKS: u16 = 4;
 /// Silence after which the path counts as lost (RFC 7675 leaves it 30 s to come back, see the supervisor).
 const DISCONNECTED: Duration = Duration::from_secs(5);
 /// Longer than any end that the supervisor puts to it: the stack's own limit counts from the answer
@@ -72,7 +74,10 @@ pub(super) fn calling_builder(
     let registry = Registry::new()
         .with(rtcp::slot(), RtcpTap::new(tally, events))
         .with(Strangers::slot(), strangers)
-        .with(Slot::NackGenerator, NackGeneratorBuilder::new().with_interval(NACKS).build());
+        .with(
+            Slot::NackGenerator,
+            NackGeneratorBuilder::new().with_interval(NACKS).with_max_nacks_per_packet(MOST_NACKS).build(),
+        );
     Ok(PeerConnectionBuilder::new()
         .with_setting_engine(settings(ufrag, password))
         .with_media_engine(engine)

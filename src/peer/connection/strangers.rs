@@ -3,12 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use webrtc::peer_connection::{PeerConnection, RTCSessionDescription};
 
 use super::call::Signalling;
@@ -19,6 +20,9 @@ use super::webrtc_peer::Shared;
 const SLOT: usize = 3_400;
 /// Those that wait to be told; more of them come again.
 const WAITING: usize = 4;
+/// Strangers are told no more often than this.
+const TOLD: Duration = Duration::from_millis(20);
+const NEGOTIATION: Duration = Duration::from_secs(2);
 
 /// The first packet of an unnamed stream.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,8 @@ pub(super) struct Stranger {
 pub(super) struct Strangers {
     known: Vec<u32>,
     tell: mpsc::Sender<Stranger>,
+    /// When one was told last: whoever is of no use must not cost much.
+    told_at: Option<Instant>,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
@@ -40,7 +46,7 @@ impl Strangers {
     pub(super) fn new() -> (Self, mpsc::Receiver<Stranger>) {
         let (tell, told) = mpsc::channel(WAITING);
         let (read_queue, write_queue) = (VecDeque::new(), VecDeque::new());
-        (Self { known: Vec::new(), tell, read_queue, write_queue }, told)
+        (Self { known: Vec::new(), tell, told_at: None, read_queue, write_queue }, told)
     }
 
     /// Its place in the chain.
@@ -59,7 +65,8 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Strangers {
     fn handle_read(&mut self, msg: TaggedPacket) -> Result<(), Error> {
         if let Packet::Rtp(packet) = &msg.message.packet {
             let (ssrc, payload_type) = (packet.header.ssrc, packet.header.payload_type);
-            if !self.known.contains(&ssrc) {
+            if !self.known.contains(&ssrc) && self.told_at.is_none_or(|at| at.elapsed() >= TOLD) {
+                self.told_at = Some(Instant::now());
                 let _comes_again = self.tell.try_send(Stranger { payload_type, ssrc });
             }
         }
@@ -105,15 +112,21 @@ pub(super) async fn introduce(
     let ended = shared.ended.clone();
     while let Some(Some(stranger)) = ended.run_until_cancelled(strangers.recv()).await {
         let named = {
-            let mut signalling = signalling.lock().unwrap_or_else(PoisonError::into_inner);
-            signalling.answer.as_mut().and_then(|answer| {
+            let signalling = signalling.lock().unwrap_or_else(PoisonError::into_inner);
+            signalling.answer.clone().and_then(|mut answer| {
                 let kind = format_of(stranger.payload_type)?;
-                answer.name(kind, stranger.ssrc).then(|| answer.normalised())
+                answer.name(kind, stranger.ssrc).then_some(answer)
             })
         };
         let (Some(answer), Some(connection)) = (named, shared.connection()) else { continue };
-        if let Err(error) = negotiate_again(connection.as_ref(), answer).await {
-            tracing::debug!(%error, "a stream without a name stays unheard");
+        let again = timeout(NEGOTIATION, negotiate_again(connection.as_ref(), answer.normalised()));
+        match ended.run_until_cancelled(again).await {
+            Some(Ok(Ok(()))) => {
+                signalling.lock().unwrap_or_else(PoisonError::into_inner).answer = Some(answer);
+            }
+            Some(Ok(Err(error))) => tracing::debug!(%error, "a stream without a name stays unheard"),
+            Some(Err(_elapsed)) => tracing::debug!("a stream without a name stays unheard for now"),
+            None => return,
         }
     }
 }

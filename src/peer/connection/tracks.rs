@@ -1,24 +1,29 @@
 //! What the far end of a call of ours sends: packets in order, whole pictures out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::time::sleep_until;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 
-use super::call::KeyFrames;
+use super::call::Signalling;
 use super::stack::format_of;
 use super::webrtc_peer::Shared;
-use crate::peer::calling::Kind;
+use crate::peer::calling::{Answer, Kind};
 use crate::peer::depacketizer::Depacketizer;
 use crate::peer::reorder::{Next, Reorder};
-use crate::peer::{PictureFormat, Received};
+use crate::peer::{Agreed, PictureFormat, Received};
 
 /// A far end that sends nothing is looked at this often.
 const IDLE: Duration = Duration::from_secs(1);
+/// A key picture is asked for at most this often.
+const KEY_FRAMES: Duration = Duration::from_millis(500);
+/// Bytes of pictures that may wait for whoever called; in units of 1 KiB.
+const WAITING_KIB: usize = 16 * 1024;
 
 /// Reads every track of a call.
 pub(super) struct Tracks {
@@ -27,6 +32,7 @@ pub(super) struct Tracks {
     /// Somebody wants a key picture.
     pub(super) key_wanted: Arc<Notify>,
     pub(super) shared: Arc<Shared>,
+    pub(super) signalling: Arc<Mutex<Signalling>>,
 }
 
 impl Tracks {
@@ -39,7 +45,7 @@ impl Tracks {
                 () = ended.cancelled() => return,
                 track = self.tracks.recv() => match track {
                     Some(track) => {
-                        let reader = Reader::new(track, self.media.clone(), Arc::clone(&self.key_wanted));
+                        let reader = Reader::new(track, &self);
                         readers.spawn(reader.run());
                     }
                     None => return,
@@ -54,6 +60,11 @@ struct Reader {
     track: Arc<dyn TrackRemote>,
     media: mpsc::Sender<Received>,
     key_wanted: Arc<Notify>,
+    signalling: Arc<Mutex<Signalling>>,
+    /// What both ends agreed on, once that is looked up.
+    agreed: Option<Agreed>,
+    /// What is left of the bytes that may wait.
+    waiting: Arc<Semaphore>,
     reorder: Reorder<rtp::Packet>,
     pictures: Option<(PictureFormat, Depacketizer)>,
     clock: Unwrapped,
@@ -64,11 +75,14 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(track: Arc<dyn TrackRemote>, media: mpsc::Sender<Received>, key_wanted: Arc<Notify>) -> Self {
+    fn new(track: Arc<dyn TrackRemote>, of: &Tracks) -> Self {
         Self {
             track,
-            media,
-            key_wanted,
+            media: of.media.clone(),
+            key_wanted: Arc::clone(&of.key_wanted),
+            signalling: Arc::clone(&of.signalling),
+            agreed: None,
+            waiting: Arc::new(Semaphore::new(WAITING_KIB)),
             reorder: Reorder::default(),
             pictures: None,
             clock: Unwrapped::default(),
@@ -98,9 +112,9 @@ impl Reader {
             while let Some(next) = self.reorder.pop(Instant::now()) {
                 wants_key |= match next {
                     Next::Packet(packet) => self.take(&packet),
-                    Next::Gap => {
+                    Next::Gap(packets) => {
                         if let Some((_, pictures)) = &mut self.pictures {
-                            pictures.lost();
+                            pictures.lost(packets);
                         }
                         false
                     }
@@ -122,13 +136,32 @@ impl Reader {
         }
     }
 
+    fn is_agreed(&mut self, kind: Kind) -> bool {
+        if self.agreed.is_none() {
+            let signalling = self.signalling.lock().unwrap_or_else(PoisonError::into_inner);
+            self.agreed = signalling.answer.as_ref().map(Answer::agreed);
+        }
+        self.agreed.is_some_and(|agreed| match kind {
+            Kind::Picture(format) => format == agreed.picture,
+            Kind::Sound(format) => Some(format) == agreed.sound,
+        })
+    }
+
+    /// False if there is no room for the picture.
+    fn hand_on(&self, data: Bytes, timestamp: u64, key: bool) -> bool {
+        let share = u32::try_from(data.len() / 1024 + 1).unwrap_or(u32::MAX);
+        let Ok(held) = Arc::clone(&self.waiting).try_acquire_many_owned(share) else { return false };
+        self.media.try_send(Received::Picture { data, timestamp, key, held: Arc::new(held) }).is_ok()
+    }
+
     /// True if a key picture is needed.
     fn take(&mut self, packet: &rtp::Packet) -> bool {
         let header = &packet.header;
         if packet.payload.is_empty() {
             return false;
         }
-        match format_of(header.payload_type) {
+        // What was not agreed on nobody expects.
+        match format_of(header.payload_type).filter(|kind| self.is_agreed(*kind)) {
             Some(Kind::Picture(format)) => {
                 self.take_picture(format, &packet.payload, header.timestamp, header.marker)
             }
@@ -160,8 +193,7 @@ impl Reader {
                 wants_key = true;
                 continue;
             }
-            let picture = Received::Picture { data: unit.data, timestamp, key: unit.key };
-            self.needs_key = self.media.try_send(picture).is_err();
+            self.needs_key = !self.hand_on(unit.data, timestamp, unit.key);
             wants_key |= self.needs_key;
         }
         wants_key
@@ -186,5 +218,25 @@ impl Unwrapped {
         };
         self.last = Some(now);
         now
+    }
+}
+
+/// Asks for key pictures, at most twice a second.
+struct KeyFrames {
+    asked: Option<Instant>,
+}
+
+impl KeyFrames {
+    fn new() -> Self {
+        Self { asked: None }
+    }
+
+    /// The request to send now, if it is not too soon after the last one.
+    fn request(&mut self, media_ssrc: u32) -> Option<PictureLossIndication> {
+        if self.asked.is_some_and(|at| at.elapsed() < KEY_FRAMES) {
+            return None;
+        }
+        self.asked = Some(Instant::now());
+        Some(PictureLossIndication { sender_ssrc: 0, media_ssrc })
     }
 }
