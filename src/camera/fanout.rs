@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -47,6 +48,15 @@ struct Viewer {
     begun: bool,
 }
 
+/// How much has come since the last key picture.
+#[derive(Debug, Clone, Copy)]
+pub struct Group {
+    /// Of its pictures.
+    pub bytes: usize,
+    /// From the first to the last of them.
+    pub lasts: Duration,
+}
+
 /// A viewer's end of the fan-out. Dropping it leaves.
 pub struct Joined {
     /// All pictures since the last key picture, oldest first; empty if there is none yet.
@@ -82,6 +92,15 @@ impl Fanout {
         let begun = !inner.ring.is_empty();
         inner.viewers.push(Viewer { queue, waits: !begun, dropped, begun });
         Joined { ring: inner.ring.clone(), items }
+    }
+
+    /// The pictures since the last key picture.
+    #[must_use]
+    pub fn group(&self) -> Group {
+        let inner = self.lock();
+        let ends = inner.ring.first().zip(inner.ring.last());
+        let ticks = ends.map_or(0, |(first, last)| last.timestamp.saturating_sub(first.timestamp));
+        Group { bytes: inner.ring_bytes, lasts: Duration::from_millis(ticks / 90) }
     }
 
     /// Bytes of all pictures so far.

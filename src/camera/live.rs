@@ -10,6 +10,7 @@ use super::account::Account;
 use super::catalogue::KnownCamera;
 use super::fanout::Fanout;
 use super::fit::Fit;
+use super::pace::Pace;
 use super::places::Place;
 use super::resources::Resources;
 use super::session::Notice;
@@ -24,6 +25,14 @@ const KEY_FRAMES: Duration = Duration::from_millis(500);
 const FLOOR: Duration = Duration::from_secs(2);
 /// A peak of the speaker is shown for this long.
 const HELD: Duration = Duration::from_secs(1);
+
+/// A group of pictures that spans less than this is soon followed by a new key picture.
+const LONG: Duration = Duration::from_secs(3);
+/// Whoever would wait longer for the pictures since the last key picture gets one of now, if there is a place
+/// for encoding.
+const SLOW: Duration = Duration::from_millis(1_500);
+/// An encoded picture of now is there by then, or will not come.
+const FRESHENED: Duration = Duration::from_secs(5);
 
 /// Why a picture is not shown that would have to be encoded anew.
 const NO_SLOT: &str = "its picture would have to be encoded anew, and other cameras take all the time for that; \
@@ -49,6 +58,8 @@ pub struct Live {
     fit: Fit,
     /// Most that the picture may take, as the feed was told, kbit/s.
     limit: Option<u32>,
+    /// Least that a viewer's line is said to carry, as the feed was told last, kbit/s.
+    rate: Option<u32>,
     /// Its place among the cameras whose picture is encoded anew.
     slot: Option<Place>,
     floor: Floor,
@@ -59,6 +70,8 @@ pub struct Live {
     /// The camera itself shows a picture.
     lit: bool,
     key_frame_asked: Option<Instant>,
+    /// When a copied picture was last asked to be encoded anew up to its next key picture.
+    freshened: Option<Instant>,
     /// Forwards the feed's events; aborted with this.
     events: JoinHandle<()>,
 }
@@ -100,12 +113,14 @@ impl Live {
             fanout,
             fit: Fit::default(),
             limit: None,
+            rate: None,
             slot: None,
             floor: Floor::default(),
             loudest: None,
             idle_since: Some(Instant::now()),
             lit: false,
             key_frame_asked: None,
+            freshened: None,
             events: resources.media.spawn(forward),
         }
     }
@@ -195,7 +210,10 @@ impl Live {
     /// Holds the picture to what its viewers allow, kbit/s, if a place for encoding is free.
     pub fn fit(&mut self, allowed: Option<u32>, slot: impl FnOnce() -> Option<Place>) {
         let limit = self.fit.judge(Instant::now(), self.fanout.bytes(), allowed);
-        if limit.is_some() && self.slot.is_none() && self.video.as_ref().is_some_and(|video| video.copied) {
+        if limit.is_none() && self.is_copied() && !self.is_freshening() {
+            self.slot = None;
+        }
+        if limit.is_some() && self.slot.is_none() && self.is_copied() {
             self.slot = slot();
             if self.slot.is_none() {
                 self.fit = Fit::default();
@@ -206,6 +224,44 @@ impl Live {
             self.limit = limit;
             self.feed.limit(limit);
         }
+    }
+
+    /// What is encoded may take no more than the viewers' lines are said to carry, kbit/s. Said again and
+    /// again, in case that the worker is a new one.
+    pub fn rate(&mut self, kbps: Option<u32>) {
+        let copied = self.is_copied();
+        if std::mem::replace(&mut self.rate, kbps).is_some() || kbps.is_some() && !copied {
+            self.feed.rate(kbps);
+        }
+    }
+
+    /// Gets whoever joins a picture of now, if those since the last key picture are many and there is a place for
+    /// encoding. True if one will come. `allowed`: what the offer allows, kbit/s.
+    pub fn freshen(&mut self, allowed: Option<u32>, slot: impl FnOnce() -> Option<Place>) -> bool {
+        let group = self.fanout.group();
+        let is_slow = group.lasts >= LONG && Pace::time(group.bytes, allowed) >= SLOW;
+        let can_ask = self.video.as_ref().is_some_and(|video| video.keys_on_request);
+        if !self.is_copied() || !is_slow || can_ask {
+            return false;
+        }
+        if self.is_freshening() {
+            return true;
+        }
+        self.slot = self.slot.take().or_else(slot);
+        if self.slot.is_none() {
+            return false;
+        }
+        self.freshened = Some(Instant::now());
+        self.feed.freshen();
+        true
+    }
+
+    fn is_freshening(&self) -> bool {
+        self.freshened.is_some_and(|at| at.elapsed() < FRESHENED)
+    }
+
+    fn is_copied(&self) -> bool {
+        self.video.as_ref().is_some_and(|video| video.copied)
     }
 
     /// The camera itself shows a picture.

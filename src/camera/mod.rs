@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::error::ErrorKind;
 
 pub mod account;
+pub mod backlog;
 pub mod call;
 pub mod catalogue;
 pub mod entity;
@@ -17,6 +18,7 @@ pub mod fanout;
 pub mod fit;
 pub mod live;
 pub mod ongoing;
+pub mod pace;
 pub mod places;
 pub mod probe;
 pub mod registry;

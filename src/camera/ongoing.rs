@@ -28,6 +28,8 @@ pub type Reply = watch::Receiver<Option<Result<String, CameraError>>>;
 /// each time: a path that loses the picture over and over is not helped by more of it.
 const REPLAY: Duration = Duration::from_secs(2);
 const LONGEST_REPLAY: Duration = Duration::from_secs(30);
+/// What a far end says of its line holds for so long.
+const RECENT: Duration = Duration::from_secs(10);
 /// Different troubles that one record keeps.
 const TROUBLES: usize = 8;
 
@@ -46,6 +48,8 @@ pub struct Ongoing {
     /// The offer's text, to know a retry.
     offer: String,
     bandwidth_kbps: Option<u32>,
+    /// What the far end said last of its line (REMB), and when.
+    estimate: Option<(u32, Instant)>,
     answer: watch::Sender<Option<Result<String, CameraError>>>,
     peer: Option<Arc<dyn Peer>>,
     /// Events, talk and pictures of the peer; aborted with this.
@@ -63,6 +67,17 @@ impl Ongoing {
     #[must_use]
     pub fn bandwidth_kbps(&self) -> Option<u32> {
         self.bandwidth_kbps
+    }
+
+    /// The far end says that its line carries so much, kbit/s.
+    pub fn estimated(&mut self, kbps: u32) {
+        self.estimate = Some((kbps, Instant::now()));
+    }
+
+    /// What its line is said to carry, if that was said of late, kbit/s.
+    #[must_use]
+    pub fn estimate_kbps(&self) -> Option<u32> {
+        self.estimate.filter(|(_, at)| at.elapsed() < RECENT).map(|(kbps, _)| kbps)
     }
 
     /// A call whose answer is being made.
@@ -93,6 +108,7 @@ impl Ongoing {
             record,
             arrived: offer.arrived,
             bandwidth_kbps,
+            estimate: None,
             answer: watch::Sender::new(None),
             peer: None,
             tasks: Vec::new(),
@@ -134,8 +150,8 @@ impl Ongoing {
         self.answer.send_replace(Some(Err(error)));
     }
 
-    /// The peer is made: its answer leaves, its tasks begin.
-    pub fn answered(&mut self, answered: Answered, live: &Live, notices: mpsc::Sender<Notice>) {
+    /// The peer is made: its answer leaves, its tasks begin. `fresh`: a picture of now is on its way.
+    pub fn answered(&mut self, answered: Answered, live: &Live, fresh: bool, notices: mpsc::Sender<Notice>) {
         let Answered { sdp, peer, events, talk } = answered;
         self.record.stages.answer_sent.get_or_insert(self.since_offer());
         telemetry::answered(self.arrived.elapsed());
@@ -152,6 +168,7 @@ impl Ongoing {
             fanout: live.fanout(),
             bandwidth_kbps: self.bandwidth_kbps,
             replay: self.replay.clone(),
+            fresh,
             first_picture: Some(first_picture),
             dropped: self.dropped.clone(),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::places::Places;
+use super::places::{Place, Places};
 use super::way::Reach;
 use crate::config::Limits;
 use crate::hub::bridge::HubBridge;
@@ -41,6 +41,12 @@ pub struct Resources {
 }
 
 impl Resources {
+    /// A place among the cameras whose picture is encoded anew, if one is free.
+    #[must_use]
+    pub fn encoding(&self) -> Option<Place> {
+        self.transcodes.take(self.limits.transcodes)
+    }
+
     /// What the ways of a camera lead through.
     #[must_use]
     pub fn reach(&self) -> Reach {

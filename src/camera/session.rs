@@ -205,8 +205,9 @@ impl CameraSession {
         let ongoing = self.calls.get_mut(session).filter(|ongoing| ongoing.serial == serial);
         match (ongoing, answered) {
             (Some(ongoing), Ok(answered)) => {
-                let Some(live) = &self.live else { return self.end(session, EndReason::Internal) };
-                ongoing.answered(answered, live, self.notices.clone());
+                let Some(live) = &mut self.live else { return self.end(session, EndReason::Internal) };
+                let fresh = live.freshen(ongoing.bandwidth_kbps(), || self.resources.encoding());
+                ongoing.answered(answered, live, fresh, self.notices.clone());
             }
             (Some(ongoing), Err(error)) => {
                 ongoing.refuse(match error {
@@ -303,8 +304,8 @@ impl CameraSession {
         }
         if let Some(live) = &mut self.live {
             let allowed = self.calls.values().filter_map(Ongoing::bandwidth_kbps).min();
-            let resources = &self.resources;
-            live.fit(allowed, || resources.transcodes.take(resources.limits.transcodes));
+            live.fit(allowed, || self.resources.encoding());
+            live.rate(self.calls.values().filter_map(Ongoing::estimate_kbps).min());
         }
         if self.calls.is_empty() && self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy_at = None;
@@ -346,12 +347,12 @@ impl CameraSession {
                 if let Some(live) = &mut self.live
                     && live.key_frame_wanted()
                     && let Some(ongoing) = self.calls.get_mut(&session)
+                    && !live.freshen(ongoing.bandwidth_kbps(), || self.resources.encoding())
                 {
                     ongoing.replay();
                 }
             }
-            // Counted by the peer; a copied picture has no other bitrate to offer.
-            PeerEvent::Remb(_) => {}
+            PeerEvent::Remb(kbps) => ongoing.estimated(kbps),
         }
     }
 
@@ -372,9 +373,8 @@ impl CameraSession {
                 for ongoing in self.calls.values_mut() {
                     ongoing.shows(&video, live.from());
                 }
-                let (codec, copied) = (video.codec.clone(), video.copied);
-                let resources = &self.resources;
-                live.opened(video, sound, || resources.transcodes.take(resources.limits.transcodes));
+                let (codec, copied) = (video.codec.clone(), video.copyable);
+                live.opened(video, sound, || self.resources.encoding());
                 // A still says nothing of what the camera streams.
                 if !matches!(live.way(), Some(Way::Stills(_))) {
                     self.learn(|learned| (learned.codec, learned.copied) = (codec, copied));

@@ -3,21 +3,21 @@
 //! Runs on the media runtime, one task per call.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-use super::fanout::{Fanout, Item};
+use super::backlog::Backlog;
+use super::fanout::{Fanout, Item, Joined};
+use super::pace::Pace;
 use crate::peer::{Peer, PeerError, Picture};
 
-/// What a far end is taken to receive that does not say, kbit/s.
-const USUAL_KBPS: u32 = 2_500;
-/// The ring is sent no faster than this, kbit/s.
-const FASTEST_KBPS: u32 = 80_000;
-/// The rate doubles this often while nothing is lost.
-const STEP: Duration = Duration::from_millis(100);
+/// Timers are coarse; small debts are paid together.
+const COARSE: Duration = Duration::from_millis(2);
+/// A picture of now that is on its way is there by then.
+const AWAITED: Duration = Duration::from_secs(2);
 /// Pictures of the ring are stamped this far apart (1 ms in 90 kHz ticks), so that the far end
 /// plays them at once and is level with the camera when they end.
 const SQUEEZED: u64 = 90;
@@ -32,6 +32,8 @@ pub struct Viewer {
     pub bandwidth_kbps: Option<u32>,
     /// Its call rings this when the far end needs a key picture that the camera cannot make.
     pub replay: Arc<Notify>,
+    /// A picture of now is on its way: the ring need not be through soon.
+    pub fresh: bool,
     /// Told when the first picture has been sent.
     pub first_picture: Option<oneshot::Sender<()>>,
     /// Counts the pictures that it missed because it is slow.
@@ -46,48 +48,50 @@ impl Viewer {
     }
 
     async fn send(&mut self) -> Result<(), PeerError> {
-        let mut pictures = Timeline::new(rand::random());
-        let mut sound = Timeline::new(rand::random());
+        let mut tracks =
+            Tracks { pictures: Timeline::new(rand::random()), sound: Timeline::new(rand::random()) };
         loop {
-            let mut joined = self.fanout.join(self.dropped.clone());
-            if self.peer.has_video() {
-                self.send_ring(&joined.ring, &mut pictures).await?;
-            }
-            loop {
-                let item = tokio::select! {
-                    biased;
-                    () = self.replay.notified() => break,
-                    item = joined.items.recv() => item,
-                };
-                match item {
-                    None => return Ok(()),
-                    Some(Item::Picture(_)) if !self.peer.has_video() => {}
-                    Some(Item::Picture(picture)) => {
-                        let stamp = pictures.stamp(picture.timestamp);
-                        self.send_picture(&picture, stamp).await?;
-                    }
-                    Some(Item::Sound(packet)) => {
-                        self.peer.send_sound(&packet.opus, sound.stamp(packet.timestamp)).await?;
-                    }
-                }
+            let joined = self.fanout.join(self.dropped.clone());
+            if self.send_from(joined, &mut tracks).await?.is_none() {
+                return Ok(());
             }
         }
     }
 
-    async fn send_ring(&mut self, ring: &[Arc<Picture>], timeline: &mut Timeline) -> Result<(), PeerError> {
-        let Some(newest) = ring.last() else { return Ok(()) };
-        let mut pace = Pace::new(self.bandwidth_kbps, self.peer.counters().nack, Instant::now());
-        for (age, picture) in ring.iter().enumerate().map(|(at, picture)| (ring.len() - 1 - at, picture)) {
-            let squeezed = newest.timestamp.saturating_sub(age as u64 * SQUEEZED);
-            let stamp = timeline.stamp(squeezed);
-            self.send_picture(picture, stamp).await?;
-            let due = pace.sent(picture.len(), self.peer.counters().nack, Instant::now());
-            // Timers are coarse; small debts are paid together.
-            if due > Instant::now() + Duration::from_millis(2) {
-                tokio::time::sleep_until(due).await;
+    /// What was there before and what follows, until it is to be sent again; `None` at the end of the feed.
+    async fn send_from(&mut self, joined: Joined, tracks: &mut Tracks) -> Result<Option<Again>, PeerError> {
+        let Joined { ring, mut items } = joined;
+        let has_video = self.peer.has_video();
+        let mut backlog = Backlog::new(if has_video { squeezed(ring) } else { Vec::new() });
+        let steady = if std::mem::take(&mut self.fresh) { AWAITED } else { Duration::ZERO };
+        let mut pace = Pace::new(self.bandwidth_kbps, self.peer.counters().nack, Instant::now(), steady);
+        let mut due = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = self.replay.notified() => return Ok(Some(Again)),
+                item = items.recv() => match item {
+                    None => return Ok(None),
+                    Some(Item::Picture(_)) if !has_video => {}
+                    Some(Item::Picture(picture)) if !backlog.is_behind() => {
+                        let stamp = tracks.pictures.stamp(picture.timestamp);
+                        self.send_picture(&picture, stamp).await?;
+                    }
+                    Some(Item::Picture(picture)) => {
+                        let lost = backlog.push(picture);
+                        self.dropped.fetch_add(lost, Ordering::Relaxed);
+                    }
+                    Some(Item::Sound(packet)) => {
+                        self.peer.send_sound(&packet.opus, tracks.sound.stamp(packet.timestamp)).await?;
+                    }
+                },
+                () = sleep_until(due), if backlog.is_due() => {
+                    let Some((picture, natural)) = backlog.pop() else { continue };
+                    self.send_picture(&picture, tracks.pictures.stamp(natural)).await?;
+                    due = pace.sent(picture.len(), self.peer.counters().nack, Instant::now()) - COARSE;
+                }
             }
         }
-        Ok(())
     }
 
     async fn send_picture(&mut self, picture: &Picture, stamp: u32) -> Result<(), PeerError> {
@@ -100,35 +104,20 @@ impl Viewer {
     }
 }
 
-/// How fast the ring goes out: from twice what the far end says it can receive upwards, back to that
-/// at the first loss.
-struct Pace {
-    slowest_kbps: u32,
-    kbps: u32,
-    /// NACK messages so far.
-    nack: u64,
-    /// When the rate last changed.
-    changed: Instant,
-    /// When what has been sent will have left at that rate.
-    due: Instant,
+/// The ring is to be sent again.
+struct Again;
+
+/// The ring with times close together.
+fn squeezed(ring: Vec<Arc<Picture>>) -> Vec<(Arc<Picture>, u64)> {
+    let newest = ring.last().map_or(0, |picture| picture.timestamp);
+    let ages = (0..ring.len() as u64).rev();
+    ring.into_iter().zip(ages.map(|age| newest.saturating_sub(age * SQUEEZED))).collect()
 }
 
-impl Pace {
-    fn new(bandwidth_kbps: Option<u32>, nack: u64, now: Instant) -> Self {
-        let slowest_kbps = bandwidth_kbps.unwrap_or(USUAL_KBPS).saturating_mul(2).clamp(1_000, FASTEST_KBPS);
-        Self { slowest_kbps, kbps: slowest_kbps, nack, changed: now, due: now }
-    }
-
-    /// Takes account of `bytes` that were just sent; the next ones are due at the returned time.
-    fn sent(&mut self, bytes: usize, nack: u64, now: Instant) -> Instant {
-        if nack > self.nack {
-            (self.nack, self.kbps, self.changed) = (nack, self.slowest_kbps, now);
-        } else if now.saturating_duration_since(self.changed) >= STEP {
-            (self.kbps, self.changed) = (self.kbps.saturating_mul(2).min(FASTEST_KBPS), now);
-        }
-        self.due += Duration::from_micros(bytes as u64 * 8_000 / u64::from(self.kbps));
-        self.due
-    }
+/// The two tracks of a viewer.
+struct Tracks {
+    pictures: Timeline,
+    sound: Timeline,
 }
 
 /// RTP timestamps of one track at one viewer: the camera's own, but never going back.
@@ -153,22 +142,6 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_ring_goes_out_faster_while_nothing_is_lost_and_at_its_first_rate_after_a_loss() {
-        let mut now = Instant::now();
-        let mut pace = Pace::new(Some(2_500), 0, now);
-        let mut send = |nack| {
-            let due = pace.sent(62_500, nack, now);
-            let took = due - now;
-            now = due;
-            took.as_millis()
-        };
-        assert_eq!([send(0), send(0), send(0)], [100, 50, 50]);
-        assert_eq!(send(0), 25);
-        assert_eq!(send(1), 100, "a loss");
-        assert_eq!(send(1), 50);
-    }
 
     #[test]
     fn a_ring_sent_again_never_goes_back_in_time_and_the_live_pictures_catch_up() {

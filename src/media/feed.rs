@@ -68,6 +68,17 @@ impl Feed {
         self.outbox.try_send(ToWorker::Limit { kbps }).ok();
     }
 
+    /// Asks for a picture of now soon, even if a picture that is copied has to be encoded anew for that up to
+    /// the camera's next key picture.
+    pub fn freshen(&self) {
+        self.outbox.try_send(ToWorker::Fresh).ok();
+    }
+
+    /// What is encoded may take no more than so many kbit/s from now on; `None`: as the settings say.
+    pub fn rate(&self, kbps: Option<u32>) {
+        self.outbox.try_send(ToWorker::Rate { kbps }).ok();
+    }
+
     /// The source in use is not to be shown, and why; the next one is tried, and this one again later.
     pub fn refuse(&self, reason: &str) {
         self.outbox.try_send(ToWorker::End { reason: reason.to_owned() }).ok();

@@ -90,6 +90,9 @@ pub struct VideoFacts {
     pub height: u32,
     /// True if it is passed on as it is, false if it is encoded anew.
     pub copied: bool,
+    /// True if it could be passed on as it is, even while it is encoded anew for a time.
+    #[serde(default)]
+    pub copyable: bool,
     /// Why it is copied or encoded anew, for people.
     pub why: String,
     /// True if the camera makes a key picture when it is asked for one.

@@ -14,7 +14,7 @@ use super::fetch::{Form, SoundCodec};
 use super::{FeedEvent, TestPattern};
 
 /// Both sides must speak the same one.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// Largest access unit, bytes.
 pub const MAX_PICTURE: usize = 8 * 1024 * 1024;
 /// Largest control message, bytes of JSON.
@@ -146,6 +146,14 @@ pub enum ToWorker {
         /// kbit/s.
         kbps: Option<u32>,
     },
+    /// Make a key picture soon, even if the pictures have to be encoded anew for that up to the camera's
+    /// next key picture.
+    Fresh,
+    /// What is encoded may take no more than this from now on; `None`: as much as was said first.
+    Rate {
+        /// kbit/s.
+        kbps: Option<u32>,
+    },
     /// End.
     Stop,
     /// A piece of what the Echo's user says.
@@ -203,6 +211,8 @@ enum ToControl {
     Speaker { codec: Option<SoundCodec> },
     KeyFrame,
     Limit { kbps: Option<u32> },
+    Fresh,
+    Rate { kbps: Option<u32> },
     Stop,
 }
 
@@ -246,6 +256,8 @@ impl ToWorker {
             Self::Speaker { codec } => control(&ToControl::Speaker { codec }),
             Self::KeyFrame => control(&ToControl::KeyFrame),
             Self::Limit { kbps } => control(&ToControl::Limit { kbps }),
+            Self::Fresh => control(&ToControl::Fresh),
+            Self::Rate { kbps } => control(&ToControl::Rate { kbps }),
             Self::Stop => control(&ToControl::Stop),
         }
     }
@@ -265,6 +277,8 @@ impl ToWorker {
                 ToControl::Speaker { codec } => Self::Speaker { codec },
                 ToControl::KeyFrame => Self::KeyFrame,
                 ToControl::Limit { kbps } => Self::Limit { kbps },
+                ToControl::Fresh => Self::Fresh,
+                ToControl::Rate { kbps } => Self::Rate { kbps },
                 ToControl::Stop => Self::Stop,
             }),
             TALK => {
@@ -421,6 +435,7 @@ mod tests {
             width: 1,
             height: 2,
             copied: true,
+            copyable: true,
             why: "a \"reason\"\n".into(),
             keys_on_request: true,
         };

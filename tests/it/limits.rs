@@ -60,3 +60,19 @@ async fn more_cameras_than_may_be_encoded_at_once_say_so_instead_of_taking_the_o
     assert!(record["trouble"].to_string().contains("limits.transcodes"), "{record}");
     assert_eq!(house.camera("first").await["live"]["picture"], true);
 }
+
+#[actix::test]
+async fn what_is_encoded_takes_no_more_than_a_viewer_says_that_its_line_carries() {
+    let source = CameraOptions::default().codec("h265").with("--kbps", 3_000).with("--pattern", "noise");
+    let source = Camera::start(source).await;
+    let house = House::start(&(camera("noisy", &source) + "warm = true\n"));
+    let mut kbps = Vec::new();
+    for (session, remb) in [("wide", 5_000), ("narrow", 500)] {
+        let options = peer(&house, "noisy").seconds(12.0).session(session).with("--remb", remb);
+        let outcome = AiortcPeer::run(options).await;
+        assert!(outcome.summary().frames > 50, "{:?}", outcome.summary());
+        kbps.push(outcome.summary().video_kbps);
+    }
+    // The second says so only once it is connected.
+    assert!(kbps[0] > 2 * kbps[1], "{kbps:?}");
+}

@@ -11,6 +11,7 @@ mod feed;
 mod fetched;
 mod fixture;
 mod hub;
+mod instant;
 mod limits;
 mod probe;
 mod relay;

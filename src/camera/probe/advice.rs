@@ -136,7 +136,8 @@ mod tests {
 
     fn video(codec: &str, copied: bool, why: &str) -> VideoFacts {
         let (width, height) = (1920, 1080);
-        VideoFacts { codec: codec.into(), width, height, copied, why: why.into(), keys_on_request: false }
+        let (codec, why) = (codec.into(), why.into());
+        VideoFacts { codec, width, height, copied, copyable: copied, why, keys_on_request: false }
     }
 
     /// A camera at which there is nothing to do better.

@@ -55,6 +55,7 @@ impl DirectPicture {
             width: sps.width,
             height: sps.height,
             copied: true,
+            copyable: true,
             why: "copied as it is".into(),
             keys_on_request: self.keys_on_request,
         }

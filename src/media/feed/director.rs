@@ -316,6 +316,11 @@ impl Director {
                     line.limit(kbps);
                 }
             }
+            ToWorker::Fresh | ToWorker::Rate { .. } => {
+                if let Some((line, Role::Reads | Role::Makes)) = &self.line {
+                    line.wish(wish);
+                }
+            }
             ToWorker::Talk { opus, sequence, timestamp } => self.talk(opus, sequence, timestamp),
             // Nothing else comes from outside.
             _ => {}

@@ -11,7 +11,11 @@ pub struct H264Encoder {
     frame: ffmpeg::frame::Video,
     packet: ffmpeg::Packet,
     next: i64,
+    most_kbps: u32,
 }
+
+/// A rate that differs by less than one part in so many is the same.
+const NOTABLE: u32 = 10;
 
 /// How to encode.
 pub struct H264Settings {
@@ -64,7 +68,25 @@ impl H264Encoder {
             // The binding does not look whether its allocation worked.
             return Err(ffmpeg::Error::Other { errno: libc::ENOMEM });
         }
-        Ok(Self { encoder, frame, packet: ffmpeg::Packet::empty(), next: 0 })
+        Ok(Self { encoder, frame, packet: ffmpeg::Packet::empty(), next: 0, most_kbps: settings.most_kbps })
+    }
+
+    /// From the next picture on no more than this may be exceeded for long, kbit/s. A change that is hardly
+    /// one is left out: each makes the encoder plan anew.
+    #[allow(unsafe_code)]
+    pub fn hold_to(&mut self, most_kbps: u32) {
+        if most_kbps.abs_diff(self.most_kbps) * NOTABLE < self.most_kbps {
+            return;
+        }
+        self.most_kbps = most_kbps;
+        let bits = i64::from(most_kbps) * 1_000;
+        // SAFETY: the encoder's context is open and nobody else has it. The wrapper of x264 compares these
+        // two fields with what it was opened with in front of each picture.
+        unsafe {
+            let raw = &mut *self.encoder.as_mut_ptr();
+            raw.rc_max_rate = bits;
+            raw.rc_buffer_size = i32::try_from(bits / 2).unwrap_or(i32::MAX);
+        }
     }
 
     /// One picture in, one access unit out, with true if it is an IDR. The canvas must have the
@@ -116,5 +138,36 @@ mod tests {
             assert_eq!((sps.profile, sps.width, sps.height, sps.reordered), (66, width, height, false));
             assert!(sps.level <= 41, "{} for {width}x{height}", sps.level);
         }
+    }
+
+    /// Bytes of a second of noise.
+    fn second(encoder: &mut H264Encoder, seed: &mut u32) -> usize {
+        let pictures = (0..25).map(|_| {
+            for plane in 0..3 {
+                for value in encoder.frame().data_mut(plane) {
+                    *seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    *value = (*seed >> 24) as u8;
+                }
+            }
+            encoder.encode_frame(false).unwrap().0.len()
+        });
+        pictures.sum()
+    }
+
+    #[test]
+    fn an_encoder_follows_the_rate_that_its_viewers_lines_carry_down_and_up() {
+        let settings =
+            H264Settings { width: 640, height: 360, fps: 25, gop: 250, most_kbps: 2_000, fill: false };
+        let (mut encoder, mut seed) = (H264Encoder::new(&settings).unwrap(), 1);
+        let mut kbps = |encoder: &mut H264Encoder| {
+            second(encoder, &mut seed);
+            (second(encoder, &mut seed) + second(encoder, &mut seed)) * 8 / 2_000
+        };
+        let before = kbps(&mut encoder);
+        encoder.hold_to(500);
+        let held = kbps(&mut encoder);
+        encoder.hold_to(2_000);
+        let after = kbps(&mut encoder);
+        assert!(held < 700 && before > 1_500 && after > 1_500, "{before}, {held}, {after} kbit/s");
     }
 }

@@ -25,15 +25,18 @@ use talk::TalkOrder;
 mod cage;
 mod camera;
 mod canvas;
+mod catch_up;
 mod clock;
 mod container;
 mod frame_budget;
+mod group;
 mod h264_encoder;
 mod handed;
 mod liveness;
 mod opus;
 mod pace;
 mod pcm;
+mod picture_decoder;
 mod picture_path;
 mod picture_recoder;
 mod programme;
@@ -113,9 +116,11 @@ impl Camera {
             liveness: Arc::new(Liveness::new()),
             reason: pulse::Reason::default(),
             key_wanted: AtomicBool::new(false),
+            fresh_wanted: AtomicBool::new(false),
             speaker: AtomicI32::new(talk::SILENT),
             max_kbps: max_kbps.clamp(100, 20_000),
             limit_kbps: AtomicU32::new(0),
+            rate_kbps: AtomicU32::new(0),
         });
         pulse::start(name.clone(), Arc::clone(&shared))?;
         let talk = talk::start(Arc::clone(&shared))?;
@@ -138,10 +143,9 @@ impl Camera {
     fn take(&self, wish: ToWorker) -> std::io::Result<()> {
         match wish {
             ToWorker::KeyFrame => self.shared.key_wanted.store(true, Ordering::Relaxed),
-            ToWorker::Limit { kbps } => {
-                let kbps = kbps.map_or(0, |kbps| kbps.max(100));
-                self.shared.limit_kbps.store(kbps, Ordering::Relaxed);
-            }
+            ToWorker::Fresh => self.shared.fresh_wanted.store(true, Ordering::Relaxed),
+            ToWorker::Limit { kbps } => self.shared.limit_kbps.store(least(kbps), Ordering::Relaxed),
+            ToWorker::Rate { kbps } => self.shared.rate_kbps.store(least(kbps), Ordering::Relaxed),
             // When the decoder does not keep up, old words are worth nothing.
             ToWorker::Talk { opus, sequence, timestamp: _ } => {
                 self.talk.try_send(TalkOrder::Packet { opus, sequence }).ok();
@@ -165,4 +169,9 @@ impl Camera {
             orders.ok_or_else(|| std::io::Error::other("this camera's source is not handed over"))?;
         orders.send(order).map_err(|_| std::io::Error::other("the source's thread is gone"))
     }
+}
+
+/// With less there is no picture; 0 stands for no limit.
+fn least(kbps: Option<u32>) -> u32 {
+    kbps.map_or(0, |kbps| kbps.max(100))
 }

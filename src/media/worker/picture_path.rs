@@ -1,8 +1,13 @@
 //! A camera's picture on its way out: copied where an Echo shows it as it is, else made anew.
 
+use std::sync::atomic::Ordering;
+
 use ffmpeg_next as ffmpeg;
 use ffmpeg_next::codec::Id;
 
+use crate::catch_up::CatchUp;
+use crate::group::Group;
+use crate::picture_decoder::PictureDecoder;
 use crate::picture_recoder::PictureRecoder;
 use crate::shared::Shared;
 use crate::stream_facts::StreamFacts;
@@ -16,6 +21,8 @@ use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
 pub const WIDEST: u32 = 4096;
 pub const HIGHEST: u32 = 2304;
 const COPIED: &str = "copied as it is";
+const TOO_MUCH: &str = "it takes more than its viewers' lines carry";
+const FRESH: &str = "up to the camera's next key picture, so that who joins need not wait for it";
 /// So many key pictures in a row that are too large end the stream.
 const OVERSIZED: u32 = 2;
 /// Room for parameter sets.
@@ -35,8 +42,11 @@ pub struct PicturePath {
     /// Key pictures in a row that are too large.
     oversized: u32,
     recoder: Option<PictureRecoder>,
-    /// It is made anew only to take less.
-    limited: bool,
+    /// It could be copied and is made anew for a time.
+    for_a_time: bool,
+    /// What was copied since the last key picture.
+    group: Group,
+    catch_up: Option<CatchUp>,
     flow: FlowMeter,
     /// Pixels of the camera's pictures.
     size: (u32, u32),
@@ -68,7 +78,9 @@ impl PicturePath {
             seen: Vec::new(),
             oversized: 0,
             recoder: None,
-            limited: false,
+            for_a_time: false,
+            group: Group::default(),
+            catch_up: None,
             flow: FlowMeter::default(),
             size,
             why: COPIED.into(),
@@ -91,6 +103,7 @@ impl PicturePath {
                 width,
                 height,
                 copied: self.recoder.is_none(),
+                copyable: self.recoder.is_none() || self.for_a_time,
                 why: self.why.clone(),
                 keys_on_request: self.recoder.is_some(),
             },
@@ -124,7 +137,7 @@ impl PicturePath {
             if self.oversized > 0 {
                 return Ok(false);
             }
-            if self.recoder.is_none() {
+            if self.recoder.is_none() && !self.freshens(packet, &whole, idr, shared)? {
                 self.measure(packet, data.len(), idr, shared);
                 let at = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 90_000));
                 return Ok(shared.stage.picture(whole, at, idr));
@@ -133,6 +146,9 @@ impl PicturePath {
             if whole.len() > data.len() && self.facts.extradata.is_empty() {
                 whole_packet = Some(with_data(packet, &whole));
             }
+        }
+        if shared.fresh_wanted.swap(false, Ordering::Relaxed) {
+            shared.key_wanted.store(true, Ordering::Relaxed);
         }
         self.measure(packet, data.len(), packet.is_key(), shared);
         let packet = whole_packet.as_ref().unwrap_or(packet);
@@ -179,8 +195,8 @@ impl PicturePath {
         let before = self.opened();
         self.size = sps.map_or(self.size, |sps| (sps.width, sps.height));
         match sps.map_or(Some("what it says of its form cannot be read"), |sps| sps.hindrance()) {
-            Some(hindrance) if self.recoder.is_none() || self.limited => {
-                self.limited = false;
+            Some(hindrance) if self.recoder.is_none() || self.for_a_time => {
+                self.for_a_time = false;
                 self.make_anew(hindrance)?;
             }
             Some(_) => {}
@@ -193,28 +209,71 @@ impl PicturePath {
     /// something.
     fn obey(&mut self, shared: &Shared) -> Result<bool, Trouble> {
         match (&self.recoder, shared.limit()) {
-            (None, Some(_)) => {
-                self.make_anew("it takes more than its viewers' lines carry")?;
-                self.limited = true;
-                Ok(true)
-            }
-            (Some(_), None) if self.limited => {
+            (None, Some(_)) => self.make_anew(TOO_MUCH)?,
+            (Some(_), None) if self.for_a_time => {
                 self.copy();
-                Ok(true)
+                return Ok(true);
             }
-            _ => Ok(false),
+            (Some(_), Some(_)) if self.for_a_time && !self.why.contains(TOO_MUCH) => self.explain(TOO_MUCH),
+            _ => return Ok(false),
         }
+        self.for_a_time = true;
+        Ok(true)
+    }
+
+    /// Begins to catch up with the camera when somebody wants a picture of now. True once that is done, with
+    /// this packet to be made anew.
+    fn freshens(
+        &mut self,
+        packet: &ffmpeg::Packet,
+        whole: &[u8],
+        key: bool,
+        shared: &Shared,
+    ) -> Result<bool, Trouble> {
+        let wanted = shared.fresh_wanted.swap(false, Ordering::Relaxed);
+        match &self.catch_up {
+            Some(catch_up) if !key => match catch_up.arrived()? {
+                Some(decoder) => {
+                    self.recoder = Some(PictureRecoder::new(&self.facts, decoder));
+                    self.for_a_time = true;
+                    self.explain(FRESH);
+                    (self.catch_up, self.group) = (None, Group::default());
+                    shared.stage.tell(self.opened());
+                    return Ok(true);
+                }
+                None => catch_up.pass(with_data(packet, whole)),
+            },
+            // The key picture is here.
+            Some(_) => {
+                self.catch_up = None;
+                shared.stage.tell(self.opened());
+            }
+            None => {}
+        }
+        self.group.push(with_data(packet, whole), key);
+        if wanted && !key && self.catch_up.is_none() && !self.group.packets().is_empty() {
+            let decoder = PictureDecoder::new(&self.facts, self.parameters.clone())?;
+            // Without a thread for it who joins waits, as long as the group is.
+            self.catch_up = CatchUp::start(decoder, self.group.packets()).ok();
+        }
+        Ok(false)
     }
 
     fn copy(&mut self) {
-        (self.recoder, self.limited) = (None, false);
+        (self.recoder, self.for_a_time) = (None, false);
         self.why = COPIED.into();
     }
 
     fn make_anew(&mut self, why: &str) -> Result<(), Trouble> {
-        self.recoder = Some(PictureRecoder::new(&self.facts, self.parameters.clone())?);
-        self.why = format!("encoded anew: {why}");
+        let decoder = PictureDecoder::new(&self.facts, self.parameters.clone())?;
+        self.recoder = Some(PictureRecoder::new(&self.facts, decoder));
+        (self.catch_up, self.group) = (None, Group::default());
+        self.explain(why);
         Ok(())
+    }
+
+    fn explain(&mut self, why: &str) {
+        self.why = format!("encoded anew: {why}");
     }
 }
 

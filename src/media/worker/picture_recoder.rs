@@ -4,14 +4,13 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
-use ffmpeg_next::codec::threading;
 use ffmpeg_next::format::Pixel;
 use ffmpeg_next::software::scaling;
 
 use crate::clock::now_ms;
 use crate::frame_budget::FrameBudget;
 use crate::h264_encoder::{H264Encoder, H264Settings};
-use crate::picture_path::{HIGHEST, WIDEST};
+use crate::picture_decoder::PictureDecoder;
 use crate::shared::Shared;
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
@@ -24,13 +23,10 @@ const CLOSE_MS: i64 = 25;
 const GOP_S: u32 = 2;
 /// A key picture on request no more often than this.
 const KEY_EVERY_MS: i64 = 500;
-/// Packets in a row that cannot be decoded before the camera is given up.
-const MOST_BAD: u32 = 250;
 
 /// Decoder, scaler and encoder of one stream; all on the source's thread.
 pub struct PictureRecoder {
-    decoder: ffmpeg::decoder::Video,
-    decoded: ffmpeg::frame::Video,
+    decoder: PictureDecoder,
     time_base: ffmpeg::Rational,
     fps: u32,
     press: Option<Press>,
@@ -38,9 +34,6 @@ pub struct PictureRecoder {
     encoded_ms: Option<i64>,
     key_at_ms: i64,
     wants_key: bool,
-    /// A picture that needs no other has come: what comes before it only makes the decoder complain.
-    begun: bool,
-    bad: u32,
 }
 
 /// What brings pictures of one size and format into their last form.
@@ -60,22 +53,11 @@ pub struct Made {
 }
 
 impl PictureRecoder {
-    /// For a stream whose codec is one that may be decoded.
-    pub fn new(facts: &StreamFacts, parameters: ffmpeg::codec::Parameters) -> Result<Self, Trouble> {
-        let failed = |error| Trouble::lasting(format!("its picture cannot be decoded ({error})"));
-        let codec =
-            ffmpeg::decoder::find(facts.codec).ok_or(ffmpeg::Error::DecoderNotFound).map_err(failed)?;
-        let mut context = ffmpeg::codec::Context::from_parameters(parameters).map_err(failed)?;
-        // Threads that share a picture hold none back.
-        context
-            .set_threading(threading::Config { count: 2, ..threading::Config::kind(threading::Type::Slice) });
-        let mut options = ffmpeg::Dictionary::new();
-        options.set("max_pixels", &(WIDEST * HIGHEST).to_string());
-        let decoder = context.decoder().open_as_with(codec, options).and_then(|opened| opened.video());
+    /// Goes on where the decoder is: at the stream's beginning or in the middle of it.
+    pub fn new(facts: &StreamFacts, decoder: PictureDecoder) -> Self {
         let fps = facts.fps.clamp(1, FPS);
-        Ok(Self {
-            decoder: decoder.map_err(failed)?,
-            decoded: ffmpeg::frame::Video::empty(),
+        Self {
+            decoder,
             time_base: facts.time_base,
             fps,
             press: None,
@@ -83,30 +65,15 @@ impl PictureRecoder {
             encoded_ms: None,
             key_at_ms: 0,
             wants_key: true,
-            begun: false,
-            bad: 0,
-        })
+        }
     }
 
     /// One packet of the camera's.
     pub fn take(&mut self, packet: &ffmpeg::Packet, shared: &Shared) -> Result<Made, Trouble> {
         let began = now_ms();
         let mut made = Made { shown: false, size: None };
-        self.begun |= packet.is_key();
-        if !self.begun {
-            return Ok(made);
-        }
-        match self.decoder.send_packet(packet) {
-            Ok(()) => self.bad = 0,
-            Err(error) => {
-                self.bad += 1;
-                if self.bad > MOST_BAD {
-                    return Err(Trouble::lasting(format!("its picture cannot be decoded ({error})")));
-                }
-                return Ok(made);
-            }
-        }
-        while self.decoder.receive_frame(&mut self.decoded).is_ok() {
+        self.decoder.take(packet)?;
+        while self.decoder.next() {
             if self.is_due() {
                 made.size = self.prepare(shared)?.or(made.size);
                 made.shown |= self.encode(shared, false)?;
@@ -127,7 +94,7 @@ impl PictureRecoder {
     /// False if the picture comes too soon after the last one, or there is no time for it.
     fn is_due(&mut self) -> bool {
         use ffmpeg::Rescale;
-        let Some(at) = self.decoded.timestamp() else { return true };
+        let Some(at) = self.decoder.picture().timestamp() else { return true };
         let at_ms = at.rescale(self.time_base, (1, 1_000));
         let is_allowed = self.budget.allows(at_ms);
         let since = self.encoded_ms.map(|last| at_ms.saturating_sub(last));
@@ -142,7 +109,8 @@ impl PictureRecoder {
     /// Scales the decoded picture; its size, if that is news.
     fn prepare(&mut self, shared: &Shared) -> Result<Option<(u32, u32)>, Trouble> {
         let failed = |error| Trouble::lasting(format!("its picture cannot be encoded anew ({error})"));
-        let from = (self.decoded.format(), self.decoded.width(), self.decoded.height());
+        let decoded = self.decoder.picture();
+        let from = (decoded.format(), decoded.width(), decoded.height());
         let kbps = shared.encoded_kbps();
         let mut news = None;
         let press = match &mut self.press {
@@ -153,7 +121,7 @@ impl PictureRecoder {
                 other.insert(Press::new(from, self.fps, kbps).map_err(failed)?)
             }
         };
-        press.scaler.run(&self.decoded, press.encoder.frame()).map_err(failed)?;
+        press.scaler.run(decoded, press.encoder.frame()).map_err(failed)?;
         Ok(news)
     }
 
@@ -166,9 +134,10 @@ impl PictureRecoder {
             self.key_at_ms = now + KEY_EVERY_MS;
         }
         let Some(press) = &mut self.press else { return Ok(false) };
+        press.encoder.hold_to(shared.rate_kbps());
         let (data, key): (Bytes, bool) =
             press.encoder.encode_frame(asked || self.wants_key).map_err(failed)?;
-        let at = self.decoded.timestamp().map(|at| at.rescale(self.time_base, (1, 90_000)));
+        let at = self.decoder.picture().timestamp().map(|at| at.rescale(self.time_base, (1, 90_000)));
         let shown = shared.stage.picture(data, at.filter(|_| !again), key);
         // The slate came in between: what follows needs a key picture.
         self.wants_key = !shown;

@@ -17,12 +17,16 @@ pub struct Shared {
     pub reason: Reason,
     /// Somebody wants a key picture.
     pub key_wanted: AtomicBool,
+    /// Somebody wants a picture of now, even if it has to be made anew.
+    pub fresh_wanted: AtomicBool,
     /// dBFS at the speaker.
     pub speaker: AtomicI32,
     /// Most that an encoded picture may take, kbit/s.
     pub max_kbps: u32,
     /// Most that any picture may take for now, kbit/s; 0 if there is no such limit.
     pub limit_kbps: AtomicU32,
+    /// What the viewers' lines carry of late of what is encoded, kbit/s; 0 if they do not say.
+    pub rate_kbps: AtomicU32,
 }
 
 impl Shared {
@@ -31,9 +35,15 @@ impl Shared {
         Some(self.limit_kbps.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0)
     }
 
-    /// Most that a picture may take that is encoded now, kbit/s.
+    /// Most that an encoded picture may take, kbit/s; decides its size.
     pub fn encoded_kbps(&self) -> u32 {
         self.limit().map_or(self.max_kbps, |limit| limit.min(self.max_kbps))
+    }
+
+    /// Most that a picture may take that is encoded now, kbit/s.
+    pub fn rate_kbps(&self) -> u32 {
+        let rate = Some(self.rate_kbps.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0);
+        rate.map_or(self.encoded_kbps(), |rate| rate.min(self.encoded_kbps()))
     }
 
     /// The slate says this from now on, or nothing.

@@ -85,6 +85,7 @@ fn opened(pattern: &TestPattern) -> FeedEvent {
             width: pattern.width,
             height: pattern.height,
             copied: false,
+            copyable: false,
             why: "the test pattern is made here".into(),
             keys_on_request: pattern.answers_key_requests,
         },
