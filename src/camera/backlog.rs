@@ -25,12 +25,6 @@ impl Backlog {
         Self { pictures: pictures.into(), bytes, waits: false }
     }
 
-    /// True if live pictures have to wait.
-    #[must_use]
-    pub fn is_behind(&self) -> bool {
-        self.waits || self.is_due()
-    }
-
     /// True if there is something to send.
     #[must_use]
     pub fn is_due(&self) -> bool {
@@ -91,7 +85,7 @@ mod tests {
             assert_eq!(backlog.push(picture(timestamp, 10, key)), 0);
         }
         assert_eq!(times(&mut backlog), [4, 5]);
-        assert!(!backlog.is_behind());
+        assert!(!backlog.is_due());
     }
 
     #[test]
@@ -99,7 +93,7 @@ mod tests {
         let mut backlog = Backlog::new(vec![(picture(1, MOST_BYTES, true), 1)]);
         assert_eq!(backlog.push(picture(2, 1, false)), 2);
         assert_eq!(backlog.push(picture(3, 1, false)), 1);
-        assert!(backlog.is_behind() && !backlog.is_due());
+        assert!(!backlog.is_due());
         assert_eq!(backlog.push(picture(4, 1, true)), 0);
         assert_eq!(times(&mut backlog), [4]);
     }

@@ -6,18 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::backlog::Backlog;
 use super::fanout::{Fanout, Item, Joined};
-use super::pace::Pace;
+use super::pace::{Feedback, Pace};
 use crate::peer::{Peer, PeerError, Picture};
 
 /// Timers are coarse; small debts are paid together.
 const COARSE: Duration = Duration::from_millis(2);
 /// A picture of now that is on its way is there by then.
-const AWAITED: Duration = Duration::from_secs(2);
+const AWAITED: Duration = Duration::from_secs(5);
+/// So many packets of a picture are sent at once, about 19 kB.
+const TOGETHER: usize = 16;
 /// Pictures of the ring are stamped this far apart (1 ms in 90 kHz ticks), so that the far end
 /// plays them at once and is level with the camera when they end.
 const SQUEEZED: u64 = 90;
@@ -64,43 +67,76 @@ impl Viewer {
         let has_video = self.peer.has_video();
         let mut backlog = Backlog::new(if has_video { squeezed(ring) } else { Vec::new() });
         let steady = if std::mem::take(&mut self.fresh) { AWAITED } else { Duration::ZERO };
-        let mut pace = Pace::new(self.bandwidth_kbps, self.peer.counters().nack, Instant::now(), steady);
-        let mut due = Instant::now();
+        let mut pace = Pace::new(self.bandwidth_kbps, self.feedback(), Instant::now(), steady);
+        let mut sending: Option<Sending> = None;
         loop {
             tokio::select! {
                 biased;
-                () = self.replay.notified() => return Ok(Some(Again)),
+                // A picture is never left in the middle.
+                () = self.replay.notified(), if sending.is_none() => return Ok(Some(Again)),
                 item = items.recv() => match item {
                     None => return Ok(None),
                     Some(Item::Picture(_)) if !has_video => {}
-                    Some(Item::Picture(picture)) if !backlog.is_behind() => {
-                        let stamp = tracks.pictures.stamp(picture.timestamp);
-                        self.send_picture(&picture, stamp).await?;
-                    }
                     Some(Item::Picture(picture)) => {
-                        let lost = backlog.push(picture);
-                        self.dropped.fetch_add(lost, Ordering::Relaxed);
+                        pace.came(picture.len(), picture.key, Instant::now());
+                        self.dropped.fetch_add(backlog.push(picture), Ordering::Relaxed);
                     }
                     Some(Item::Sound(packet)) => {
                         self.peer.send_sound(&packet.opus, tracks.sound.stamp(packet.timestamp)).await?;
                     }
                 },
-                () = sleep_until(due), if backlog.is_due() => {
-                    let Some((picture, natural)) = backlog.pop() else { continue };
-                    self.send_picture(&picture, tracks.pictures.stamp(natural)).await?;
-                    due = pace.sent(picture.len(), self.peer.counters().nack, Instant::now()) - COARSE;
+                () = sleep_until(pace.due()), if sending.is_some() || backlog.is_due() => {}
+            }
+            // Timers are coarse; small debts are paid together.
+            while pace.due() <= Instant::now() + COARSE {
+                let next = sending.take().or_else(|| {
+                    let (picture, time) = backlog.pop()?;
+                    Some(Sending { picture, stamp: tracks.pictures.stamp(time), sent: 0 })
+                });
+                let Some(mut part) = next else { break };
+                let bytes = part.send(self.peer.as_ref()).await?;
+                if part.is_whole() {
+                    self.tell_first();
+                } else {
+                    sending = Some(part);
                 }
+                let waits = sending.is_some() || backlog.is_due();
+                pace.sent(bytes, waits, self.feedback(), Instant::now());
             }
         }
     }
 
-    async fn send_picture(&mut self, picture: &Picture, stamp: u32) -> Result<(), PeerError> {
-        self.peer.send_picture(picture, stamp).await?;
+    fn feedback(&self) -> Feedback {
+        let counted = self.peer.counters();
+        Feedback { nack: counted.nack, retransmitted: counted.retransmitted }
+    }
+
+    fn tell_first(&mut self) {
         if let Some(first) = self.first_picture.take() {
             // Nobody listens any more once the call has ended.
             let _gone = first.send(());
         }
-        Ok(())
+    }
+}
+
+/// A picture of which some packets have been sent.
+struct Sending {
+    picture: Arc<Picture>,
+    stamp: u32,
+    sent: usize,
+}
+
+impl Sending {
+    /// Sends some more packets; how many bytes.
+    async fn send(&mut self, peer: &dyn Peer) -> Result<usize, PeerError> {
+        let packets = self.sent..self.picture.payloads.len().min(self.sent + TOGETHER);
+        peer.send_packets(&self.picture, packets.clone(), self.stamp).await?;
+        self.sent = packets.end;
+        Ok(self.picture.payloads[packets].iter().map(Bytes::len).sum())
+    }
+
+    fn is_whole(&self) -> bool {
+        self.sent >= self.picture.payloads.len()
     }
 }
 

@@ -18,6 +18,7 @@ pub mod port;
 pub mod reorder;
 mod rtcp;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -152,7 +153,20 @@ pub trait Peer: Send + Sync {
     ///
     /// # Errors
     /// When the peer has ended; the caller stops sending.
-    async fn send_picture(&self, picture: &Picture, timestamp: u32) -> Result<(), PeerError>;
+    async fn send_picture(&self, picture: &Picture, timestamp: u32) -> Result<(), PeerError> {
+        self.send_packets(picture, 0..picture.payloads.len(), timestamp).await
+    }
+
+    /// Sends some of a picture's packets; all of them must come in order before another picture's.
+    ///
+    /// # Errors
+    /// As with [`Peer::send_picture`].
+    async fn send_packets(
+        &self,
+        picture: &Picture,
+        packets: Range<usize>,
+        timestamp: u32,
+    ) -> Result<(), PeerError>;
 
     /// Sends one Opus packet of 20 ms. `timestamp`: 48 kHz, wrapped.
     ///

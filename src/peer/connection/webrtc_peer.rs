@@ -1,5 +1,6 @@
 //! The peer that the WebRTC stack drives.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -106,8 +107,15 @@ impl WebRtcPeer {
 
 #[async_trait]
 impl Peer for WebRtcPeer {
-    async fn send_picture(&self, picture: &Picture, timestamp: u32) -> Result<(), PeerError> {
-        self.shared.send(self.shared.video.as_ref(), &picture.payloads, timestamp, true).await
+    async fn send_packets(
+        &self,
+        picture: &Picture,
+        packets: Range<usize>,
+        timestamp: u32,
+    ) -> Result<(), PeerError> {
+        let is_whole = packets.end >= picture.payloads.len();
+        let payloads = picture.payloads.get(packets).unwrap_or_default();
+        self.shared.send(self.shared.video.as_ref(), payloads, timestamp, is_whole).await
     }
 
     async fn send_sound(&self, opus: &Bytes, timestamp: u32) -> Result<(), PeerError> {
