@@ -118,7 +118,8 @@ class House:
 
     def measure(self):
         """CPU in ms (the program's own, and its children's), memory in KiB, and things held."""
-        out = {"own_ms": 0.0, "worker_ms": 0.0, "own_rss": 0, "worker_rss": 0, "worker_pss": 0}
+        out = {"own_ms": 0.0, "worker_ms": 0.0}
+        out |= {"own_rss": 0, "worker_rss": 0, "own_pss": 0, "worker_pss": 0}
         out |= {"fds": 0, "sockets": 0, "threads": 0, "children": 0}
         for pid in self.tree():
             own = pid == self.process.pid
@@ -136,8 +137,8 @@ class House:
                 # Of workers that ended and were waited for.
                 out["worker_ms"] += (int(fields[13]) + int(fields[14])) * 1000 / TICK
             out[who + "_rss"] += int(sizes["Rss:"])
+            out[who + "_pss"] += int(sizes["Pss:"])
             if not own:
-                out["worker_pss"] += int(sizes["Pss:"])
                 out["children"] += 1
                 continue
             out["threads"] = int(fields[17])
@@ -167,3 +168,8 @@ def machine():
     name = names[0] if names else os.uname().machine
     load = os.getloadavg()[0]
     return f"{os.cpu_count()} x {name}, kernel {os.uname().release}, load {load:.1f} at the start"
+
+
+def figure(name, value, aim):
+    """One line of the table."""
+    print(f"{name}: {value} (aim {aim})", flush=True)
