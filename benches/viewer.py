@@ -85,7 +85,7 @@ async def view(options):
         raw = protocol.transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     session = str(uuid.uuid4())
-    text = offers.write("video", local, kbps=10000)
+    text = offers.write("video", local, kbps=options.kbps)
     reply = await asyncio.to_thread(door.initiate, session, text)
     answer = doors.answer_of(reply)
     if answer is None:
@@ -103,6 +103,7 @@ async def main():
     for name in ("--door", "--token", "--endpoint"):
         parser.add_argument(name, required=True)
     parser.add_argument("--viewers", type=int, default=1)
+    parser.add_argument("--kbps", type=int, default=10000, help="what each offer allows (b=AS)")
     options = parser.parse_args()
     aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: ["127.0.0.1"]
     aiortc.rtcpeerconnection.allocate_mid = aiortc_peer.allocate_mid

@@ -14,7 +14,10 @@ import subprocess
 import sys
 import time
 
-from house import ROOT, VENV, Camera, House, machine
+from house import ROOT, VENV, Camera, House, figure, machine
+
+# ms of CPU per viewer-second, of a go2rtc in the same kind of run.
+AIMS = {10: "< 10 ms, <= 3 MiB", 50: "< 6.3 ms, <= 3 MiB"}
 
 
 def sendto_floor(packets=200_000):
@@ -32,9 +35,11 @@ def sendto_floor(packets=200_000):
 class Viewers:
     """`viewer.py`."""
 
-    def __init__(self, house, count, endpoint="front"):
+    def __init__(self, house, count, endpoint="front", kbps=10000):
+        """`kbps`: what each offer allows (`b=AS`)."""
         command = [str(VENV), str(ROOT / "benches" / "viewer.py"), "--door", house.door]
         command += [f"--token={house.token}", "--endpoint", endpoint, "--viewers", str(count)]
+        command += ["--kbps", str(kbps)]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -55,6 +60,7 @@ def main():
     parser.add_argument("--doorstep", help="program to measure")
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 10, 50])
+    parser.add_argument("--quick", action="store_const", const=5, dest="seconds", help="over 5 s")
     options = parser.parse_args()
     print(machine())
     camera = Camera(
@@ -90,14 +96,15 @@ def main():
             own, worker = last["own_ms"] - first["own_ms"], last["worker_ms"] - first["worker_ms"]
             kbps = (now["bytes"] - seen["bytes"]) * 8 / span / 1000 / count
             grown = (last["own_rss"] - before["own_rss"]) / 1024 / count
-            print(
+            figure(
                 f"{count} viewers ({now['viewers']} at the end, {kbps:.0f} kbit/s and"
-                f" {packets / span / count:.0f} packets/s each, {now['gaps'] - seen['gaps']} gaps):"
-                f" {(own + worker) / span / count:.2f} ms per viewer-second"
+                f" {packets / span / count:.0f} packets/s each, {now['gaps'] - seen['gaps']} gaps)",
+                f"{(own + worker) / span / count:.2f} ms per viewer-second"
                 f" ({own / span / count:.2f} without the worker),"
                 f" {(own + worker) * 1000 / packets:.1f} us per packet"
                 f" ({own * 1000 / packets:.1f} without the worker; sendto {floor:.1f});"
-                f" {last['own_rss'] / 1024:.1f} MiB, {grown:.2f} MiB per viewer"
+                f" {last['own_rss'] / 1024:.1f} MiB, {grown:.2f} MiB per viewer",
+                AIMS.get(count, "none"),
             )
             viewers.stop()
             house.stop()
