@@ -10,6 +10,7 @@ import argparse
 import array
 import os
 import pathlib
+import random
 import socketserver
 import sys
 import threading
@@ -26,6 +27,7 @@ gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstApp, GstRtsp, GstRtspServer  # noqa: E402,F401
 
+import clock  # noqa: E402
 import report  # noqa: E402
 import sound  # noqa: E402
 
@@ -61,7 +63,7 @@ def options():
     add("--transport", default="any", choices=("any", "udp"), help="how its packets may travel")
     add("--profile", default="baseline", choices=("baseline", "main", "high"))
     add("--bframes", type=int, default=0)
-    add("--pattern", default="ball", help="of videotestsrc, or `noise`, which fills any bitrate")
+    add("--pattern", default="ball", help="of videotestsrc, or `noise`, which fills any bitrate, or `clock`")
     add("--parameter-sets", default="inband", choices=("inband", "sdp"))
     add("--audio", default="aac", choices=(*AUDIO, "none"))
     add("--tone", type=float, default=440.0, help="Hz")
@@ -78,7 +80,10 @@ def options():
     )
     add("--then", type=changes, help="what changes instead of a fault: size=WxH,profile=...,codec=...")
     add("--after", type=float, default=3.0, help="seconds from the first PLAY to the fault or change")
-    return parser.parse_args()
+    wanted = parser.parse_args()
+    if wanted.pattern == "clock" and wanted.prerecord:
+        parser.error("a clock cannot be recorded first")
+    return wanted
 
 
 class Stream:
@@ -106,6 +111,16 @@ class Stream:
                 buffer.set_flags(Gst.BufferFlags.DELTA_UNIT)
             if source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
                 self.sinks = [s for s in self.sinks if s[1] is not source]
+
+
+def noise(width, height, seed):
+    """An I420 picture of grey fields; width and height are multiples of eight."""
+    dice = random.Random(seed)
+    rows = []
+    for _ in range(0, height, 16):
+        fields = b"".join(bytes([level]) * 16 for level in dice.randbytes(width // 16 + 1))
+        rows += [fields[:width]] * 16
+    return b"".join(rows[:height]) + bytes([128]) * (width * height // 2)
 
 
 def unit_of(sample, pipeline):
@@ -153,16 +168,18 @@ class Camera:
         """The picture's pipeline text."""
         wanted = self.wanted
         width, height = wanted.size.split("x")
-        clock = "true" if live else "false"
+        is_live = "true" if live else "false"
         raw = f"video/x-raw,format=I420,width={width},height={height},framerate={wanted.fps}/1"
-        if wanted.pattern == "noise":
+        if wanted.pattern == "clock":
+            source = f"appsrc name=screen is-live=true format=time caps={raw}"
+        elif wanted.pattern == "noise":
             source = (
-                f"videotestsrc is-live={clock} pattern=snow ! video/x-raw,format=I420,"
+                f"videotestsrc is-live={is_live} pattern=snow ! video/x-raw,format=I420,"
                 f"width={int(width) // 16},height={int(height) // 16},framerate={wanted.fps}/1"
                 f" ! videoscale ! {raw}"
             )
         else:
-            source = f"videotestsrc is-live={clock} pattern={wanted.pattern} ! {raw}"
+            source = f"videotestsrc is-live={is_live} pattern={wanted.pattern} ! {raw}"
         return (
             f"{source} ! timeoverlay halignment=center valignment=center ! {self.picture()}"
             " ! appsink name=video emit-signals=true sync=false max-buffers=0"
@@ -171,10 +188,10 @@ class Camera:
     def microphone(self, live):
         """The sound's pipeline text."""
         wanted = self.wanted
-        clock = "true" if live else "false"
+        is_live = "true" if live else "false"
         codec, _pay = AUDIO[wanted.audio]
         return (
-            f"audiotestsrc is-live={clock} freq={wanted.tone} volume={wanted.volume}"
+            f"audiotestsrc is-live={is_live} freq={wanted.tone} volume={wanted.volume}"
             f" samplesperbuffer=320 ! audio/x-raw,rate=16000 ! audioconvert ! audioresample ! {codec}"
             " ! appsink name=audio emit-signals=true sync=false max-buffers=0"
         )
@@ -240,6 +257,9 @@ class Camera:
             pipeline.get_by_name(stream.kind).connect("new-sample", take, stream)
         self.pipeline = pipeline
         pipeline.set_state(Gst.State.PLAYING)
+        screen = pipeline.get_by_name("screen")
+        if screen:
+            threading.Thread(target=self.show_clock, args=(screen,), daemon=True).start()
         for stream in self.streams():
             if not stream.first.wait(30):
                 sys.exit("the encoder makes no " + stream.kind)
@@ -251,6 +271,25 @@ class Camera:
                 threading.Thread(
                     target=self.repeat, args=(stream, kept[stream.kind]), daemon=True
                 ).start()
+
+    def show_clock(self, screen):
+        """Draws the time into noise, a picture at a time, by the clock."""
+        wanted = self.wanted
+        width, height = map(int, wanted.size.split("x"))
+        papers = [bytearray(noise(width, height, seed)) for seed in range(8)]
+        started, at = time.monotonic(), 0
+        while True:
+            wait = started + at / wanted.fps - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
+            paper = papers[at % len(papers)]
+            clock.draw(paper, width, clock.now())
+            buffer = Gst.Buffer.new_wrapped(bytes(paper))
+            buffer.pts = at * Gst.SECOND // wanted.fps
+            buffer.duration = Gst.SECOND // wanted.fps
+            at += 1
+            if screen.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
+                return
 
     def change(self):
         """Another encoder makes the picture from now on. Only a new session can have another codec."""

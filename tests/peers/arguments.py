@@ -5,8 +5,8 @@ import argparse
 import offer
 
 
-def parse(description):
-    """Reads it."""
+def parse(description, words=None):
+    """Reads it, or these words."""
     parser = argparse.ArgumentParser(description=description)
     add = parser.add_argument
     add("--door", required=True, help="base address of the door, http://host:port")
@@ -34,6 +34,6 @@ def parse(description):
     add("--remb", type=int, help="report this bandwidth (REMB, kbit/s) once a second")
     add("--count", type=int, default=1, help="calls")
     add("--parallel", type=int, default=1, help="calls at once")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(words)
     arguments.line_end = "\r\n" if arguments.line_ends == "crlf" else "\n"
     return arguments

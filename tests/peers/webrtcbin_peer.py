@@ -59,6 +59,8 @@ def buffers(info):
 class Call:
     """One session from offer to farewell."""
 
+    latency_ms = LATENCY_MS
+
     def __init__(self, options, index):
         self.options = options
         self.index = index
@@ -125,7 +127,7 @@ class Call:
         self.pipeline = Gst.Pipeline.new(None)
         rtc = Gst.ElementFactory.make("webrtcbin", "rtc")
         rtc.set_property("bundle-policy", GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
-        rtc.set_property("latency", LATENCY_MS)
+        rtc.set_property("latency", self.latency_ms)
         self.rtc = rtc
         self.pipeline.add(rtc)
         agent = rtc.get_property("ice-agent")
