@@ -1,0 +1,175 @@
+#!/usr/bin/python3
+"""A thin line between a call's peer and the house, for one call after another.
+
+It stands in for the door and rewrites the candidates of both descriptions, so that all packets of a call come
+by here. Towards the house they are late by `--delay`, nothing else. Towards the peer they pass a bottleneck
+of so many kbit/s with a queue that drops what finds no place in it (drop-tail), and are late after that; up
+to a millisecond of the delay is drawn with `--seed`.
+Prints `{"door": address}`, and for each line that it reads what it has carried since the last.
+"""
+
+import argparse
+import asyncio
+import http.client
+import http.server
+import json
+import random
+import re
+import socket
+import sys
+import threading
+import urllib.parse
+
+HEADERS = 28  # IPv4 and UDP
+HOST = re.compile(r"(a=candidate:\S+ 1 UDP \d+ )(\S+) (\d+)( typ host)", re.IGNORECASE)
+
+
+class Bottleneck:
+    """When a packet that comes now leaves: the queue is time that is spent already."""
+
+    def __init__(self, kbps, queue):
+        self.seconds_per_byte = 8 / (kbps * 1000)
+        self.queue = queue
+        self.free = 0.0
+        self.carried = self.dropped = 0
+        self.deepest = 0.0
+
+    def leaves(self, now, size):
+        """Seconds, or None when there is no place."""
+        waiting = max(self.free - now, 0) / self.seconds_per_byte
+        if waiting + size > self.queue:
+            self.dropped += 1
+            return None
+        self.carried += 1
+        self.free = max(self.free, now) + size * self.seconds_per_byte
+        self.deepest = max(self.deepest, self.free - now)
+        return self.free
+
+    def told(self):
+        """What happened since it was last told."""
+        out = {"carried": self.carried, "dropped": self.dropped, "deepest_ms": round(self.deepest * 1000)}
+        self.carried = self.dropped = 0
+        self.deepest = 0.0
+        return out
+
+
+class End(asyncio.DatagramProtocol):
+    """One of the two sockets of a call."""
+
+    def __init__(self, carry):
+        self.carry = carry
+        self.transport = None
+        self.other = None  # who is reached by this socket
+
+    def connection_made(self, transport):
+        self.transport = transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+
+    @property
+    def port(self):
+        return self.transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data, address):
+        self.carry(data, address)
+
+    def send(self, data):
+        if self.other and not self.transport.is_closing():
+            self.transport.sendto(data, self.other)
+
+
+class Line:
+    """The way of one call at a time."""
+
+    def __init__(self, options):
+        self.loop = asyncio.get_running_loop()
+        self.delay = options.delay / 1000
+        self.dice = random.Random(options.seed)
+        self.bottleneck = Bottleneck(options.kbps, options.queue)
+        self.ends = ()
+
+    async def lay(self):
+        """Two new sockets, for a new call."""
+        for end in self.ends:
+            end.transport.close()
+
+        async def end(carry):
+            return (await self.loop.create_datagram_endpoint(lambda: End(carry), ("127.0.0.1", 0)))[1]
+
+        self.peer, self.house = self.ends = (await end(self.from_peer), await end(self.from_house))
+
+    def from_peer(self, data, address):
+        self.peer.other = address
+        self.loop.call_later(self.delay, self.house.send, data)
+
+    def from_house(self, data, _address):
+        left = self.bottleneck.leaves(self.loop.time(), len(data) + HEADERS)
+        if left is not None:
+            # Less than what a packet takes in the bottleneck, mostly: the order stays.
+            self.loop.call_at(left + self.delay + self.dice.uniform(-0.0005, 0.0005), self.peer.send, data)
+
+    async def offered(self, text):
+        """The offer as the house shall see it."""
+        await self.lay()
+        return HOST.sub(rf"\g<1>127.0.0.1 {self.house.port}\g<4>", text)
+
+    async def answered(self, text):
+        """The answer as the peer shall see it."""
+        found = HOST.search(text)
+        if found:
+            self.house.other = (found[2], int(found[3]))
+        return HOST.sub(rf"\g<1>127.0.0.1 {self.peer.port}\g<4>", text)
+
+
+def door(line, loop, house):
+    """A door that is asked in the place of the house's."""
+    away = urllib.parse.urlsplit(house)
+
+    def soon(work):
+        return asyncio.run_coroutine_threadsafe(work, loop).result(5)
+
+    class Door(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            payload = message["directive"]["payload"]
+            if "offer" in payload:
+                payload["offer"]["value"] = soon(line.offered(payload["offer"]["value"]))
+            connection = http.client.HTTPConnection(away.hostname, away.port, timeout=10)
+            kept = {name: self.headers[name] for name in ("Authorization", "Content-Type")}
+            connection.request("POST", self.path, json.dumps(message), kept)
+            reply = connection.getresponse()
+            event = json.loads(reply.read())
+            answer = event.get("event", {}).get("payload", {}).get("answer")
+            if answer:
+                answer["value"] = soon(line.answered(answer["value"]))
+            body = json.dumps(event).encode()
+            self.send_response(reply.status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+async def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--door", required=True, help="the house's")
+    parser.add_argument("--kbps", type=float, default=5000, help="of the bottleneck")
+    parser.add_argument("--queue", type=int, default=125_000, help="bytes")
+    parser.add_argument("--delay", type=float, default=10, help="ms each way")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    loop = asyncio.get_running_loop()
+    line = Line(options)
+    print(json.dumps({"door": door(line, loop, options.door)}), flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps(line.bottleneck.told()), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
