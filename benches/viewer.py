@@ -2,7 +2,7 @@
 """Many viewers in one process that decrypt and decode nothing: they hold their calls and count packets.
 
 To be run by `.venv/bin/python`; `viewers.py` does. For each line that it reads it prints
-`{"packets": n, "bytes": n, "gaps": n, "viewers": n}`.
+`{"packets": n, "bytes": n, "pictures": n, "gaps": n, "viewers": n}`.
 """
 
 import argparse
@@ -30,7 +30,7 @@ import answer as answers  # noqa: E402
 import door as doors  # noqa: E402
 import offer as offers  # noqa: E402
 
-COUNT = {"packets": 0, "bytes": 0, "gaps": 0, "viewers": 0}
+COUNT = {"packets": 0, "bytes": 0, "pictures": 0, "gaps": 0, "viewers": 0}
 
 
 def count_only():
@@ -47,6 +47,7 @@ def count_only():
                 self.last_number = number
                 COUNT["packets"] += 1
                 COUNT["bytes"] += len(data)
+                COUNT["pictures"] += data[1] >> 7
             return
         ordinary(self, data, addr)
 

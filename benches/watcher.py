@@ -60,6 +60,7 @@ class Watcher(webrtcbin_peer.Call):
         words = ["--door", door or home.door, f"--token={home.token}", *words]
         super().__init__(arguments.parse(__doc__, [str(word) for word in words]), 0)
         self.pictures = []
+        self.beside = None  # called just before the offer is posted
 
     def tell(self, event, **fields):
         """Nobody listens: all is kept in the result."""
@@ -68,6 +69,11 @@ class Watcher(webrtcbin_peer.Call):
         outcome = super().on_frame(pad, info)
         self.pictures.append(picture_of(pad, info, self.frame_times[-1]))
         return outcome
+
+    def ask(self, text):
+        if self.beside:
+            self.beside()
+        return super().ask(text)
 
     def start(self):
         """Begins; what comes back is done when the call is over."""
