@@ -110,7 +110,7 @@ def main():
     print(machine())
     begin()
     camera = Camera(
-        *("--codec", "h265", "--size", "1920x1080", "--kbps", 3000),
+        *("--codec", "h265", "--size", "1920x1080", "--kbps", 3000, "--pattern", "pinwheel"),
         *("--gop", options.gop, "--prerecord", options.gop * 2),
     )
     try:

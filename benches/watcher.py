@@ -110,7 +110,9 @@ class Bare:
     def on_pad(self, _source, pad):
         video = pad.get_current_caps().get_structure(0).get_string("media") == "video"
         end = "fakesink sync=false async=false"
-        text = f"rtp{self.codec}depay ! {self.codec}parse ! avdec_{self.codec} name=decoder max-threads=1 ! {end}"
+        decoder = f"avdec_{self.codec} name=decoder max-threads=1"
+        # What comes before the first key picture would be decoded too, into something grey.
+        text = f"rtp{self.codec}depay wait-for-keyframe=true ! {self.codec}parse ! {decoder} ! {end}"
         part = Gst.parse_bin_from_description(text if video else end, True)
         self.pipeline.add(part)
         if video:
