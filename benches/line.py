@@ -5,11 +5,13 @@ It stands in for the door and rewrites the candidates of both descriptions, so t
 by here. Towards the house they are late by `--delay`, nothing else. Towards the peer they pass a bottleneck
 of so many kbit/s with a queue that drops what finds no place in it (drop-tail), and are late after that; up
 to a millisecond of the delay is drawn with `--seed`.
-Prints `{"door": address}`, and for each line that it reads what it has carried since the last.
+Prints `{"door": address}`, and for each line that it reads what it has carried of this call.
 """
 
 import argparse
 import asyncio
+import collections
+import contextlib
 import http.client
 import http.server
 import json
@@ -21,6 +23,8 @@ import threading
 import urllib.parse
 
 HEADERS = 28  # IPv4 and UDP
+SO_RCVBUFFORCE = 33  # asm-generic/socket.h; beyond the kernel's limit
+ROOM = 4 << 20
 HOST = re.compile(r"(a=candidate:\S+ 1 UDP \d+ )(\S+) (\d+)( typ host)", re.IGNORECASE)
 
 
@@ -46,11 +50,30 @@ class Bottleneck:
         return self.free
 
     def told(self):
-        """What happened since it was last told."""
-        out = {"carried": self.carried, "dropped": self.dropped, "deepest_ms": round(self.deepest * 1000)}
-        self.carried = self.dropped = 0
-        self.deepest = 0.0
-        return out
+        return {"carried": self.carried, "dropped": self.dropped, "deepest_ms": round(self.deepest * 1000)}
+
+
+class Delay:
+    """What is under way, in order."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.under_way = collections.deque()
+
+    def carry(self, at, send, data):
+        """Hands it over at this moment, and never before what came earlier."""
+        if self.under_way:
+            at = max(at, self.under_way[-1][0])
+        else:
+            self.loop.call_at(at, self.arrive)
+        self.under_way.append((at, send, data))
+
+    def arrive(self):
+        while self.under_way and self.under_way[0][0] <= self.loop.time():
+            _at, send, data = self.under_way.popleft()
+            send(data)
+        if self.under_way:
+            self.loop.call_at(self.under_way[0][0], self.arrive)
 
 
 class End(asyncio.DatagramProtocol):
@@ -63,7 +86,10 @@ class End(asyncio.DatagramProtocol):
 
     def connection_made(self, transport):
         self.transport = transport
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        with contextlib.suppress(PermissionError):
+            raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
 
     @property
     def port(self):
@@ -84,7 +110,9 @@ class Line:
         self.loop = asyncio.get_running_loop()
         self.delay = options.delay / 1000
         self.dice = random.Random(options.seed)
-        self.bottleneck = Bottleneck(options.kbps, options.queue)
+        self.options = options
+        self.there, self.back = Delay(self.loop), Delay(self.loop)
+        self.bottleneck = self.peer = self.house = None
         self.ends = ()
 
     async def lay(self):
@@ -95,17 +123,28 @@ class Line:
         async def end(carry):
             return (await self.loop.create_datagram_endpoint(lambda: End(carry), ("127.0.0.1", 0)))[1]
 
+        self.bottleneck = Bottleneck(self.options.kbps, self.options.queue)
         self.peer, self.house = self.ends = (await end(self.from_peer), await end(self.from_house))
 
     def from_peer(self, data, address):
         self.peer.other = address
-        self.loop.call_later(self.delay, self.house.send, data)
+        self.there.carry(self.loop.time() + self.delay, self.house.send, data)
 
     def from_house(self, data, _address):
         left = self.bottleneck.leaves(self.loop.time(), len(data) + HEADERS)
         if left is not None:
-            # Less than what a packet takes in the bottleneck, mostly: the order stays.
-            self.loop.call_at(left + self.delay + self.dice.uniform(-0.0005, 0.0005), self.peer.send, data)
+            late = self.delay + self.dice.uniform(-0.0005, 0.0005)
+            self.back.carry(left + late, self.peer.send, data)
+
+    def told(self):
+        """What became of the packets; `overrun`: the kernel had no room, the machine is too slow."""
+        if not self.ends:
+            return {}
+        ports = {end.port for end in self.ends} | {self.peer.other[1] if self.peer.other else None}
+        with open("/proc/net/udp") as file:
+            lines = [line.split() for line in file.readlines()[1:]]
+        overrun = sum(int(line[-1]) for line in lines if int(line[1].split(":")[1], 16) in ports)
+        return self.bottleneck.told() | {"overrun": overrun}
 
     async def offered(self, text):
         """The offer as the house shall see it."""
@@ -168,7 +207,7 @@ async def main():
     line = Line(options)
     print(json.dumps({"door": door(line, loop, options.door)}), flush=True)
     while await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps(line.bottleneck.told()), flush=True)
+        print(json.dumps(line.told()), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from watcher import Watcher, begin, longest_gap
 import webrtcbin_peer
 
 SECONDS = 15
+COUNTED = ("dropped", "nacked_packets_sent", "video_lost", "spoiled", "overrun")
 FREEZE_MS = 500
 
 
@@ -54,13 +55,19 @@ class Viewer(Watcher):
 
 def call(house, line, options):
     """One call; what it saw."""
-    line.told()
     words = ["--kbps", options.offered] if options.offered else []
     viewer = Viewer(house, "front", SECONDS + 4, *words, door=line.door)
-    result = viewer.start().result()
+    over = viewer.start()
+    told = {}
+    while not over.done():
+        time.sleep(0.5)
+        # The peer's socket is gone when the call is over, and its count with it.
+        before, told = told.get("overrun", 0), line.told()
+        told["overrun"] = max(before, told.get("overrun", 0))
+    result = over.result()
     first = next((picture.at for picture in viewer.of_camera), None)
     seen = [picture for picture in viewer.of_camera if first <= picture.at < first + SECONDS]
-    run = line.told() | {
+    run = told | {
         "first": viewer.first_ms,
         "freeze": longest_gap(seen, first, first + SECONDS) if first else None,
         "spoiled": sum(picture.spoiled for picture in seen),
@@ -80,7 +87,7 @@ def row(runs):
         print(name, flush=True)
         return
     firsts, freezes = ([run[key] for run in seen] for key in ("first", "freeze"))
-    total = {key: sum(run[key] for run in seen) for key in ("dropped", "nacked_packets_sent", "video_lost", "spoiled")}
+    total = {key: sum(run[key] for run in seen) for key in COUNTED}
     figure(
         f"{name}, first picture",
         f"median {statistics.median(firsts):.0f} ms, most {max(firsts):.0f}",
@@ -91,7 +98,8 @@ def row(runs):
         f"median {statistics.median(freezes):.0f} ms, most {max(freezes):.0f};"
         f" {sum(freeze > FREEZE_MS for freeze in freezes)} calls over {FREEZE_MS} ms;"
         f" the line dropped {total['dropped']} packets, {total['nacked_packets_sent']} were asked for again,"
-        f" {total['video_lost']} never came, {total['spoiled']} pictures were spoiled",
+        f" {total['video_lost']} never came, {total['spoiled']} pictures were spoiled;"
+        f" the machine itself lost {total['overrun']}",
         f"no freeze over {FREEZE_MS} ms",
     )
 
