@@ -30,7 +30,10 @@ def spread(values):
 
 
 def measure(options, size, kbps):
-    camera = Camera("--size", size, "--kbps", kbps, "--pattern", "clock", "--gop", 2)
+    camera = Camera(
+        *("--size", size, "--kbps", kbps, "--fps", options.fps),
+        *("--pattern", "clock", "--gop", 2),
+    )
     house = House([("front", camera.url, True)], options.doorstep)
     bare = Bare(camera.url)
     try:
@@ -60,6 +63,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--doorstep", help="program to measure")
     parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--fps", type=int, default=25, help="pictures a second")
     parser.add_argument("--quick", action="store_const", const=5, dest="seconds", help="over 5 s")
     options = parser.parse_args()
     print(machine())

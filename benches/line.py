@@ -18,12 +18,15 @@ import json
 import random
 import re
 import socket
+import struct
 import sys
 import threading
+import time
 import urllib.parse
 
 HEADERS = 28  # IPv4 and UDP
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h; beyond the kernel's limit
+SO_TIMESTAMPNS = 35
 ROOM = 4 << 20
 HOST = re.compile(r"(a=candidate:\S+ 1 UDP \d+ )(\S+) (\d+)( typ host)", re.IGNORECASE)
 
@@ -76,31 +79,40 @@ class Delay:
             self.loop.call_at(self.under_way[0][0], self.arrive)
 
 
-class End(asyncio.DatagramProtocol):
+class End:
     """One of the two sockets of a call."""
 
-    def __init__(self, carry):
+    def __init__(self, loop, carry):
+        self.loop = loop
         self.carry = carry
-        self.transport = None
         self.other = None  # who is reached by this socket
-
-    def connection_made(self, transport):
-        self.transport = transport
-        raw = transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         with contextlib.suppress(PermissionError):
-            raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+            self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, ROOM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        loop.add_reader(self.socket, self.read)
 
-    @property
-    def port(self):
-        return self.transport.get_extra_info("sockname")[1]
-
-    def datagram_received(self, data, address):
-        self.carry(data, address)
+    def read(self):
+        """All that came; when, the kernel knows, however late this process has its turn."""
+        with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
+            while True:
+                data, extra, _flags, address = self.socket.recvmsg(2048, 64)
+                seconds, nanos = struct.unpack("qq", extra[0][2])
+                ago = time.time() - seconds - nanos / 1e9
+                self.carry(self.loop.time() - ago, data, address)
 
     def send(self, data):
-        if self.other and not self.transport.is_closing():
-            self.transport.sendto(data, self.other)
+        if self.other and self.socket.fileno() >= 0:
+            with contextlib.suppress(BlockingIOError, ConnectionRefusedError):
+                self.socket.sendto(data, self.other)
+
+    def close(self):
+        self.loop.remove_reader(self.socket)
+        self.socket.close()
 
 
 class Line:
@@ -118,20 +130,19 @@ class Line:
     async def lay(self):
         """Two new sockets, for a new call."""
         for end in self.ends:
-            end.transport.close()
-
-        async def end(carry):
-            return (await self.loop.create_datagram_endpoint(lambda: End(carry), ("127.0.0.1", 0)))[1]
-
+            end.close()
         self.bottleneck = Bottleneck(self.options.kbps, self.options.queue)
-        self.peer, self.house = self.ends = (await end(self.from_peer), await end(self.from_house))
+        self.peer, self.house = self.ends = (
+            End(self.loop, self.from_peer),
+            End(self.loop, self.from_house),
+        )
 
-    def from_peer(self, data, address):
+    def from_peer(self, at, data, address):
         self.peer.other = address
-        self.there.carry(self.loop.time() + self.delay, self.house.send, data)
+        self.there.carry(at + self.delay, self.house.send, data)
 
-    def from_house(self, data, _address):
-        left = self.bottleneck.leaves(self.loop.time(), len(data) + HEADERS)
+    def from_house(self, at, data, _address):
+        left = self.bottleneck.leaves(at, len(data) + HEADERS)
         if left is not None:
             late = self.delay + self.dice.uniform(-0.0005, 0.0005)
             self.back.carry(left + late, self.peer.send, data)
