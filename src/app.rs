@@ -18,16 +18,17 @@ use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use crate::camera::EndpointId;
 use crate::camera::call::EndReason;
 use crate::camera::places::Places;
-use crate::camera::registry::{Registry, Sessions};
+use crate::camera::registry::{Pressed, Registry, Sessions};
 use crate::camera::resources::Resources;
 use crate::camera::session::{CameraSession, Leave};
 use crate::config::{self, Config, Limits};
 use crate::http::tls::Certificate;
 use crate::http::{DemoInfo, House};
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
-use crate::hub::ties::HandTie;
+use crate::hub::ties::{HandTie, TiedCamera};
 use crate::hub::{Press, trust};
 use crate::media::MediaError;
 use crate::media::feed::WorkerProgram;
@@ -47,8 +48,10 @@ const WAKE_AGAIN: Duration = Duration::from_millis(100);
 /// This many dead actors within [`BROKEN_WITHIN`] are more than building anew can mend.
 const BROKEN: usize = 5;
 const BROKEN_WITHIN: Duration = Duration::from_secs(600);
-/// Presses that wait for whoever reports them.
+/// Presses that wait for the Registry.
 const PRESSES: usize = 256;
+/// From a press to the Registry that hears of it.
+const TELL: Duration = Duration::from_secs(2);
 /// Time that calls get to end when the house stops.
 const LEAVE: Duration = Duration::from_secs(1);
 
@@ -294,11 +297,12 @@ fn bridge_config(config: &Config) -> Option<BridgeConfig> {
     Some(BridgeConfig { url: hub.url?, token: hub.token?, ca_file: hub.ca_file, direct: hub.direct })
 }
 
-/// Bells and motion that the settings tie to a camera of the hub.
+/// Bells and motion of the hub that the settings tie to a camera.
 fn hand_ties(config: &Config) -> Vec<HandTie> {
     let tied = |camera: &config::Camera| {
-        let entity = camera.entity.clone()?;
-        Some(HandTie { camera: entity, bell: camera.bell.clone(), motion: camera.motion.clone() })
+        let of_hub = camera.entity.clone().map(TiedCamera::OfHub);
+        let tied = of_hub.or_else(|| camera.id.clone().map(TiedCamera::Own))?;
+        Some(HandTie { camera: tied, bell: camera.bell.clone(), motion: camera.motion.clone() })
     };
     config.cameras.iter().filter_map(tied).filter(|tie| tie.bell.is_some() || tie.motion.is_some()).collect()
 }
@@ -361,7 +365,7 @@ struct Keeper {
     /// Handed from one Registry to the next.
     sessions: Sessions,
     resources: Resources,
-    /// Read by the events to Alexa; nobody does yet, so they are only logged.
+    /// From the bridge to the Registry.
     presses: Option<mpsc::Sender<Press>>,
     /// When actors died, newest last.
     deaths: Vec<Instant>,
@@ -424,16 +428,23 @@ impl Actor for Keeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let (presses, mut pressed) = mpsc::channel::<Press>(PRESSES);
+        let (presses, pressed) = mpsc::channel(PRESSES);
         self.presses = Some(presses);
-        actix::spawn(async move {
-            while let Some(press) = pressed.recv().await {
-                info!(camera = press.endpoint_id, at = press.at, "the bell was pressed");
-            }
-        });
+        actix::spawn(tell_presses(pressed, self.registry.clone()));
         self.build_registry();
         self.build_bridge(ctx);
         ctx.run_interval(WATCH, Self::watch);
+    }
+}
+
+/// Tells the Registry of each press. One that finds nobody there is worth nothing later.
+async fn tell_presses(mut presses: mpsc::Receiver<Press>, registry: Seat<Registry>) {
+    while let Some(Press { endpoint_id, at }) = presses.recv().await {
+        info!(camera = endpoint_id, at, "the bell was pressed");
+        let Some(endpoint) = EndpointId::parse(&endpoint_id) else { continue };
+        if let Err(error) = registry.ask(Pressed { endpoint }, TELL).await {
+            warn!(%error, camera = endpoint_id, "a press at the door was not heard");
+        }
     }
 }
 

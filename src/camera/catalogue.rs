@@ -178,7 +178,7 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
         summary: CameraSummary {
             name: settings.name.clone().unwrap_or_else(|| id.as_str().replace('_', " ")),
             endpoint_id: id,
-            doorbell: settings.kind == Some(Kind::Doorbell),
+            doorbell: settings.kind.map_or(settings.bell.is_some(), |kind| kind == Kind::Doorbell),
             manufacturer: String::new(),
             model: String::new(),
             version: String::new(),

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::call::EndReason;
 use super::catalogue::{Catalogue, catalogue, find, named};
 use super::resources::Resources;
-use super::session::{CameraSession, Leave, Report, Update};
+use super::session::{CameraSession, ExpectCall, Leave, Report, Update};
 use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
@@ -84,6 +84,14 @@ pub struct CameraNews {
     pub calls: usize,
     /// Something was learned of it that the list of cameras depends on.
     pub learned: bool,
+}
+
+/// Ask: somebody has pressed the bell at this camera; a call may follow.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Pressed {
+    /// Which camera.
+    pub endpoint: EndpointId,
 }
 
 /// Ask: the camera of this endpoint id, entity or name, its session actor started if needed.
@@ -303,6 +311,18 @@ impl Handler<FindCamera> for Registry {
         let found = find(&name, &self.catalogue, &self.config, self.hub.as_ref(), &learned);
         let endpoint = found.map(|camera| camera.summary.endpoint_id.clone());
         self.handle(Locate { endpoint: endpoint.ok_or(CameraError::Unknown(name))? }, ctx)
+    }
+}
+
+impl Handler<Pressed> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, Pressed { endpoint }: Pressed, ctx: &mut Self::Context) {
+        match self.handle(Locate { endpoint: endpoint.clone() }, ctx) {
+            // A session without room in its mailbox is busy with calls: its feed is open.
+            Ok(located) => drop(located.session.try_send(ExpectCall)),
+            Err(error) => debug!(camera = %endpoint, %error, "a press opens nothing"),
+        }
     }
 }
 

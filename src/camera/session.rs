@@ -92,6 +92,11 @@ pub enum Notice {
 #[rtype(result = "()")]
 pub struct Update(pub KnownCamera);
 
+/// Note of the Registry: a call may come soon. The camera is opened for a while, if an offer would open it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ExpectCall;
+
 /// Note of a Registry that is new: tell it how the camera is.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -243,6 +248,14 @@ impl CameraSession {
             }
         }
         self.live = Some(live);
+    }
+
+    /// Opens the camera without a call. It closes after a while, as after one.
+    fn open_for_a_while(&mut self) {
+        self.open_feed();
+        if let Some(live) = self.live.as_mut().filter(|_| self.calls.is_empty()) {
+            live.idle();
+        }
     }
 
     fn has_failed(&self, way: &Way) -> bool {

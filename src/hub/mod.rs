@@ -159,7 +159,7 @@ pub struct HubUser {
 /// A press at the door. Comes through a bounded queue, never through a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Press {
-    /// `hub#…` of the camera that the bell is tied to.
+    /// Endpoint id of the camera that the bell is tied to: `hub#…`, or as the settings name it.
     pub endpoint_id: String,
     /// When, by the hub's clock, RFC 3339 in UTC, whole seconds.
     pub at: String,

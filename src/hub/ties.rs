@@ -10,11 +10,20 @@ use super::entity::Group;
 use super::registries::Registries;
 use super::states::{Change, EntityState, States};
 
+/// The camera of a tie made by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TiedCamera {
+    /// One of the hub's, by the id of one of its entities.
+    OfHub(String),
+    /// One that the hub does not know, by its endpoint id.
+    Own(String),
+}
+
 /// A tie made by hand.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandTie {
-    /// Entity id of the camera.
-    pub camera: String,
+    /// The camera.
+    pub camera: TiedCamera,
     /// Entity id of its bell: an event, a binary sensor or an input button.
     pub bell: Option<String>,
     /// Entity id of its motion sensor.
@@ -127,8 +136,9 @@ type Slot = for<'g, 'a> fn(&'g mut Group<'a>) -> &'g mut Option<&'a str>;
 
 fn tie_by_hand<'a>(groups: &mut BTreeMap<String, Group<'a>>, ties: &'a [HandTie]) {
     for tie in ties {
+        let TiedCamera::OfHub(camera) = &tie.camera else { continue };
         let of_tie =
-            |group: &&mut Group<'_>| group.pictures.iter().any(|picture| picture.entity_id == tie.camera);
+            |group: &&mut Group<'_>| group.pictures.iter().any(|picture| picture.entity_id == *camera);
         if let Some(group) = groups.values_mut().find(of_tie) {
             group.bell = tie.bell.as_deref().or(group.bell);
             group.motion = tie.motion.as_deref().or(group.motion);

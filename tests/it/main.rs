@@ -1,6 +1,7 @@
 //! Integration tests: one binary, modules by subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bell;
 mod browser;
 mod calls;
 mod codecs;

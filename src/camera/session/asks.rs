@@ -5,8 +5,9 @@ use std::time::Instant;
 use actix::fut::ready;
 use actix::{ActorContext, ActorFutureExt, Handler, ResponseActFuture, WrapFuture};
 use tokio::sync::watch;
+use tracing::debug;
 
-use super::{CameraSession, HUNG_UP, Leave, OVERTAKEN, Report, Update};
+use super::{CameraSession, ExpectCall, HUNG_UP, Leave, OVERTAKEN, Report, Update};
 use crate::camera::account::Account;
 use crate::camera::call::EndReason;
 use crate::camera::live::Live;
@@ -139,18 +140,23 @@ impl Handler<Probe> for CameraSession {
         if self.live.is_none() {
             // Whoever asks wants to know how the ways are now.
             self.failed.clear();
-            self.open_feed();
         }
-        let Some(live) = &mut self.live else {
-            let reason = self.camera.summary.reason.clone().unwrap_or_default();
-            return Err(CameraError::Unreachable { camera: self.name().to_owned(), reason });
-        };
-        if self.calls.is_empty() {
-            // Whoever looks keeps it open for a while, as a call does.
-            live.used();
-            live.idle();
+        // Whoever looks keeps it open for a while, as a call does.
+        self.open_for_a_while();
+        let reason = || self.camera.summary.reason.clone().unwrap_or_default();
+        let unreachable = || CameraError::Unreachable { camera: self.name().to_owned(), reason: reason() };
+        self.live.as_ref().map(|live| live.account.clone()).ok_or_else(unreachable)
+    }
+}
+
+impl Handler<ExpectCall> for CameraSession {
+    type Result = ();
+
+    fn handle(&mut self, _: ExpectCall, _: &mut Self::Context) {
+        match self.admit() {
+            Ok(()) => self.open_for_a_while(),
+            Err(error) => debug!(%error, "a press opens nothing"),
         }
-        Ok(live.account.clone())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::hub::ties::{HandTie, TiedCamera};
 use crate::hub::{HubCamera, Press};
 
 /// How long a press waits for its bell's camera to be known.
@@ -19,8 +20,16 @@ pub(super) struct Bells {
 
 impl Bells {
     /// A bell was pressed.
-    pub(super) fn pressed(&mut self, bell: String, at: String, cameras: &[HubCamera], now: Instant) {
-        if !self.ring(&bell, &at, cameras) && self.held.len() < MOST_HELD {
+    pub(super) fn pressed(
+        &mut self,
+        bell: String,
+        at: String,
+        cameras: &[HubCamera],
+        ties: &[HandTie],
+        now: Instant,
+    ) {
+        let is_tied = self.ring_own(&bell, &at, ties);
+        if !self.ring(&bell, &at, cameras) && !is_tied && self.held.len() < MOST_HELD {
             self.held.push((bell, at, now));
         }
     }
@@ -34,7 +43,18 @@ impl Bells {
         }
     }
 
-    /// Rings at every camera that the bell is tied to; false if there is none.
+    /// Rings at every camera of our own that the bell is tied to by hand; false if there is none.
+    fn ring_own(&mut self, bell: &str, at: &str, ties: &[HandTie]) -> bool {
+        let before = self.told.len();
+        for tie in ties.iter().filter(|tie| tie.bell.as_deref() == Some(bell)) {
+            if let TiedCamera::Own(endpoint_id) = &tie.camera {
+                self.told.push(Press { endpoint_id: endpoint_id.clone(), at: at.to_owned() });
+            }
+        }
+        self.told.len() > before
+    }
+
+    /// Rings at every camera of the hub that the bell is tied to; false if there is none.
     fn ring(&mut self, bell: &str, at: &str, cameras: &[HubCamera]) -> bool {
         let before = self.told.len();
         for camera in cameras {

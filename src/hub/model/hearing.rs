@@ -130,7 +130,7 @@ impl Model {
             self.capabilities.doubt_one(&entity_id, now);
         }
         for (bell, at) in heard.pressed {
-            self.bells.pressed(bell, at, &self.board.shown().cameras, now);
+            self.bells.pressed(bell, at, &self.board.shown().cameras, self.home.ties(), now);
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::hub::entity;
 use crate::hub::registries::Registries;
 use crate::hub::states::States;
-use crate::hub::ties::{self, HandTie};
+use crate::hub::ties::{self, HandTie, TiedCamera};
 use crate::hub::{HubCamera, HubCameraEntity, press};
 
 /// What one event of the hub's states brought.
@@ -41,6 +41,10 @@ impl Home {
         Self { ties, ..Self::default() }
     }
 
+    pub(super) fn ties(&self) -> &[HandTie] {
+        &self.ties
+    }
+
     pub(super) fn states(&self) -> &States {
         &self.states
     }
@@ -67,7 +71,11 @@ impl Home {
     /// An entity has another entity id: what is tied by hand stays tied.
     pub(super) fn renamed(&mut self, from: &str, to: &str) {
         let tied = self.ties.iter_mut().flat_map(|tie| {
-            [Some(&mut tie.camera), tie.bell.as_mut(), tie.motion.as_mut()].into_iter().flatten()
+            let camera = match &mut tie.camera {
+                TiedCamera::OfHub(entity_id) => Some(entity_id),
+                TiedCamera::Own(_) => None,
+            };
+            [camera, tie.bell.as_mut(), tie.motion.as_mut()].into_iter().flatten()
         });
         tied.filter(|tied| *tied == from).for_each(|tied| to.clone_into(tied));
     }

@@ -90,7 +90,7 @@ fn what_the_user_tied_comes_first_and_need_not_exist_yet() {
         json!([{"id": "d"}]),
     );
     let tie = HandTie {
-        camera: "camera.a".into(),
+        camera: TiedCamera::OfHub("camera.a".into()),
         bell: Some("input_button.bell".into()),
         motion: Some("binary_sensor.later".into()),
     };

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::hub::model::lists;
+use crate::hub::ties::TiedCamera;
 
 /// The recording subscribed to `state_changed`; the model hears the same as diffs.
 fn as_diff(changed: &Value) -> Value {
@@ -175,9 +176,34 @@ fn lists_that_the_hub_withholds_are_named_and_cameras_are_shown_without_them() {
 }
 
 #[test]
+fn a_bell_that_is_tied_to_a_camera_of_our_own_rings_there_too_and_goes_on_to_when_it_is_renamed() {
+    let (old, new) = ("event.front_door_doorbell", "event.porch");
+    let (camera, bell) = (TiedCamera::Own("yard".into()), Some(old.into()));
+    let mut play = Play::tied(vec![HandTie { camera, bell, motion: None }]);
+    let ring = |bell: &str, second: u8| {
+        let stamp = format!("2026-11-22T14:50:{second}.000+00:00");
+        json!({"c": {bell: {"+": {"s": stamp, "lc": 1_795_359_000 + u64::from(second)}}}})
+    };
+    play.entities(&ring(old, 44));
+    let at = "2026-11-22T14:50:44Z".to_owned();
+    let press = |endpoint_id: &str| Press { endpoint_id: endpoint_id.into(), at: at.clone() };
+    assert_eq!(play.presses, [press("yard"), press(FRONT_DOOR)]);
+
+    play.registry_event(&json!({"event_type": "entity_registry_updated", "data":
+        {"action": "update", "entity_id": new, "old_entity_id": old, "changes": {"entity_id": old}}}));
+    play.entities(&json!({"r": [old]}));
+    play.entities(&json!({"a": {new: {"s": "unknown"}}}));
+    play.entities(&ring(new, 45));
+    assert_eq!(
+        play.presses[2..].iter().map(|press| press.endpoint_id.as_str()).collect::<Vec<_>>(),
+        ["yard"]
+    );
+}
+
+#[test]
 fn what_was_tied_by_hand_stays_tied_when_it_is_renamed() {
     let tie = HandTie {
-        camera: "camera.front_door".into(),
+        camera: TiedCamera::OfHub("camera.front_door".into()),
         bell: Some("event.front_door_doorbell".into()),
         motion: Some("binary_sensor.front_door_occupancy".into()),
     };
