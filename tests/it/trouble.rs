@@ -15,6 +15,8 @@ use crate::fixture::{
 const SLATE: (u32, u32) = (1280, 720);
 const OWN: (u32, u32) = (640, 360);
 const HOUR: i32 = 3_600;
+/// A camera that is there again is shown after its answers and its next key picture; twice that on a busy machine, ms.
+const SHOWN_AGAIN: f64 = 3_000.0;
 /// Most memory of a worker, MiB.
 const MOST_MEMORY: u64 = 300;
 
@@ -181,7 +183,7 @@ async fn m3_a_camera_that_stalls_is_named_and_shown_again_when_it_returns() {
     let again = shown_again(summary, OWN, returned);
     println!("picture {} ms after its return; {connects} connections", again - returned);
     assert!(summary.sizes.iter().any(|(width, height, _)| (*width, *height) == SLATE), "{summary:?}");
-    assert!(again - returned < 6_000.0, "{} ms: {:?} {record}", again - returned, summary.sizes);
+    assert!(again - returned < SHOWN_AGAIN, "{} ms: {:?} {record}", again - returned, summary.sizes);
     assert!(record["trouble"].to_string().contains("stopped sending"), "{record}");
 }
 
@@ -194,7 +196,9 @@ async fn m3_a_picture_that_stalls_while_the_sound_goes_on_is_noticed() {
     let returned = watched.now();
     watched.line.spoil(Fault::default());
     let (outcome, _) = watched.end().await;
-    assert!(shown_again(outcome.summary(), OWN, returned) - returned < 6_000.0, "{:?}", outcome.summary());
+    let again = shown_again(outcome.summary(), OWN, returned) - returned;
+    println!("picture {again} ms after its return");
+    assert!(again < SHOWN_AGAIN, "{again} ms: {:?}", outcome.summary());
 }
 
 #[actix::test]
@@ -216,8 +220,7 @@ async fn m4_a_camera_that_drops_its_connection_again_and_again_is_shown_in_betwe
     let (outcome, record) = watched.end().await;
     let summary = outcome.summary();
     println!("longest gap {} ms", summary.longest_gap_ms(0.0));
-    // A pause of one second, the camera's answers, and its next key picture.
-    assert!(summary.longest_gap_ms(0.0) < 6_000.0, "{summary:?}");
+    assert!(summary.longest_gap_ms(0.0) < SHOWN_AGAIN, "{summary:?}");
     assert!(summary.frames > 200, "{summary:?}");
     assert!(!record["trouble"].as_array().unwrap().is_empty(), "{record}");
 }
@@ -325,7 +328,7 @@ async fn changes(name: &str, options: CameraOptions, change: &str, size: (u32, u
     assert_eq!((last.0, last.1), size, "{name}: {summary:?}");
     let foreign = |seen: &&(u32, u32, f64)| ![OWN, size, SLATE].contains(&(seen.0, seen.1));
     assert_eq!(summary.sizes.iter().find(foreign), None, "{name}: no other size is shown");
-    assert!(gap < 5_000.0, "{name}: {gap} ms");
+    assert!(gap < SHOWN_AGAIN, "{name}: {gap} ms");
     assert!(summary.frame_ms.last().unwrap() > &(changed + 2_500.0), "{name}: {summary:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ffmpeg_next as ffmpeg;
 use url::Url;
@@ -17,12 +17,17 @@ use doorstep::media::FeedEvent;
 const OPEN_MS: i64 = 10_000;
 /// A camera that says nothing for so long while it is opened does not answer.
 const SILENCE_MS: i64 = 4_000;
+/// A camera is opened once in this time at most.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A camera that refuses us may lock out who tries too often.
+const LASTING_PAUSE: Duration = Duration::from_secs(10);
 
 /// Never comes back.
 pub fn run(address: &str, shared: &Shared) {
     let mut pause = Duration::ZERO;
     loop {
+        let began = Instant::now();
         let mut shown = false;
         let trouble = match show(address, shared, &mut shown) {
             Ok(never) => match never {},
@@ -33,14 +38,20 @@ pub fn run(address: &str, shared: &Shared) {
             .tell(FeedEvent::Failed { reason: trouble.reason.clone(), unauthorized: trouble.unauthorized });
         let lasting = trouble.lasting;
         shared.explain(Some(trouble));
-        pause = if shown { Duration::ZERO } else { pause * 2 }.clamp(Duration::from_secs(1), LONGEST_PAUSE);
-        if lasting {
-            // A camera may lock out who tries too often.
-            pause = pause.max(Duration::from_secs(10));
-        }
+        pause = next_pause(pause, shown.then(|| began.elapsed()), lasting);
         shared.liveness.back_within(i64::try_from(pause.as_millis()).unwrap_or(i64::MAX / 2));
         std::thread::sleep(pause);
     }
+}
+
+/// After one that showed pictures for `shown`, opening included, or none. One that did is there: it is opened
+/// again at once.
+fn next_pause(last: Duration, shown: Option<Duration>, lasting: bool) -> Duration {
+    let pause = match shown {
+        Some(shown) => SHORTEST_PAUSE.saturating_sub(shown),
+        None => (last * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE),
+    };
+    if lasting { pause.max(LASTING_PAUSE) } else { pause }
 }
 
 /// Opens the camera and passes on what it sends until it no longer does.
@@ -93,4 +104,20 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
             error => Trouble::at_open(error, liveness),
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_that_showed_pictures_is_opened_again_at_once_and_one_that_refuses_less_and_less_often() {
+        let ms = Duration::from_millis;
+        let refused = |last| next_pause(last, None, false);
+        assert_eq!(next_pause(ms(8_000), Some(ms(1_500)), false), Duration::ZERO);
+        assert_eq!(next_pause(Duration::ZERO, Some(ms(300)), false), ms(700), "not more than once a second");
+        assert_eq!([Duration::ZERO, ms(1_000), ms(20_000)].map(refused), [1_000, 2_000, 30_000].map(ms));
+        assert_eq!(next_pause(Duration::ZERO, None, true), ms(10_000));
+        assert_eq!(next_pause(Duration::ZERO, Some(ms(5_000)), true), ms(10_000));
+    }
 }
