@@ -58,9 +58,8 @@ fn next_pause(last: Duration, shown: Option<Duration>, lasting: bool) -> Duratio
 fn show(address: &str, shared: &Shared, shown: &mut bool) -> Result<Infallible, Trouble> {
     let mut input = open(address, &shared.liveness)?;
     let mut programme = Programme::new(&input, shared)?;
-    let mut packet = ffmpeg::Packet::empty();
     loop {
-        programme::read(&mut packet, &mut input, &shared.liveness)?;
+        let packet = programme::read(&mut input, &shared.liveness)?;
         *shown |= programme.take(&packet)?;
     }
 }

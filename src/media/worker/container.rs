@@ -86,8 +86,7 @@ fn read_all(
     liveness: &Liveness,
 ) {
     loop {
-        let mut packet = ffmpeg::Packet::empty();
-        let read = programme::read(&mut packet, input, liveness).map(|()| packet);
+        let read = programme::read(input, liveness);
         let is_over = read.is_err();
         if to.send(read).is_err() || is_over {
             return;

@@ -84,16 +84,17 @@ impl<'a> Programme<'a> {
 
 /// Reads the next packet.
 pub fn read(
-    packet: &mut ffmpeg::Packet,
     input: &mut ffmpeg::format::context::Input,
     liveness: &Liveness,
-) -> Result<(), Trouble> {
+) -> Result<ffmpeg::Packet, Trouble> {
     liveness.back_within(STALL_MS);
     loop {
+        // A new one each time: reading forgets what the packet held before, and does not free it.
+        let mut packet = ffmpeg::Packet::empty();
         match packet.read(input) {
             // An interrupted read first gives out what the parsers still hold.
             Ok(()) if liveness.is_overdue() => return Err(Trouble::in_stream(ffmpeg::Error::Exit, liveness)),
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(packet),
             // One bad packet; the next one may be good.
             Err(ffmpeg::Error::InvalidData) if !liveness.is_overdue() => {}
             Err(error) => return Err(Trouble::in_stream(error, liveness)),
