@@ -229,6 +229,7 @@ impl CameraSession {
         }
     }
 
+    /// Opens the camera for a call, if it is not open.
     fn open_feed(&mut self) {
         if let Some(live) = &mut self.live {
             live.used();
@@ -247,6 +248,7 @@ impl CameraSession {
                 live.failed_earlier(way, reason);
             }
         }
+        live.used();
         self.live = Some(live);
     }
 
@@ -472,7 +474,7 @@ impl Actor for CameraSession {
         }
         ctx.run_interval(TICK, |act, _ctx| act.elapse());
         if self.camera.warm {
-            self.open_feed();
+            self.open_for_a_while();
         }
     }
 

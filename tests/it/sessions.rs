@@ -50,6 +50,16 @@ async fn a_retry_of_the_same_offer_gets_the_same_answer_and_a_new_offer_replaces
 }
 
 #[actix::test]
+async fn a_call_that_lasts_longer_than_an_idle_feed_keeps_its_feed() {
+    let house = House::start(DOORBELL);
+    house.offer("front_door", "long", &offer("g3-2023")).await;
+    tokio::time::sleep(Duration::from_secs(32)).await;
+    let camera = house.camera("front_door").await;
+    assert_eq!((&camera["calls"], &camera["live"]["live"]), (&json!(1), &json!(true)), "{camera}");
+    house.hang_up("front_door", "long").await;
+}
+
+#[actix::test]
 async fn sixteen_copies_of_one_offer_at_once_make_one_call() {
     let house = House::start(DOORBELL);
     let sdp = offer("g3-2023");
