@@ -62,9 +62,9 @@ async fn a_press_opens_every_camera_of_its_bell_once_and_those_that_nobody_calls
     for _ in 0..20 {
         hub.press("front_door");
     }
+    let pressed = Instant::now();
     is_shown(&house, &door).await;
     is_shown(&house, "yard").await;
-    let pressed = Instant::now();
     let token = hub.issue("Owner", HOUR).unwrap();
     let options = PeerOptions::new(&format!("http://{}", house.door), &token, "yard").session("answered");
     let outcome = AiortcPeer::run(options.seconds(4.0)).await;
@@ -75,7 +75,7 @@ async fn a_press_opens_every_camera_of_its_bell_once_and_those_that_nobody_calls
 
     of_hub.wait_for("closed", LINGER + Duration::from_secs(10)).await;
     println!("closed {:?} after the press", pressed.elapsed());
-    assert!(pressed.elapsed() > LINGER - Duration::from_secs(10), "{:?}", pressed.elapsed());
+    assert!(pressed.elapsed() >= LINGER - Duration::from_secs(1), "{:?}", pressed.elapsed());
     assert!(house.camera(&door).await["live"]["picture"] != true);
     assert_eq!((of_hub.clients().1, own.clients().1), (1, 1), "each is opened once");
     assert_eq!((private.clients().0, gone.clients().0), (0, 0), "what no call could open");
