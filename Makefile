@@ -7,9 +7,11 @@ UI ?= 127.0.0.1:8099
 DOOR ?= 127.0.0.1:8098
 # Seconds for each fuzz target.
 FUZZ_SECONDS ?= 60
+# How long cameras misbehave.
+SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build run test lint doc deny figures fuzz clean
+.PHONY: help setup setup-test build run test lint doc deny figures fuzz soak clean
 
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
@@ -51,6 +53,10 @@ fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-
 	for target in $$($(CARGO) fuzz list); do \
 	    RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
 	done
+
+soak: setup-test ## Watch what grows while cameras misbehave for SOAK_MINUTES (60)
+	SOAK_MINUTES=$(SOAK_MINUTES) $(CARGO) test --release --locked --test it soak:: -- \
+	    --ignored --nocapture --test-threads=3
 
 clean: ## Remove everything that was built or installed here
 	rm -rf target fuzz/target .venv

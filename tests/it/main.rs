@@ -19,6 +19,7 @@ mod relay;
 mod relay_peer;
 mod relay_source;
 mod sessions;
+mod soak;
 mod supervised;
 mod tls;
 mod trouble;

@@ -2,7 +2,7 @@
 """An Echo's stand-in on aiortc: offers as Alexa does, decodes what it gets, says what it saw.
 
 One JSON object a line: `answer` or `refused`, `connected`, `session_connected`, `first_packet`,
-`first_frame`, `closed`, `session_disconnected`, `summary`; with several calls a last `total`.
+`first_frame`, `progress`, `closed`, `session_disconnected`, `summary`; with several calls a last `total`.
 All `ms` are counted from the moment the offer was posted.
 """
 
@@ -280,6 +280,8 @@ class Call:
             self.problems += reply.problems
             self.tell("session_connected", **reply.fields())
         self.tasks.append(asyncio.ensure_future(self.ask_for_things(peer)))
+        if options.progress:
+            self.tasks.append(asyncio.ensure_future(self.say_how_far()))
         if options.talk_flood:
             self.tasks.append(asyncio.ensure_future(self.flood(peer)))
         try:
@@ -335,6 +337,11 @@ class Call:
                     fci = pack_remb_fci(options.remb * 1000, [ssrc])
                     packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=fci)
                 await receiver._send_rtcp(packet)
+
+    async def say_how_far(self):
+        while True:
+            await asyncio.sleep(self.options.progress)
+            self.tell("progress", frames=len(self.frame_times))
 
     async def flood(self, peer):
         """Garbage in the place of what is said, so many packets a second."""

@@ -32,6 +32,7 @@ def parse(description, words=None):
     add("--pli", type=float, help="ask for a key frame (PLI) every so many seconds")
     add("--fir", type=float, help="ask for a key frame (FIR) every so many seconds")
     add("--remb", type=int, help="report this bandwidth (REMB, kbit/s) once a second")
+    add("--progress", type=float, help="say every so many seconds how many pictures there were")
     add("--count", type=int, default=1, help="calls")
     add("--parallel", type=int, default=1, help="calls at once")
     arguments = parser.parse_args(words)
