@@ -17,6 +17,7 @@ pub mod annex_b;
 pub mod feed;
 pub mod fetch;
 pub mod flow;
+pub mod onvif;
 mod scrub;
 pub mod sound_line;
 mod source;

@@ -72,7 +72,7 @@ fn without_userinfo(text: &str) -> String {
     clean
 }
 
-fn percent_decoded(text: &str) -> String {
+pub fn percent_decoded(text: &str) -> String {
     // The url crate decodes only forms; a password with '+' must keep it.
     url::form_urlencoded::parse(text.replace('+', "%2B").as_bytes())
         .next()

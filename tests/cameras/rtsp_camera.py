@@ -25,7 +25,8 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstApp", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstApp, GstRtsp, GstRtspServer  # noqa: E402,F401
+gi.require_version("GstVideo", "1.0")
+from gi.repository import GLib, Gst, GstApp, GstRtsp, GstRtspServer, GstVideo  # noqa: E402,F401
 
 import clock  # noqa: E402
 import report  # noqa: E402
@@ -80,6 +81,12 @@ def options():
     )
     add("--then", type=changes, help="what changes instead of a fault: size=WxH,profile=...,codec=...")
     add("--after", type=float, default=3.0, help="seconds from the first PLAY to the fault or change")
+    add("--onvif", type=int, default=0, help="port of its ONVIF services")
+    add("--onvif-media", default="both", choices=("1", "2", "both"), help="which media services it has")
+    add("--onvif-login", default="token", choices=("token", "digest"), help="UsernameToken or HTTP Digest")
+    add("--onvif-hash", default="MD5", choices=("MD5", "SHA-256"), help="of HTTP Digest")
+    add("--onvif-skew", type=float, default=0.0, help="seconds that its clock is ahead")
+    add("--onvif-deaf", action="store_true", help="takes wishes for key frames and makes none")
     wanted = parser.parse_args()
     if wanted.pattern == "clock" and wanted.prerecord:
         parser.error("a clock cannot be recorded first")
@@ -317,6 +324,12 @@ class Camera:
         self.another = pipeline
         pipeline.set_state(Gst.State.PLAYING)
 
+    def synchronize(self, stream):
+        """A key frame of this stream, now."""
+        if stream.startswith("/live"):
+            event = GstVideo.video_event_new_upstream_force_key_unit(Gst.CLOCK_TIME_NONE, True, 0)
+            self.pipeline.get_by_name("video").get_static_pad("sink").push_event(event)
+
     def repeat(self, stream, units):
         """Plays what was recorded, for ever, by the clock."""
         length = int(self.wanted.prerecord * Gst.SECOND)
@@ -517,6 +530,10 @@ def main():
     camera = Camera(wanted)
     camera.start()
     port = camera.serve()
+    if wanted.onvif:
+        import onvif_services
+
+        onvif_services.Onvif(wanted, camera.synchronize).serve()
     ready(port)
     GLib.MainLoop().run()
 

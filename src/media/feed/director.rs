@@ -1,6 +1,7 @@
 //! Shows a camera from the first of its sources that works: a worker's, or one that is fetched, with a
 //! worker only where picture or sound has to be made anew.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,12 +18,14 @@ use super::supervisor::tell;
 use super::{Counts, WorkerProgram};
 use crate::media::fetch::{FetchEnd, Form, SpeakerLine};
 use crate::media::flow::FlowMeter;
+use crate::media::onvif::Asker;
 use crate::media::sound_line::SoundLine;
 use crate::media::timeline::Timeline;
 use crate::media::wire::{ToWorker, WireSource};
 use crate::media::{FeedEvent, FeedSpec, Sample, Source};
 use news::{Fetching, Made, News, made, piece, until};
 
+mod camera;
 mod news;
 mod pictures;
 mod sound;
@@ -76,6 +79,10 @@ pub struct Director {
     using: usize,
     line: Option<(Line, Role)>,
     stream: Option<Stream>,
+    /// Who asks the cameras at the sources' own addresses for key pictures, by source.
+    askers: HashMap<usize, Asker>,
+    /// A worker passes the camera's picture on as it is.
+    copied: bool,
     timeline: Timeline,
     sound: SoundLine,
     born: Instant,
@@ -119,6 +126,8 @@ impl Director {
             using: 0,
             line: None,
             stream: None,
+            askers: HashMap::new(),
+            copied: false,
             timeline: Timeline::new(1, SLACK_MS),
             sound: SoundLine::default(),
             born: Instant::now(),
@@ -224,7 +233,7 @@ impl Director {
 
     fn begin_pictures(&mut self) {
         self.timeline.begin_anew();
-        (self.needs_key, self.first) = (true, true);
+        (self.needs_key, self.first, self.copied) = (true, true, false);
         self.asked_at = Instant::now();
     }
 
@@ -244,7 +253,7 @@ impl Director {
         let reads = matches!(self.line, Some((_, Role::Reads)));
         if reads && (next == self.using || at > now) {
             // The worker tries again by itself.
-            self.first = true;
+            (self.first, self.copied) = (true, false);
             return None;
         }
         *fetching = None;
@@ -288,11 +297,15 @@ impl Director {
             Made::Event(FeedEvent::Failed { reason, unauthorized }) if pictures => {
                 return Some(FetchEnd { reason, unauthorized, lasting: role == Role::Makes });
             }
-            Made::Event(event @ (FeedEvent::Opened { .. } | FeedEvent::Flow(_))) if pictures => {
-                self.tell(event);
+            Made::Event(FeedEvent::Opened { mut video, sound }) if pictures => {
+                if role == Role::Reads {
+                    self.opened(&mut video);
+                }
+                self.tell(FeedEvent::Opened { video, sound });
             }
+            Made::Event(event @ FeedEvent::Flow(_)) if pictures => self.tell(event),
             Made::Event(event @ FeedEvent::WorkerLost(_)) if pictures => {
-                self.first = true;
+                (self.first, self.copied) = (true, false);
                 self.ask_source();
                 self.tell(event);
             }
@@ -324,22 +337,6 @@ impl Director {
             ToWorker::Talk { opus, sequence, timestamp } => self.talk(opus, sequence, timestamp),
             // Nothing else comes from outside.
             _ => {}
-        }
-    }
-
-    fn want_key_frame(&self) {
-        match (&self.line, &self.stream) {
-            (Some((line, Role::Reads | Role::Makes)), _) => {
-                line.wish(ToWorker::KeyFrame);
-            }
-            _ => self.ask_source(),
-        }
-    }
-
-    /// Asks the source itself for a key picture, if it can be asked.
-    fn ask_source(&self) {
-        if let Some(Stream { key_frames: Some(key_frames), .. }) = &self.stream {
-            key_frames.notify_one();
         }
     }
 

@@ -129,6 +129,9 @@ impl Director {
         };
         self.slate = unit.slate;
         if !unit.slate {
+            if unit.key {
+                self.key_came();
+            }
             self.seen();
         } else if !is_own {
             // The camera's own pictures are of no use now before its next key picture.

@@ -1,0 +1,213 @@
+//! A camera's ONVIF services over HTTP.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::select_ok;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
+use reqwest::{Client, StatusCode};
+use time::OffsetDateTime;
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+use url::Host;
+
+use super::answer::{Answer, Refused};
+use super::login::Login;
+use super::request::{MediaVersion, Request};
+use super::target::{StreamPath, Target};
+use super::OnvifError;
+
+/// Of one request.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Bytes.
+const MAX_ANSWER: usize = 256 << 10;
+const DEVICE_SERVICE: &str = "/onvif/device_service";
+/// Where makers put the device service: most at 80, some at one of the others.
+const PORTS: [u16; 5] = [80, 8080, 8000, 8899, 2020];
+const TLS_PORT: u16 = 443;
+
+/// Which host is asked at its address.
+pub async fn resolve(host: &Host<String>) -> Result<IpAddr, OnvifError> {
+    let found: Vec<IpAddr> = match host {
+        Host::Ipv4(ip) => vec![(*ip).into()],
+        Host::Ipv6(ip) => vec![(*ip).into()],
+        Host::Domain(name) => match timeout(DEADLINE, lookup_host((name.as_str(), 0))).await {
+            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
+            _ => return Err(OnvifError::Host),
+        },
+    };
+    let mut found = found.into_iter().map(|ip| ip.to_canonical());
+    found.find(|ip| may_be_camera(*ip)).ok_or(OnvifError::Host)
+}
+
+/// No camera is at a link-local address, where clouds keep their secrets, nor at one that is none.
+fn may_be_camera(ip: IpAddr) -> bool {
+    let is_local = match ip {
+        IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    !(is_local || ip.is_unspecified() || ip.is_multicast())
+}
+
+/// A client that follows nobody elsewhere.
+pub fn client() -> Result<Client, OnvifError> {
+    Client::builder()
+        .no_proxy()
+        .timeout(DEADLINE)
+        .redirect(reqwest::redirect::Policy::none())
+        // A camera's certificate is its own work; what is sent tells no password.
+        .tls_danger_accept_invalid_certs(true)
+        .build()
+        .map_err(|_| OnvifError::Connection)
+}
+
+/// A camera whose device service has answered.
+pub struct Device {
+    http: Client,
+    /// `http://192.0.2.7:8899`
+    base: String,
+    /// How far its clock is ahead of ours.
+    ahead: time::Duration,
+    login: Option<Login>,
+}
+
+/// The media service's profile that is the stream that is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    version: MediaVersion,
+    path: String,
+    token: String,
+}
+
+impl Device {
+    /// Looks for the device service at the ports that are usual for it, at this address of the target's host.
+    pub async fn find(http: &Client, ip: IpAddr, target: &Target) -> Result<Self, OnvifError> {
+        let tls = target.tls.then(|| format!("https://{}", SocketAddr::new(ip, TLS_PORT)));
+        let plain = PORTS.iter().map(|port| format!("http://{}", SocketAddr::new(ip, *port)));
+        let asked = tls.into_iter().chain(plain).map(|base| Self::at(http.clone(), base).boxed());
+        let (mut device, _others) = select_ok(asked).await.map_err(|_| OnvifError::NoDevice)?;
+        device.login = target.user.clone().map(Login::new);
+        Ok(device)
+    }
+
+    /// A clock can be asked for by anybody. Whoever tells none is no ONVIF device.
+    async fn at(http: Client, base: String) -> Result<Self, OnvifError> {
+        let mut device = Self { http, base, ahead: time::Duration::ZERO, login: None };
+        let text = device.ask(DEVICE_SERVICE, Request::SystemDateAndTime).await?;
+        device.ahead = Answer::parse(&text)?.clock_ahead(OffsetDateTime::now_utc())?;
+        Ok(device)
+    }
+
+    /// The profile whose stream is this one, of the newer media service if that knows it.
+    pub async fn profile(&mut self, stream: &StreamPath) -> Result<Profile, OnvifError> {
+        let mut last = OnvifError::NoMedia;
+        for (version, path) in self.media().await? {
+            match self.profile_of(version, &path, stream).await {
+                Ok(token) => return Ok(Profile { version, path, token }),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Asks for a key picture.
+    pub async fn synchronize(&mut self, profile: &Profile) -> Result<(), OnvifError> {
+        let request = Request::SynchronizationPoint(profile.version, &profile.token);
+        let text = self.ask(&profile.path, request).await?;
+        Ok(Answer::parse(&text)?.synchronizes(profile.version)?)
+    }
+
+    async fn media(&mut self) -> Result<Vec<(MediaVersion, String)>, OnvifError> {
+        let services = match self.ask(DEVICE_SERVICE, Request::Services).await {
+            Ok(text) => Answer::parse(&text)?.services(),
+            Err(OnvifError::Status(_)) => Err(Refused::Senseless("nothing")),
+            Err(error) => return Err(error),
+        };
+        match services {
+            Ok(services) if !services.is_empty() => Ok(services),
+            // It is older than the question.
+            _ => {
+                let text = self.ask(DEVICE_SERVICE, Request::Capabilities).await?;
+                let path = Answer::parse(&text)?.media_capability()?;
+                Ok(path.map(|path| (MediaVersion::One, path)).into_iter().collect())
+            }
+        }
+    }
+
+    async fn profile_of(
+        &mut self,
+        version: MediaVersion,
+        path: &str,
+        stream: &StreamPath,
+    ) -> Result<String, OnvifError> {
+        let text = self.ask(path, Request::Profiles(version)).await?;
+        let mut tokens = Answer::parse(&text)?.profiles(version)?;
+        let mut given = Vec::with_capacity(tokens.len());
+        for token in &tokens {
+            // Of a profile without a picture there is no stream.
+            let uri = match tokens.len() {
+                1 => None,
+                _ => match self.ask(path, Request::StreamUri(version, token)).await {
+                    Ok(text) => Answer::parse(&text)?.stream_uri(version).ok().flatten(),
+                    Err(OnvifError::Status(_)) => None,
+                    Err(error) => return Err(error),
+                },
+            };
+            given.push(uri.as_deref().and_then(StreamPath::parse));
+        }
+        Ok(tokens.swap_remove(stream.find(&given)?))
+    }
+
+    /// Asks, and once more by HTTP Digest if the camera wants that.
+    async fn ask(&mut self, path: &str, request: Request<'_>) -> Result<String, OnvifError> {
+        let now = OffsetDateTime::now_utc().checked_add(self.ahead).ok_or(Refused::Senseless("no date"))?;
+        let header = self.login.as_ref().map(|login| login.header(now, rand::random()));
+        let body = request.envelope(&header.unwrap_or_default());
+        let response = self.post(path, request, body, None).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return read(response).await;
+        }
+        let login = self.login.as_mut().ok_or(OnvifError::Unauthorized)?;
+        let body = request.envelope("");
+        let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let challenges = challenges.filter_map(|challenge| challenge.to_str().ok());
+        let authorization = login.answer(challenges, path, body.as_bytes())?;
+        let response = self.post(path, request, body, Some(authorization)).await?;
+        match response.status() {
+            StatusCode::UNAUTHORIZED => Err(OnvifError::Unauthorized),
+            _ => read(response).await,
+        }
+    }
+
+    async fn post(
+        &self,
+        path: &str,
+        request: Request<'_>,
+        body: String,
+        authorization: Option<String>,
+    ) -> Result<reqwest::Response, OnvifError> {
+        let kind = format!("application/soap+xml; charset=utf-8; action=\"{}\"", request.action());
+        let mut post = self.http.post(format!("{}{path}", self.base)).header(CONTENT_TYPE, kind).body(body);
+        if let Some(authorization) = authorization {
+            post = post.header(AUTHORIZATION, authorization);
+        }
+        // The client's own text holds the address.
+        post.send().await.map_err(|_| OnvifError::Connection)
+    }
+}
+
+/// The text of an answer. A fault comes with a status of its own, so only an empty one is judged by that.
+async fn read(mut response: reqwest::Response) -> Result<String, OnvifError> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|_| OnvifError::Connection)? {
+        if bytes.len() + chunk.len() > MAX_ANSWER {
+            return Err(OnvifError::Connection);
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if text.contains("Envelope") => Ok(text),
+        _ => Err(OnvifError::Status(response.status().as_u16())),
+    }
+}
