@@ -10,8 +10,9 @@ import hashlib
 import hmac
 import http.server
 import pathlib
-import re
 import secrets
+import shutil
+import tempfile
 import threading
 import urllib.request
 
@@ -25,6 +26,7 @@ DEVICE = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA = "http://www.onvif.org/ver10/media/wsdl"
 MEDIA2 = "http://www.onvif.org/ver20/media/wsdl"
 SCHEMA = "http://www.onvif.org/ver10/schema"
+XSD = "http://www.w3.org/2001/XMLSchema"
 WSS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-"
 WSSE = WSS + "wss-wssecurity-secext-1.0.xsd"
 WSU = WSS + "wss-wssecurity-utility-1.0.xsd"
@@ -36,16 +38,35 @@ REALM = "a camera"
 ELSEWHERE = "192.0.2.77"
 
 
-def official_schema(path):
-    """A schema of the WSDL tree, for one service or for the envelope."""
-    root = pathlib.Path(onvif.__file__).parent / "wsdl" / path
-    tree = etree.parse(str(root))
-    schema = tree.getroot()
-    if schema.tag.endswith("definitions"):
-        inner = schema.find(".//{http://www.w3.org/2001/XMLSchema}schema")
-        schema = etree.Element(inner.tag, inner.attrib, nsmap={**schema.nsmap, **inner.nsmap})
-        schema.extend(list(inner))
-    return etree.XMLSchema(etree.fromstring(etree.tostring(schema), base_url=str(root)))
+def official_schemas(folder):
+    """The WSDL's schemas by namespace, and the envelope's. `folder` holds a copy meanwhile.
+
+    XML Schema 1.0 takes ONVIF's schemas for ambiguous where anybody may extend them. Without these places they
+    are whole, and stricter.
+    """
+    tree = pathlib.Path(folder) / "wsdl"
+    shutil.copytree(pathlib.Path(onvif.__file__).parent / "wsdl", tree)
+    for path in [*tree.glob("ver10/schema/*.xsd"), *tree.glob("ver?0/*/wsdl/*.wsdl")]:
+        document = etree.parse(str(path))
+        for place in document.findall(f".//{{{XSD}}}any"):
+            place.getparent().remove(place)
+        document.write(str(path))
+
+    def schema(path):
+        whole = etree.parse(str(tree / path)).getroot()
+        if whole.tag != f"{{{XSD}}}schema":
+            inner = whole.find(f".//{{{XSD}}}schema")
+            # What the WSDL around it calls namespaces.
+            whole = etree.Element(inner.tag, inner.attrib, nsmap={**whole.nsmap, **inner.nsmap})
+            whole.extend(list(inner))
+        return etree.XMLSchema(etree.fromstring(etree.tostring(whole), base_url=str(tree / path)))
+
+    return {
+        SOAP: schema("schema/common/soap-envelope"),
+        DEVICE: schema("ver10/device/wsdl/devicemgmt.wsdl"),
+        MEDIA: schema("ver10/media/wsdl/media.wsdl"),
+        MEDIA2: schema("ver20/media/wsdl/media.wsdl"),
+    }
 
 
 class Broken(Exception):
@@ -62,13 +83,9 @@ class Onvif:
     def __init__(self, wanted, synchronize):
         self.wanted = wanted
         self.synchronize = synchronize
-        self.media = [MEDIA, MEDIA2] if wanted.onvif_media == "both" else [{"1": MEDIA, "2": MEDIA2}[wanted.onvif_media]]
-        self.schemas = {
-            SOAP: official_schema("schema/common/soap-envelope"),
-            DEVICE: official_schema("ver10/device/wsdl/devicemgmt.wsdl"),
-            MEDIA: official_schema("ver10/media/wsdl/media.wsdl"),
-            MEDIA2: official_schema("ver20/media/wsdl/media.wsdl"),
-        }
+        self.media = {"1": [MEDIA], "2": [MEDIA2], "both": [MEDIA, MEDIA2]}[wanted.onvif_media]
+        with tempfile.TemporaryDirectory() as folder:
+            self.schemas = official_schemas(folder)
         self.nonces = set()
         self.issued = {}
         # Token of each profile, and the stream's path.

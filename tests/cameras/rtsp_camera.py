@@ -86,7 +86,7 @@ def options():
     add("--onvif-login", default="token", choices=("token", "digest"), help="UsernameToken or HTTP Digest")
     add("--onvif-hash", default="MD5", choices=("MD5", "SHA-256"), help="of HTTP Digest")
     add("--onvif-skew", type=float, default=0.0, help="seconds that its clock is ahead")
-    add("--onvif-deaf", action="store_true", help="takes wishes for key frames and makes none")
+    add("--onvif-deaf", type=int, default=0, help="takes wishes for key frames and makes none")
     wanted = parser.parse_args()
     if wanted.pattern == "clock" and wanted.prerecord:
         parser.error("a clock cannot be recorded first")

@@ -14,6 +14,7 @@ mod fixture;
 mod hub;
 mod instant;
 mod limits;
+mod onvif;
 mod probe;
 mod relay;
 mod relay_peer;
