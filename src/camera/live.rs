@@ -283,7 +283,8 @@ impl Live {
     }
 
     /// A far end needs a key picture, which is asked of whoever makes the picture. True if that may be
-    /// in vain, so that the ring has to be sent again: a hub's relay takes wishes that its camera does not.
+    /// in vain, so that the ring has to be sent again: a hub's relay takes wishes that its camera does not, and
+    /// some cameras take wishes and do nothing.
     pub fn key_frame_wanted(&mut self) -> bool {
         let (copied, on_request) =
             self.video.as_ref().map_or((false, true), |video| (video.copied, video.keys_on_request));

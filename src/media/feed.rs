@@ -57,7 +57,7 @@ impl Feed {
         (Self { outbox, counts }, samples_out, events_out)
     }
 
-    /// Asks for a key picture soon. A picture that is only copied cannot fulfil it.
+    /// Asks for a key picture soon. A picture that is only copied can fulfil it if its camera takes wishes.
     pub fn request_key_frame(&self) {
         // A full outbox belongs to a worker that is about to be replaced, which brings one anyway.
         self.outbox.try_send(ToWorker::KeyFrame).ok();

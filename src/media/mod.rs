@@ -96,7 +96,7 @@ pub struct VideoFacts {
     pub copyable: bool,
     /// Why it is copied or encoded anew, for people.
     pub why: String,
-    /// True if the camera makes a key picture when it is asked for one.
+    /// True if whoever makes it can be asked for a key picture, which a camera may do in vain.
     #[serde(default)]
     pub keys_on_request: bool,
 }

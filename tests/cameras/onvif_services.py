@@ -86,6 +86,7 @@ class Onvif:
         self.media = {"1": [MEDIA], "2": [MEDIA2], "both": [MEDIA, MEDIA2]}[wanted.onvif_media]
         with tempfile.TemporaryDirectory() as folder:
             self.schemas = official_schemas(folder)
+        self.password = wanted.onvif_password or wanted.password
         self.nonces = set()
         self.issued = {}
         # Token of each profile, and the stream's path.
@@ -225,7 +226,7 @@ class Onvif:
         if len(nonce) < 16 or nonce in self.nonces:
             raise Unauthorized("a nonce that is short or was seen")
         self.nonces.add(nonce)
-        digest = hashlib.sha1(nonce + created.encode() + self.wanted.password.encode()).digest()
+        digest = hashlib.sha1(nonce + created.encode() + self.password.encode()).digest()
         good = hmac.compare_digest(base64.b64encode(digest).decode(), fields["Password"].text)
         if not good or fields["Username"].text != self.wanted.user:
             raise Unauthorized("a wrong user or password")
@@ -242,7 +243,7 @@ class Onvif:
             kind = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[self.wanted.onvif_hash]
             return kind(text.encode()).hexdigest()
 
-        secret = h(f"{self.wanted.user}:{REALM}:{self.wanted.password}")
+        secret = h(f"{self.wanted.user}:{REALM}:{self.password}")
         what = h(f"POST:{http_request.path}")
         parts = [secret, given["nonce"], given["nc"], given["cnonce"], given["qop"], what]
         good = given["qop"] == "auth" and hmac.compare_digest(h(":".join(parts)), given["response"])

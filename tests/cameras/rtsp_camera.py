@@ -84,6 +84,7 @@ def options():
     add("--onvif", type=int, default=0, help="port of its ONVIF services")
     add("--onvif-media", default="both", choices=("1", "2", "both"), help="which media services it has")
     add("--onvif-login", default="token", choices=("token", "digest"), help="UsernameToken or HTTP Digest")
+    add("--onvif-password", help="if it is another one there")
     add("--onvif-hash", default="MD5", choices=("MD5", "SHA-256"), help="of HTTP Digest")
     add("--onvif-skew", type=float, default=0.0, help="seconds that its clock is ahead")
     add("--onvif-deaf", type=int, default=0, help="takes wishes for key frames and makes none")

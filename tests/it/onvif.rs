@@ -122,6 +122,21 @@ async fn a_camera_that_takes_wishes_and_makes_no_key_picture_is_asked_twice_and_
     assert_no_complaint(&camera);
 }
 
+#[tokio::test]
+async fn a_password_that_is_another_one_for_onvif_is_tried_once_so_that_no_user_is_locked_out() {
+    for login in ["token", "digest"] {
+        let options = CameraOptions::default().gop(GOP).onvif().locked("viewer", PASSWORD, "digest");
+        let options = options.with("--onvif-login", login).with("--onvif-password", "another");
+        let camera = Camera::start(options).await;
+        let mut open = Open::to(&camera);
+        open.ask_for(Duration::from_secs(6)).await;
+        let refused = camera.events("unauthorized");
+        let wrong: Vec<_> =
+            refused.iter().filter(|event| event["why"] == "a wrong user or password").collect();
+        assert_eq!(wrong.len(), 1, "{login}: {refused:?}");
+    }
+}
+
 #[actix::test]
 async fn a_camera_without_onvif_is_tried_once_and_shows_its_picture_when_it_makes_one() {
     let host = own_address();

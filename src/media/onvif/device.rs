@@ -1,7 +1,7 @@
 //! A camera's ONVIF services over HTTP.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
 use futures_util::future::select_ok;
@@ -12,20 +12,22 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 use url::Host;
 
+use super::OnvifError;
 use super::answer::{Answer, Refused};
 use super::login::Login;
 use super::request::{MediaVersion, Request};
 use super::target::{StreamPath, Target};
-use super::OnvifError;
 
 /// Of one request.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Bytes.
-const MAX_ANSWER: usize = 256 << 10;
+pub const MAX_ANSWER: usize = 256 << 10;
 const DEVICE_SERVICE: &str = "/onvif/device_service";
 /// Where makers put the device service: most at 80, some at one of the others.
 const PORTS: [u16; 5] = [80, 8080, 8000, 8899, 2020];
 const TLS_PORT: u16 = 443;
+/// Codes of faults that want a login, or another one.
+const NO_LOGIN: [&str; 2] = ["NotAuthorized", "FailedAuthentication"];
 
 /// Which host is asked at its address.
 pub async fn resolve(host: &Host<String>) -> Result<IpAddr, OnvifError> {
@@ -55,6 +57,8 @@ pub fn client() -> Result<Client, OnvifError> {
     Client::builder()
         .no_proxy()
         .timeout(DEADLINE)
+        // Cameras have few connections to give, and close them when they like.
+        .pool_max_idle_per_host(0)
         .redirect(reqwest::redirect::Policy::none())
         // A camera's certificate is its own work; what is sent tells no password.
         .tls_danger_accept_invalid_certs(true)
@@ -95,7 +99,7 @@ impl Device {
     async fn at(http: Client, base: String) -> Result<Self, OnvifError> {
         let mut device = Self { http, base, ahead: time::Duration::ZERO, login: None };
         let text = device.ask(DEVICE_SERVICE, Request::SystemDateAndTime).await?;
-        device.ahead = Answer::parse(&text)?.clock_ahead(OffsetDateTime::now_utc())?;
+        device.ahead = Answer::parse(&text)?.clock_ahead(SystemTime::now())?;
         Ok(device)
     }
 
@@ -105,6 +109,8 @@ impl Device {
         for (version, path) in self.media().await? {
             match self.profile_of(version, &path, stream).await {
                 Ok(token) => return Ok(Profile { version, path, token }),
+                // A camera may lock a user out who fails too often.
+                Err(OnvifError::Unauthorized) => return Err(OnvifError::Unauthorized),
                 Err(error) => last = error,
             }
         }
@@ -159,25 +165,31 @@ impl Device {
         Ok(tokens.swap_remove(stream.find(&given)?))
     }
 
-    /// Asks, and once more by HTTP Digest if the camera wants that.
+    /// Asks, with a login only where one is needed.
     async fn ask(&mut self, path: &str, request: Request<'_>) -> Result<String, OnvifError> {
+        match self.ask_as(path, request, !request.is_open()).await {
+            Err(OnvifError::Unauthorized) if request.is_open() && self.login.is_some() => {
+                self.ask_as(path, request, true).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// Asks, and once more by HTTP Digest if the camera wants that.
+    async fn ask_as(&mut self, path: &str, request: Request<'_>, user: bool) -> Result<String, OnvifError> {
+        let login = self.login.as_ref().filter(|_| user);
         let now = OffsetDateTime::now_utc().checked_add(self.ahead).ok_or(Refused::Senseless("no date"))?;
-        let header = self.login.as_ref().map(|login| login.header(now, rand::random()));
-        let body = request.envelope(&header.unwrap_or_default());
-        let response = self.post(path, request, body, None).await?;
+        let header = login.map(|login| login.header(now, rand::random())).unwrap_or_default();
+        let response = self.post(path, request, request.envelope(&header), None).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return read(response).await;
         }
-        let login = self.login.as_mut().ok_or(OnvifError::Unauthorized)?;
+        let login = self.login.as_mut().filter(|_| user).ok_or(OnvifError::Unauthorized)?;
         let body = request.envelope("");
         let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges = challenges.filter_map(|challenge| challenge.to_str().ok());
         let authorization = login.answer(challenges, path, body.as_bytes())?;
-        let response = self.post(path, request, body, Some(authorization)).await?;
-        match response.status() {
-            StatusCode::UNAUTHORIZED => Err(OnvifError::Unauthorized),
-            _ => read(response).await,
-        }
+        read(self.post(path, request, body, Some(authorization)).await?).await
     }
 
     async fn post(
@@ -206,8 +218,11 @@ async fn read(mut response: reqwest::Response) -> Result<String, OnvifError> {
         }
         bytes.extend_from_slice(&chunk);
     }
+    let status = response.status();
     match String::from_utf8(bytes) {
+        _ if status == StatusCode::UNAUTHORIZED => Err(OnvifError::Unauthorized),
+        Ok(text) if NO_LOGIN.iter().any(|code| text.contains(code)) => Err(OnvifError::Unauthorized),
         Ok(text) if text.contains("Envelope") => Ok(text),
-        _ => Err(OnvifError::Status(response.status().as_u16())),
+        _ => Err(OnvifError::Status(status.as_u16())),
     }
 }

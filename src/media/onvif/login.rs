@@ -105,7 +105,8 @@ mod tests {
         let mut login = login();
         let refused = login.answer([r#"Basic realm="camera""#].into_iter(), "/onvif/media", b"");
         assert_eq!(refused, Err(OnvifError::Unauthorized));
-        let both = [r#"Basic realm="camera""#, r#"Digest realm="camera", nonce="1", qop="auth", algorithm=MD5"#];
+        let both =
+            [r#"Basic realm="camera""#, r#"Digest realm="camera", nonce="1", qop="auth", algorithm=MD5"#];
         let answer = login.answer(both.into_iter(), "/onvif/media", b"").unwrap();
         assert!(answer.starts_with("Digest ") && answer.contains(r#"uri="/onvif/media""#), "{answer}");
         assert!(!answer.contains("userpassword"), "{answer}");

@@ -44,6 +44,11 @@ pub enum Request<'a> {
 }
 
 impl Request<'_> {
+    /// Anybody may ask that (ONVIF Core, access class `PRE_AUTH`).
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::SystemDateAndTime | Self::Services | Self::Capabilities)
+    }
+
     /// The SOAP action.
     pub fn action(self) -> String {
         format!("{}/{}", self.namespace(), self.name())
