@@ -168,7 +168,7 @@ fn web_page(listener: TcpListener) -> Arc<AtomicUsize> {
         while let Ok((mut line, _)) = listener.accept().await {
             count.fetch_add(1, Ordering::Relaxed);
             let mut request = [0; 4_096];
-            line.read(&mut request).await.ok();
+            assert!(line.read(&mut request).await.is_ok_and(|read| read > 0));
             let page = "HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\nConnection: close\r\n\r\n<html>Nothing</html>";
             line.write_all(page.as_bytes()).await.ok();
         }
