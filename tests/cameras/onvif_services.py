@@ -218,9 +218,14 @@ class Onvif:
             raise Broken("not a digest")
         if fields["Nonce"].get("EncodingType") != WSS + "wss-soap-message-security-1.0#Base64Binary":
             raise Broken("a nonce of no encoding")
-        nonce = base64.b64decode(fields["Nonce"].text, validate=True)
         created = fields["Created"].text
-        at = datetime.datetime.strptime(created, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+        try:
+            nonce = base64.b64decode(fields["Nonce"].text, validate=True)
+            at = datetime.datetime.fromisoformat(created)
+        except ValueError as error:
+            raise Broken(str(error)) from error
+        if at.tzinfo is None:
+            raise Broken("a time of no zone")
         if abs((self.now() - at).total_seconds()) > 5:
             raise Unauthorized("made at another time")
         if len(nonce) < 16 or nonce in self.nonces:

@@ -15,7 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout_at;
 
 use crate::fixture::house::House;
-use crate::fixture::{AiortcPeer, Camera, CameraOptions, ONVIF_PORT, PeerOptions, Summary, own_address};
+use crate::fixture::{
+    AiortcPeer, Camera, CameraOptions, ONVIF_PORT, PeerOptions, Process, Summary, own_address,
+};
 
 const OWN: (u32, u32) = (640, 360);
 /// Seconds between the key pictures of a camera that is not asked for any.
@@ -76,6 +78,20 @@ impl Open {
             self.key_picture(Duration::from_millis(300)).await;
         }
     }
+}
+
+#[tokio::test]
+async fn the_camera_of_these_tests_and_a_client_that_is_not_ours_understand_each_other() {
+    let camera = Camera::start(CameraOptions::default().onvif().locked("viewer", PASSWORD, "digest")).await;
+    let host = url::Url::parse(camera.url()).unwrap().host_str().unwrap().to_owned();
+    let arguments = [host.as_str(), &ONVIF_PORT.to_string(), "viewer", PASSWORD];
+    let python = Process::venv_python();
+    let mut client = Process::start("the client", &python, "tests/peers/onvif_client.py", arguments);
+    assert_eq!(client.ended(SOON * 2).await, Some(0), "{:?}", camera.events("complaint"));
+    let streams = client.events_of("asked").into_iter().map(|event| event["stream"].clone());
+    assert_eq!(streams.collect::<Vec<_>>(), ["rtsp://192.0.2.77:554/live?transport=unicast"; 2]);
+    assert_eq!(camera.events("synchronized").len(), 2);
+    assert_no_complaint(&camera);
 }
 
 #[actix::test]

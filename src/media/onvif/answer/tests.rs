@@ -1,3 +1,4 @@
+//! Answers, good and bad.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::time::Instant;
 
@@ -137,10 +138,12 @@ fn the_worst_answers_of_full_length_are_read_in_no_time() {
     };
     let worst = [
         times("<a>"),
-        times("<a>").replace("<a>", "<a></a>"),
+        format!("<a>{}</a>", times("<a></a>")),
+        format!("<a>{}</a>", times("<a b=''/>")),
         format!("<a {}/>", numbered(|number| format!(" x{number}=''"))),
         format!("<a {}/>", numbered(|number| format!(" xmlns:n{number}='u{number}'"))),
         numbered(|number| format!("<a xmlns:n{number}='u{number}'>")),
+        (0..NAMESPACES).map(|number| format!("<a xmlns:n{number}='u{number}'>")).collect(),
         format!("<a>{}</a>", times("&#65;")),
         format!("<a b='{}'/>", times("&amp;")),
         times("<![CDATA["),
