@@ -30,8 +30,8 @@ use crate::http::{DemoInfo, House};
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
 use crate::hub::ties::{HandTie, TiedCamera};
 use crate::hub::{Press, trust};
-use crate::media::MediaError;
 use crate::media::feed::WorkerProgram;
+use crate::media::{AddressPolicy, MediaError};
 use crate::peer::connection::Peers;
 use crate::peer::{PeerError, PortConfig};
 use crate::runtime::MediaRuntime;
@@ -126,12 +126,14 @@ impl App {
         notes: Vec<String>,
     ) -> Result<Self, AppError> {
         let config = Arc::new(config);
-        let worker = WorkerProgram::find()?;
         let (ui_socket, ui) = listen("ui.listen", &config.ui.listen)?;
         let door_socket = match config.door.listen.as_str() {
             "" => None,
             address => Some(listen("door.listen", address)?),
         };
+        let own = door_socket.iter().map(|(_, address)| *address).chain([ui]);
+        let policy = AddressPolicy::default().with_own(own).with_hub(&config.hub);
+        let worker = WorkerProgram::find()?.with_policy(policy.clone());
         let certificate = Certificate::of(&config.door).map(Arc::new);
         if let Some(certificate) = &certificate {
             certificate.look();
@@ -186,6 +188,7 @@ impl App {
         let door = door_socket.as_ref().map(|(_, address)| *address);
         let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
             .with_addresses(ui, door)
+            .with_policy(policy)
             .with_certificate(certificate.clone());
 
         let mut servers = Vec::new();

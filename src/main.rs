@@ -12,6 +12,7 @@ use doorstep::config::load::{Loaded, Problem, load};
 use doorstep::config::place::Place;
 use doorstep::config::validate::source_address;
 use doorstep::http::tls::Certificate;
+use doorstep::media::AddressPolicy;
 use doorstep::sim::demo;
 use doorstep::state::State;
 use doorstep::telemetry::{self, redact};
@@ -202,5 +203,5 @@ async fn probe_an_address(address: &str, tell: impl FnMut(&str)) -> Result<Findi
     doorstep::config::password_in(&source).iter().for_each(redact::hide);
     source_address(source.expose_secret()).map_err(|why| format!("the address {why}"))?;
     let max_kbps = Config::default().webrtc.max_kbps;
-    probe::probe_address("the camera", &source, max_kbps, tell).await
+    probe::probe_address("the camera", &source, AddressPolicy::default(), max_kbps, tell).await
 }

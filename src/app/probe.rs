@@ -15,7 +15,7 @@ use crate::camera::way::{Reach, Way};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{HubSnapshot, Link};
-use crate::media::FeedSpec;
+use crate::media::{AddressPolicy, FeedSpec};
 use crate::peer::PortConfig;
 use crate::peer::connection::Peers;
 use crate::runtime::MediaRuntime;
@@ -64,7 +64,8 @@ pub async fn probe(
         Some((camera, source)) => {
             tell(&format!("opening its own address only: {trouble}"));
             let name = camera.name.as_deref().unwrap_or(name);
-            probe_address(name, source, config.webrtc.max_kbps, tell).await
+            let policy = AddressPolicy::default().with_hub(&config.hub);
+            probe_address(name, source, policy, config.webrtc.max_kbps, tell).await
         }
         None => Err(format!("{name:?}: {trouble}")),
     }
@@ -150,7 +151,8 @@ impl Visit {
         let open = |way: &Way| Some((way.source(name, camera.talk, &reach)?, way.name()));
         let (sources, ways) = camera.ways.iter().filter_map(open).unzip();
         let spec = FeedSpec { camera: name.clone(), sources, max_kbps: webrtc.max_kbps };
-        let finding = probe_feed(&media, spec, ways, tell).await;
+        let policy = AddressPolicy::default().with_hub(&config.hub);
+        let finding = probe_feed(&media, spec, ways, policy, tell).await;
         media.stop().await;
         finding
     }

@@ -88,7 +88,9 @@ impl Account {
                 self.tried.retain(|tried| tried.place != self.using);
             }
             FeedEvent::Flow(flow) => self.flow = Some(*flow),
-            FeedEvent::Failed { reason, unauthorized } => self.failed(reason, *unauthorized),
+            FeedEvent::Failed { reason, unauthorized, last_words } => {
+                self.failed(&super::explained(reason.clone(), last_words.clone()), *unauthorized);
+            }
             FeedEvent::WorkerLost(reason) => self.failed(reason, false),
             FeedEvent::SpeakerLevel(_) => {}
         }
@@ -166,7 +168,7 @@ mod tests {
     use super::*;
 
     fn failed(reason: &str) -> FeedEvent {
-        FeedEvent::Failed { reason: reason.into(), unauthorized: false }
+        FeedEvent::Failed { reason: reason.into(), unauthorized: false, last_words: None }
     }
 
     #[test]

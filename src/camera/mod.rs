@@ -275,3 +275,11 @@ impl CameraError {
 
 /// Time that the house gives itself for any directive.
 pub const REPLY_BUDGET: Duration = Duration::from_millis(4_500);
+
+/// Why a camera shows nothing, with what FFmpeg said last.
+fn explained(reason: String, last_words: Option<String>) -> String {
+    match last_words {
+        Some(words) => format!("{reason} ({words})"),
+        None => reason,
+    }
+}

@@ -15,7 +15,7 @@ use super::session::CameraSession;
 use super::way::Way;
 use super::{CameraError, Probe};
 use crate::media::feed::{Feed, WorkerProgram};
-use crate::media::{FeedSpec, Source};
+use crate::media::{AddressPolicy, FeedSpec, Source};
 use crate::runtime::MediaRuntime;
 use crate::seat::ask;
 
@@ -40,6 +40,7 @@ const SESSION: std::time::Duration = std::time::Duration::from_secs(2);
 pub async fn probe_address(
     camera: &str,
     address: &SecretString,
+    policy: AddressPolicy,
     max_kbps: u32,
     tell: impl FnMut(&str),
 ) -> Result<Finding, String> {
@@ -50,7 +51,7 @@ pub async fn probe_address(
     let name = Way::Own(source.clone()).name();
     let media = MediaRuntime::start().map_err(|error| error.to_string())?;
     let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps };
-    let finding = probe_feed(&media, spec, vec![name], tell).await;
+    let finding = probe_feed(&media, spec, vec![name], policy, tell).await;
     media.stop().await;
     finding
 }
@@ -63,9 +64,10 @@ pub async fn probe_feed(
     media: &MediaRuntime,
     spec: FeedSpec,
     ways: Vec<&'static str>,
+    policy: AddressPolicy,
     tell: impl FnMut(&str),
 ) -> Result<Finding, String> {
-    let worker = WorkerProgram::find().map_err(|error| error.to_string())?;
+    let worker = WorkerProgram::find().map_err(|error| error.to_string())?.with_policy(policy);
     let (camera, max_kbps) = (spec.camera.clone(), spec.max_kbps);
     let account = Arc::new(Mutex::new(Account::new(ways)));
     let told = account.clone();

@@ -15,7 +15,7 @@ use super::places::Place;
 use super::registry::{CameraNews, CameraStopped, Registry};
 use super::resources::Resources;
 use super::way::Way;
-use super::{Caller, CameraError, Offer, SessionId};
+use super::{Caller, CameraError, Offer, SessionId, explained};
 use crate::media::FeedEvent;
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
 use crate::runtime::release_memory;
@@ -404,7 +404,8 @@ impl CameraSession {
                 live.lit();
                 self.tell_registry();
             }
-            FeedEvent::Failed { reason, .. } => {
+            FeedEvent::Failed { reason, last_words, .. } => {
+                let reason = explained(reason, last_words);
                 warn!(camera = %self.camera.summary.endpoint_id, from = live.from(), reason, "camera shows nothing");
                 live.unlit();
                 let way = live.way().cloned();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use secrecy::ExposeSecret;
 
 use super::entity::Entity;
 use super::relay::Relay;
@@ -125,9 +124,7 @@ impl Way {
 impl PartialEq for Way {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Own(Source::Address(a)), Self::Own(Source::Address(b))) => {
-                a.expose_secret() == b.expose_secret()
-            }
+            (Self::Own(Source::Address(a)), Self::Own(Source::Address(b))) => a == b,
             (Self::Own(Source::Test(a)), Self::Own(Source::Test(b))) => a == b,
             (Self::Relay(a), Self::Relay(b))
             | (Self::Hls(a), Self::Hls(b))

@@ -2,7 +2,7 @@
 //! environment. Unknown keys are errors; validation reports all problems at once, with key paths.
 //!
 //! [`place::Place`] finds the files, [`load`] reads them, [`validate`] judges them, [`save`]
-//! changes single keys and keeps the user's comments.
+//! changes single keys and keeps the user's comments. [`camera_address`] says what a camera's address may be.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -10,6 +10,9 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use camera_address::CameraAddress;
+
+pub mod camera_address;
 mod draft;
 pub mod load;
 pub mod place;
@@ -93,6 +96,18 @@ pub struct Hub {
     /// on goes there. Its user's `url` if there is one.
     #[serde(skip)]
     pub direct: Option<url::Url>,
+}
+
+impl Hub {
+    /// Where the hub itself listens, by its names; no camera is there.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<CameraAddress> {
+        let address = |url: &url::Url| {
+            let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+            CameraAddress::parse(&format!("http://{host}:{port}/")).ok()
+        };
+        [&self.url, &self.direct].into_iter().flatten().filter_map(address).collect()
+    }
 }
 
 /// `[door]`

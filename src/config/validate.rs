@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::camera_address::CameraAddress;
 use super::load::{Problem, read};
 use super::{Camera, Config, Prefer};
 
@@ -39,7 +40,7 @@ pub(super) fn all(config: &Config, skip: &BTreeSet<usize>) -> Vec<Problem> {
     let mut seen = BTreeMap::new();
     for (index, camera) in config.cameras.iter().enumerate().filter(|(index, _)| !skip.contains(index)) {
         let path = format!("camera[{index}]");
-        one_camera(&path, camera, &mut report);
+        one_camera(&path, camera, config, &mut report);
         for (key, name) in [("id", &camera.id), ("entity", &camera.entity)] {
             if let Some(name) = name
                 && let Some(first) = seen.insert((key, name), index)
@@ -256,7 +257,7 @@ fn limits(config: &Config, report: &mut Report) {
     report.range("limits.call_minutes", limits.call_minutes, 1, 1_440);
 }
 
-fn one_camera(path: &str, camera: &Camera, report: &mut Report) {
+fn one_camera(path: &str, camera: &Camera, config: &Config, report: &mut Report) {
     match (&camera.id, &camera.entity) {
         (Some(_), Some(_)) => report.add(
             format!("{path}.entity"),
@@ -301,10 +302,12 @@ fn one_camera(path: &str, camera: &Camera, report: &mut Report) {
             report.add(format!("{path}.{key}"), format!("{entity:?} is not like {like}"));
         }
     }
-    if let Some(source) = &camera.source
-        && let Err(why) = source_address(source.expose_secret())
-    {
-        report.add(format!("{path}.source"), why);
+    if let Some(source) = camera.source.as_ref().map(ExposeSecret::expose_secret) {
+        if let Err(why) = source_address(source) {
+            report.add(format!("{path}.source"), why);
+        } else if let Some(whose) = no_camera(source, config) {
+            report.add(format!("{path}.source"), format!("is {whose}, which is no camera"));
+        }
     }
 }
 
@@ -313,23 +316,30 @@ fn one_camera(path: &str, camera: &Camera, report: &mut Report) {
 /// # Errors
 /// Says what is wrong, without quoting more of the address than its scheme.
 pub fn source_address(source: &str) -> Result<(), String> {
-    if source.chars().any(|c| c.is_control() || c == ' ') {
-        return Err("holds a space or a control character".into());
-    }
     if source.starts_with("test:") {
         return Ok(());
     }
-    let url = Url::parse(source).map_err(|e| format!("is no address ({e})"))?;
-    if !["rtsp", "rtsps", "http", "https"].contains(&url.scheme()) {
-        return Err(format!(
-            "scheme {:?} is not allowed, use rtsp, rtsps, http, https or test:",
-            url.scheme()
-        ));
+    CameraAddress::parse(source).map(drop)
+}
+
+/// Looks whether a camera's address is the hub's or one of our own listeners', as far as it can be seen
+/// without looking its host up; says whose it is.
+fn no_camera(source: &str, config: &Config) -> Option<&'static str> {
+    let address = CameraAddress::parse(source).ok()?;
+    if config.hub.addresses().iter().any(|hub| hub.is_at(&address)) {
+        return Some("the hub's own address (hub.url)");
     }
-    if url.host_str().is_none_or(str::is_empty) {
-        return Err("names no host".into());
-    }
-    Ok(())
+    let own = [
+        (&config.ui.listen, "our own address (ui.listen)"),
+        (&config.door.listen, "our own address (door.listen)"),
+    ];
+    let is_own = |listen: &str| {
+        listen_address(listen).is_some_and(|at| {
+            let is_here = address.is_loopback() || address.literal() == Some(at.ip());
+            is_here && at.port() == address.port()
+        })
+    };
+    own.into_iter().find(|(listen, _)| is_own(listen)).map(|(_, whose)| whose)
 }
 
 fn entity_of(entity: &str, domains: &[&str]) -> bool {

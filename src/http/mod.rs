@@ -19,6 +19,7 @@ use crate::camera::registry::Registry;
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::hub::bridge::HubBridge;
+use crate::media::AddressPolicy;
 use crate::router::Router;
 use crate::seat::Seat;
 use crate::state::State;
@@ -90,6 +91,8 @@ pub struct House {
     pub ui_address: Option<SocketAddr>,
     /// Where the door's listener is bound; `None` while the door is closed.
     pub door_address: Option<SocketAddr>,
+    /// Where cameras may be.
+    pub policy: AddressPolicy,
     /// The door's certificate; `None` without TLS there.
     pub certificate: Option<Arc<tls::Certificate>>,
 }
@@ -130,6 +133,7 @@ impl House {
             pace,
             ui_address: None,
             door_address: None,
+            policy: AddressPolicy::default(),
             certificate: None,
         }
     }
@@ -138,6 +142,13 @@ impl House {
     #[must_use]
     pub fn with_addresses(mut self, ui: SocketAddr, door: Option<SocketAddr>) -> Self {
         (self.ui_address, self.door_address) = (Some(ui), door);
+        self
+    }
+
+    /// Says where cameras may be.
+    #[must_use]
+    pub fn with_policy(mut self, policy: AddressPolicy) -> Self {
+        self.policy = policy;
         self
     }
 

@@ -77,10 +77,9 @@ pub(super) async fn probe(
             "another camera is being looked at; try again in a moment",
         );
     };
-    let max_kbps = house.config.webrtc.max_kbps;
     let wants_lines = request.headers().get(ACCEPT).is_some_and(|kinds| kinds.as_bytes() == LINES.as_bytes());
     if !wants_lines {
-        return match look(&target, max_kbps, |_| {}).await {
+        return match look(&target, &house, |_| {}).await {
             Ok(finding) => reply(&cleaned(&finding)),
             Err((kind, text)) => failure(kind, &text),
         };
@@ -94,7 +93,7 @@ pub(super) async fn probe(
         };
         let last = tokio::select! {
             () = lines.closed() => return,
-            finding = look(&target, max_kbps, tell) => match finding {
+            finding = look(&target, &house, tell) => match finding {
                 Ok(finding) => json!({ "finding": cleaned(&finding) }),
                 Err((_, text)) => json!({ "error": text }),
             },
@@ -112,14 +111,15 @@ pub(super) async fn probe(
         .streaming(body)
 }
 
-async fn look(target: &Target, max_kbps: u32, tell: impl FnMut(&str)) -> Result<Finding, Refused> {
+async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<Finding, Refused> {
+    let max_kbps = house.config.webrtc.max_kbps;
     match target {
         Target::Session(name, session) => {
             let finding = probe_session(name, session, max_kbps, tell).await;
             finding.map_err(|error| (error.kind(), error.to_string()))
         }
         Target::Address(name, address) => {
-            let finding = probe_address(name, address, max_kbps, tell).await;
+            let finding = probe_address(name, address, house.policy.clone(), max_kbps, tell).await;
             finding.map_err(|text| (ErrorKind::Internal, text))
         }
     }

@@ -8,12 +8,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use crate::config::camera_address::CameraAddress;
 use crate::error::ErrorKind;
 
+mod address_policy;
 pub mod annex_b;
+mod destination;
 pub mod feed;
 pub mod fetch;
 pub mod flow;
@@ -25,13 +27,15 @@ pub mod sps;
 pub mod timeline;
 pub mod wire;
 
+pub use address_policy::{AddressPolicy, Lookup, Refusal};
+pub use destination::Destination;
 pub use source::TestPattern;
 
 /// Where a camera's picture comes from. Addresses may hold a password. Made by [`Source::parse`].
 #[derive(Debug, Clone)]
 pub enum Source {
-    /// An address that FFmpeg opens: `rtsp://`, `rtsps://`, `http(s)://`.
-    Address(SecretString),
+    /// An address that FFmpeg opens, at the host that an [`AddressPolicy`] finds for it.
+    Address(CameraAddress),
     /// The worker's own pattern with clock and tone, and a speaker whose level can be read.
     Test(TestPattern),
     /// Read by `doorstep` itself; the worker gets bytes, if it is needed at all.
@@ -159,6 +163,9 @@ pub enum FeedEvent {
         reason: String,
         /// The kind of failure.
         unauthorized: bool,
+        /// What FFmpeg said last, if it says more; without secrets.
+        #[serde(default)]
+        last_words: Option<String>,
     },
     /// The worker died or fell silent and is being replaced.
     WorkerLost(String),

@@ -11,10 +11,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fetch::{Form, SoundCodec};
-use super::{FeedEvent, TestPattern};
+use super::{Destination, FeedEvent, TestPattern};
 
 /// Both sides must speak the same one.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 /// Largest access unit, bytes.
 pub const MAX_PICTURE: usize = 8 * 1024 * 1024;
 /// Largest control message, bytes of JSON.
@@ -59,8 +59,8 @@ pub enum WireError {
 /// What the worker opens.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub enum WireSource {
-    /// An address, password included.
-    Address(String),
+    /// An address, password included, and where it is.
+    Address(Destination),
     /// The test pattern.
     Test(TestPattern),
     /// Nothing: it is handed over piece by piece ([`ToWorker::Begin`], [`ToWorker::Piece`]).
@@ -174,6 +174,8 @@ pub enum FromWorker {
     Hello {
         /// [`VERSION`] of the speaker.
         version: u16,
+        /// The kernel keeps all files from it.
+        sealed: bool,
     },
     /// Still there; once a second.
     Alive,
@@ -218,7 +220,11 @@ enum ToControl {
 
 #[derive(Serialize, Deserialize)]
 enum FromControl {
-    Hello { version: u16 },
+    Hello {
+        version: u16,
+        #[serde(default)]
+        sealed: bool,
+    },
     Alive,
     Event(FeedEvent),
 }
@@ -337,7 +343,9 @@ impl FromWorker {
                 capped(frame, MAX_OPUS)?;
                 Ok((Bytes::from_static(&[SPEECH]), frame))
             }
-            Self::Hello { version } => Ok((control(&FromControl::Hello { version: *version })?, &[])),
+            Self::Hello { version, sealed } => {
+                Ok((control(&FromControl::Hello { version: *version, sealed: *sealed })?, &[]))
+            }
             Self::Alive => Ok((control(&FromControl::Alive)?, &[])),
             Self::Event(event) => Ok((control(&FromControl::Event(event.clone()))?, &[])),
         }
@@ -350,7 +358,7 @@ impl FromWorker {
     pub fn decode(mut frame: Bytes) -> Result<Self, WireError> {
         match frame.try_get_u8().map_err(|_| WireError::Short)? {
             CONTROL => Ok(match read_control(&frame)? {
-                FromControl::Hello { version } => Self::Hello { version },
+                FromControl::Hello { version, sealed } => Self::Hello { version, sealed },
                 FromControl::Alive => Self::Alive,
                 FromControl::Event(event) => Self::Event(event),
             }),
@@ -441,7 +449,7 @@ mod tests {
         };
         let sound = SoundFacts { codec: "aac".into(), rate: 16_000 };
         for message in [
-            FromWorker::Hello { version: 7 },
+            FromWorker::Hello { version: 7, sealed: true },
             FromWorker::Alive,
             FromWorker::Event(FeedEvent::FirstPicture),
             FromWorker::Event(FeedEvent::SpeakerLevel(-12.5)),
@@ -453,7 +461,11 @@ mod tests {
                 seconds: 2.0,
             })),
             FromWorker::Event(FeedEvent::Opened { video, sound }),
-            FromWorker::Event(FeedEvent::Failed { reason: "ü".into(), unauthorized: true }),
+            FromWorker::Event(FeedEvent::Failed {
+                reason: "ü".into(),
+                unauthorized: true,
+                last_words: Some("x".into()),
+            }),
         ] {
             assert_eq!(there_and_back(&message), message);
         }
@@ -483,9 +495,11 @@ mod tests {
 
     #[test]
     fn an_address_is_not_printed() {
+        let destination = r#"{"address":"rtsp://u:hunter2@cam/","ip":"10.0.0.2"}"#;
+        let destination = serde_json::from_str(destination).unwrap();
         let open = ToWorker::Open {
             camera: "Front door".into(),
-            source: WireSource::Address("rtsp://u:hunter2@cam/".into()),
+            source: WireSource::Address(destination),
             max_kbps: 2_500,
         };
         assert!(!format!("{open:?}").contains("hunter2"));

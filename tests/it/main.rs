@@ -3,6 +3,7 @@
 
 mod bell;
 mod browser;
+mod cage;
 mod calls;
 mod codecs;
 mod demo;
@@ -16,6 +17,7 @@ mod instant;
 mod limits;
 mod onvif;
 mod probe;
+mod reach;
 mod relay;
 mod relay_peer;
 mod relay_source;

@@ -135,7 +135,8 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_over_when_each_way_has_failed_and_each_failure_is_told() {
-        let failed = |reason: &str| FeedEvent::Failed { reason: reason.into(), unauthorized: false };
+        let failed =
+            |reason: &str| FeedEvent::Failed { reason: reason.into(), unauthorized: false, last_words: None };
         let events = vec![
             FeedEvent::Tries { source: 0 },
             failed("x"),

@@ -182,6 +182,48 @@ fn every_mistake_is_reported_at_once_with_its_key() {
 }
 
 #[test]
+fn m11_a_source_where_no_camera_can_be_is_refused_with_its_key() {
+    let loaded = House::new(Some(
+        r#"
+            [hub]
+            url = "http://hub.lan:8123"
+            token = "t"
+            [ui]
+            listen = "127.0.0.1:8099"
+            [door]
+            listen = "0.0.0.0:8098"
+            [[camera]]
+            id = "metadata"
+            source = "http://169.254.169.254/canary"
+            [[camera]]
+            id = "pages"
+            source = "http://localhost:8099/canary"
+            [[camera]]
+            id = "door"
+            source = "rtsp://127.0.0.1:8098/canary"
+            [[camera]]
+            id = "file"
+            source = "file:///canary"
+            [[camera]]
+            id = "hub"
+            source = "http://Hub.lan:8123/canary"
+            [[camera]]
+            id = "go2rtc_of_the_hub"
+            source = "rtsp://hub.lan:8554/front_door"
+            [[camera]]
+            id = "go2rtc"
+            source = "rtsp://127.0.0.1:18554/front_door"
+            "#,
+    ))
+    .load();
+    let expected = [0, 1, 2, 3, 4].map(|index| format!("camera[{index}].source"));
+    assert_eq!(keys(&loaded), expected);
+    let text = format!("{:?}", loaded.problems);
+    assert!(["ui.listen", "door.listen", "hub.url"].iter().all(|key| text.contains(key)), "{text}");
+    assert!(!text.contains("canary"), "{text}");
+}
+
+#[test]
 fn a_damaged_file_gives_way_to_the_last_good_copy() {
     let house = House::new(Some("[[camera]]\nid = \"a\"\nsource = \"test:\"\n"));
     house.load().keep(&house.place()).unwrap();

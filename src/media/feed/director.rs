@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use secrecy::ExposeSecret;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::interval;
 
@@ -22,10 +21,11 @@ use crate::media::onvif::Asker;
 use crate::media::sound_line::SoundLine;
 use crate::media::timeline::Timeline;
 use crate::media::wire::{ToWorker, WireSource};
-use crate::media::{FeedEvent, FeedSpec, Sample, Source};
-use news::{Fetching, Made, News, made, piece, until};
+use crate::media::{Destination, FeedEvent, FeedSpec, Sample, Source};
+use news::{Fetching, Finding, Made, News, found, made, piece, until};
 
 mod camera;
+mod lookup;
 mod news;
 mod pictures;
 mod sound;
@@ -99,6 +99,14 @@ pub struct Director {
     slate_wanted: bool,
     /// Why there is no picture, for the slate.
     reason: String,
+    /// What FFmpeg said last about it.
+    last_words: Option<String>,
+    /// A host that is being looked up.
+    finding: Option<Finding>,
+    /// Where the worker connects.
+    destination: Option<Destination>,
+    /// How often an address showed nothing; its host may have others.
+    attempts: usize,
     /// Most that the picture may take for now, kbit/s.
     limit: Option<u32>,
     /// The picture could be passed on and is made anew only to take less.
@@ -138,6 +146,10 @@ impl Director {
             slate: false,
             slate_wanted: false,
             reason: String::new(),
+            last_words: None,
+            finding: None,
+            destination: None,
+            attempts: 0,
             limit: None,
             limited: false,
         }
@@ -158,6 +170,7 @@ impl Director {
                 },
                 piece = piece(&mut fetching) => News::Piece(piece),
                 made = made(&mut self.line) => News::Made(made),
+                found = found(&mut self.finding) => News::Found(found),
                 () = until(begin_at) => News::Begin,
                 _ = tick.tick() => News::Tick,
             };
@@ -179,6 +192,7 @@ impl Director {
                     Some(end)
                 }
                 News::Made(made) => self.made(made),
+                News::Found(found) => self.found(found),
                 News::Begin => {
                     begin_at = None;
                     fetching = self.begin();
@@ -199,7 +213,7 @@ impl Director {
     fn begin(&mut self) -> Option<Fetching> {
         let (using, _) = self.choice.next(Instant::now())?;
         self.using = using;
-        self.stream = None;
+        (self.stream, self.finding, self.destination) = (None, None, None);
         self.begin_pictures();
         self.tell(FeedEvent::Tries { source: using });
         match self.spec.sources.get(using)? {
@@ -210,7 +224,8 @@ impl Director {
                 Some((future, pieces))
             }
             Source::Address(address) => {
-                self.read(WireSource::Address(address.expose_secret().to_owned()), false);
+                let address = address.clone();
+                self.look_up(address);
                 None
             }
             Source::Test(pattern) => {
@@ -247,17 +262,25 @@ impl Director {
         };
         let reason = self.of_source(&end.reason);
         self.reason.clone_from(&reason);
-        self.tell(FeedEvent::Failed { reason, unauthorized: end.unauthorized });
+        let last_words = self.last_words.take();
+        if self.first {
+            self.attempts = self.attempts.wrapping_add(1);
+        }
+        self.tell(FeedEvent::Failed { reason, unauthorized: end.unauthorized, last_words });
         self.choice.failed(self.using, failure, now);
         let (next, at) = self.choice.next(now)?;
         let reads = matches!(self.line, Some((_, Role::Reads)));
         if reads && (next == self.using || at > now) {
-            // The worker tries again by itself.
+            // The worker tries again by itself, unless the camera is elsewhere now.
             (self.first, self.copied) = (true, false);
+            if let Some(Source::Address(address)) = self.spec.sources.get(self.using) {
+                let address = address.clone();
+                self.look_up(address);
+            }
             return None;
         }
         *fetching = None;
-        self.stream = None;
+        (self.stream, self.finding) = (None, None);
         match &mut self.line {
             Some((_, Role::Reads)) => self.line = None,
             Some((line, role)) => {
@@ -294,7 +317,8 @@ impl Director {
                     speaker.frames.try_send(frame).ok();
                 }
             }
-            Made::Event(FeedEvent::Failed { reason, unauthorized }) if pictures => {
+            Made::Event(FeedEvent::Failed { reason, unauthorized, last_words }) if pictures => {
+                self.last_words = last_words;
                 return Some(FetchEnd { reason, unauthorized, lasting: role == Role::Makes });
             }
             Made::Event(FeedEvent::Opened { mut video, sound }) if pictures => {

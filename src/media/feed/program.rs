@@ -5,11 +5,14 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-use crate::media::MediaError;
+use crate::media::{AddressPolicy, MediaError};
 
-/// The worker's executable.
+/// The worker's executable, and where workers may connect.
 #[derive(Debug, Clone)]
-pub struct WorkerProgram(PathBuf);
+pub struct WorkerProgram {
+    path: PathBuf,
+    policy: AddressPolicy,
+}
 
 const NAME: &str = "doorstep-media";
 
@@ -20,7 +23,7 @@ impl WorkerProgram {
     /// A given executable.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Self(path.to_owned())
+        Self { path: path.to_owned(), policy: AddressPolicy::default() }
     }
 
     /// The one that `DOORSTEP_MEDIA` names, else the one beside this program or, for test
@@ -30,7 +33,7 @@ impl WorkerProgram {
     /// When there is none.
     pub fn find() -> Result<Self, MediaError> {
         if let Some(path) = std::env::var_os("DOORSTEP_MEDIA").filter(|path| !path.is_empty()) {
-            return Ok(Self(path.into()));
+            return Ok(Self::at(Path::new(&path)));
         }
         let here = std::env::current_exe().map_err(|error| MediaError::Worker(error.to_string()))?;
         here.ancestors()
@@ -38,13 +41,24 @@ impl WorkerProgram {
             .take(2)
             .map(|folder| folder.join(NAME))
             .find(|path| path.is_file())
-            .map(Self)
+            .map(|path| Self::at(&path))
             .ok_or_else(|| MediaError::Worker(format!("{NAME} is not beside {}", here.display())))
+    }
+
+    /// Workers connect where this allows it.
+    #[must_use]
+    pub fn with_policy(mut self, policy: AddressPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    pub(super) fn policy(&self) -> &AddressPolicy {
+        &self.policy
     }
 
     /// Starts a worker that dies with its handle.
     pub(super) fn start(&self) -> Result<Child, MediaError> {
-        Command::new(&self.0)
+        Command::new(&self.path)
             .env_clear()
             .envs(KEPT.iter().filter_map(|key| Some((key, std::env::var_os(key)?))))
             .stdin(Stdio::piped())
@@ -54,6 +68,24 @@ impl WorkerProgram {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| MediaError::Worker(format!("{}: {error}", self.0.display())))
+            .map_err(|error| MediaError::Worker(format!("{}: {error}", self.path.display())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use super::*;
+
+    #[tokio::test]
+    async fn of_our_environment_a_worker_gets_only_what_it_needs() {
+        assert!(std::env::vars_os().count() > KEPT.len(), "there is more to keep from it");
+        let told = WorkerProgram::at(Path::new("/usr/bin/env")).start().unwrap();
+        let told = String::from_utf8(told.wait_with_output().await.unwrap().stdout).unwrap();
+        assert!(told.contains("PATH="), "{told}");
+        for line in told.lines() {
+            let name = line.split('=').next().unwrap();
+            assert!(KEPT.contains(&name), "{line}");
+        }
     }
 }

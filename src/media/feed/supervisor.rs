@@ -2,20 +2,21 @@
 
 use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Once, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
+use super::Counts;
 use super::line::{Limit, Preamble};
+use super::log::Log;
 use super::outlet::Outlet;
 use super::program::WorkerProgram;
-use super::{Counts, log};
 use crate::media::scrub::{Scrub, tidy};
 use crate::media::timeline::{Timeline, Track};
 use crate::media::wire::{self, FromWorker, ToWorker, WireSource};
@@ -32,6 +33,8 @@ const GOOD_LIFE: Duration = Duration::from_secs(30);
 const SLACK_MS: i64 = 200;
 /// Places in the queue that are kept from levels.
 const RESERVED: usize = 32;
+/// What a worker that is gone still has to say comes at once.
+const REST: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Why a worker's life ended.
@@ -44,6 +47,7 @@ enum End {
 
 type Reader = FramedRead<ChildStdout, LengthDelimitedCodec>;
 type Writer = FramedWrite<ChildStdin, LengthDelimitedCodec>;
+type WorkerLog = Log<ChildStderr>;
 
 /// What a worker is to do.
 pub struct Job {
@@ -82,7 +86,7 @@ impl Supervisor {
         counts: Arc<Counts>,
     ) -> Self {
         let scrub = match &job.source {
-            WireSource::Address(address) => Scrub::of(address),
+            WireSource::Address(destination) => Scrub::of(destination.address().expose()),
             WireSource::Test(_) | WireSource::Handed => Scrub::default(),
         };
         let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
@@ -144,33 +148,33 @@ impl Supervisor {
         self.timeline.begin_anew();
         let mut reader = FramedRead::new(stdout, codec());
         let mut writer = FramedWrite::new(stdin, codec());
-        let logging = {
-            let (camera, scrub) = (self.job.camera.clone(), self.scrub.clone());
-            tokio::spawn(async move { log::forward(stderr, &camera, &scrub).await })
-        };
+        let mut log = Log::new(stderr, &self.job.camera, self.scrub.clone());
         let greeted = tokio::select! {
             greeted = handshake(&self.job, &mut reader, &mut writer) => greeted.map_err(End::Lost),
             () = closed(&mut self.wishes) => Err(End::Closed),
         };
         let end = match greeted {
-            Ok(()) => self.converse(&mut reader, &mut writer).await,
+            Ok(()) => self.converse(&mut reader, &mut writer, &mut log).await,
             Err(end) => end,
         };
         drop((reader, writer));
         let status = bury(&mut child, matches!(end, End::Closed)).await;
         self.counts.pid.store(0, Ordering::Relaxed);
-        logging.abort();
-        match end {
-            End::Lost(reason) if reason.is_empty() => {
-                let status = status.map_or("no status".into(), |status| status.to_string());
-                End::Lost(format!("it ended by itself ({status})"))
-            }
-            end => end,
-        }
+        let End::Lost(reason) = end else { return End::Closed };
+        log.take_rest(REST).await;
+        let reason = match status {
+            _ if !reason.is_empty() => reason,
+            Some(status) => format!("it ended by itself ({status})"),
+            None => "it ended by itself (no status)".into(),
+        };
+        End::Lost(match log.last_words() {
+            Some(words) => format!("{reason}; its last words: {words}"),
+            None => reason,
+        })
     }
 
     /// Listens and speaks until one of the two ends. Each goes on while the other waits.
-    async fn converse(&mut self, reader: &mut Reader, writer: &mut Writer) -> End {
+    async fn converse(&mut self, reader: &mut Reader, writer: &mut Writer, log: &mut WorkerLog) -> End {
         let Self { wishes, outlet, events, timeline, scrub, job, born, speech, .. } = self;
         let (repair, mut repairs) = mpsc::channel(1);
         let mut ear = Ear {
@@ -182,6 +186,7 @@ impl Supervisor {
             camera: &job.camera,
             born: *born,
             repair,
+            log,
         };
         let speak = async {
             loop {
@@ -223,8 +228,8 @@ async fn handshake(job: &Job, reader: &mut Reader, writer: &mut Writer) -> Resul
         say(writer, ToWorker::Hello { version: wire::VERSION }).await?;
         match reader.next().await {
             Some(Ok(frame)) => match FromWorker::decode(frame.freeze()) {
-                Ok(FromWorker::Hello { version: wire::VERSION }) => {}
-                Ok(FromWorker::Hello { version }) => {
+                Ok(FromWorker::Hello { version: wire::VERSION, sealed }) => note_seal(sealed),
+                Ok(FromWorker::Hello { version, .. }) => {
                     return Err(format!("it speaks version {version} of the protocol"));
                 }
                 Ok(_) => return Err("it did not say hello".into()),
@@ -247,6 +252,16 @@ async fn handshake(job: &Job, reader: &mut Reader, writer: &mut Writer) -> Resul
     timeout(HANDSHAKE, words).await.unwrap_or_else(|_elapsed| Err("it did not say hello in time".into()))
 }
 
+/// Says once what the kernel lacks.
+fn note_seal(sealed: bool) {
+    static SAID: Once = Once::new();
+    if !sealed {
+        SAID.call_once(|| {
+            tracing::debug!("this kernel has no Landlock: media workers could read what this user may read");
+        });
+    }
+}
+
 /// Comes back when nobody wants the feed any more; what is wished for before the worker can do it is
 /// not done.
 async fn closed(wishes: &mut mpsc::Receiver<ToWorker>) {
@@ -263,6 +278,7 @@ struct Ear<'a> {
     camera: &'a str,
     born: Instant,
     repair: mpsc::Sender<()>,
+    log: &'a mut WorkerLog,
 }
 
 impl Ear<'_> {
@@ -271,7 +287,12 @@ impl Ear<'_> {
         loop {
             // A frame that is there is taken before the time is looked at, so a pause of our own
             // does not count against the worker.
-            let frame = match timeout_at(last_alive + SILENCE, reader.next()).await {
+            // Neither can keep the other from being heard.
+            let frame = tokio::select! {
+                () = self.log.take() => continue,
+                frame = timeout_at(last_alive + SILENCE, reader.next()) => frame,
+            };
+            let frame = match frame {
                 Err(_elapsed) => return End::Lost("it has fallen silent".into()),
                 Ok(None) => return End::Lost(String::new()),
                 Ok(Some(Err(error))) => return End::Lost(format!("its pipe broke: {error}")),
@@ -312,7 +333,7 @@ impl Ear<'_> {
     }
 
     /// Passes news on after taking out of it whatever a worker gone bad could have put in.
-    fn event(&self, event: FeedEvent) {
+    fn event(&mut self, event: FeedEvent) {
         let clean = match event {
             FeedEvent::Opened { mut video, mut sound } => {
                 video.codec = tidy(&video.codec, 32);
@@ -320,8 +341,11 @@ impl Ear<'_> {
                 sound.codec = tidy(&sound.codec, 32);
                 FeedEvent::Opened { video, sound }
             }
-            FeedEvent::Failed { reason, unauthorized } => {
-                FeedEvent::Failed { reason: self.scrub.text(&reason, 300), unauthorized }
+            FeedEvent::Failed { reason, unauthorized, .. } => {
+                // It logged why before it said that it failed.
+                self.log.take_what_is_there();
+                let reason = self.scrub.text(&reason, 300);
+                FeedEvent::Failed { reason, unauthorized, last_words: self.log.last_words() }
             }
             FeedEvent::SpeakerLevel(level) => {
                 FeedEvent::SpeakerLevel(if level.is_finite() { level.clamp(-100.0, 20.0) } else { -100.0 })

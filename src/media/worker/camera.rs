@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::clock::now_ms;
 use crate::liveness::Liveness;
+use crate::network;
 use crate::programme::{self, DECODERS, FORMATS, Programme};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
@@ -33,9 +34,8 @@ pub fn run(address: &str, shared: &Shared) {
             Ok(never) => match never {},
             Err(trouble) => trouble,
         };
-        shared
-            .stage
-            .tell(FeedEvent::Failed { reason: trouble.reason.clone(), unauthorized: trouble.unauthorized });
+        let (reason, unauthorized) = (trouble.reason.clone(), trouble.unauthorized);
+        shared.stage.tell(FeedEvent::Failed { reason, unauthorized, last_words: None });
         let lasting = trouble.lasting;
         shared.explain(Some(trouble));
         pause = next_pause(pause, shown.then(|| began.elapsed()), lasting);
@@ -92,6 +92,7 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
         options.set("rw_timeout", &(SILENCE_MS * 1_000).to_string());
     }
     let began_ms = now_ms();
+    network::forget_refusals();
     liveness.back_within(OPEN_MS);
     let watch = Arc::clone(liveness);
     ffmpeg::format::input_with_interrupt_and_dictionary(address, move || watch.is_overdue(), options).map_err(

@@ -105,7 +105,7 @@ pub fn run(orders: Receiver<Order>, shared: &Shared) {
         };
         if let Err(trouble) = failed {
             let (reason, unauthorized) = (trouble.reason.clone(), trouble.unauthorized);
-            shared.stage.tell(FeedEvent::Failed { reason, unauthorized });
+            shared.stage.tell(FeedEvent::Failed { reason, unauthorized, last_words: None });
             shared.explain(Some(trouble));
         }
     }

@@ -33,6 +33,7 @@ mod group;
 mod h264_encoder;
 mod handed;
 mod liveness;
+mod network;
 mod opus;
 mod pace;
 mod pcm;
@@ -58,12 +59,14 @@ const ORDERS: usize = 16;
 fn main() -> ExitCode {
     cage::enter();
     clock::now_ms();
-    if ffmpeg::init().is_err() {
+    if !network::is_guarded() || ffmpeg::init().is_err() {
         return ExitCode::FAILURE;
     }
+    clock::wall();
+    let sealed = cage::seal();
     // FFmpeg writes to stderr, which doorstep scrubs and passes on. The level is global: set once.
     ffmpeg::log::set_level(ffmpeg::log::Level::Error);
-    match listen() {
+    match listen(sealed) {
         Ok(()) => cage::leave(0),
         Err(error) => {
             eprintln!("{error}");
@@ -72,13 +75,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn listen() -> std::io::Result<()> {
+fn listen(sealed: bool) -> std::io::Result<()> {
     let mut camera: Option<Camera> = None;
     let mut stdin = std::io::stdin().lock();
     while let Some(frame) = wire::read_frame(&mut stdin)? {
         match (ToWorker::decode(frame).map_err(std::io::Error::other)?, &camera) {
             (ToWorker::Hello { version: wire::VERSION }, None) => {
-                let hello = FromWorker::Hello { version: wire::VERSION };
+                let hello = FromWorker::Hello { version: wire::VERSION, sealed };
                 hello.write(&mut std::io::stdout())?;
                 std::io::stdout().flush()?;
             }
@@ -111,6 +114,14 @@ struct Camera {
 
 impl Camera {
     fn open(name: String, source: WireSource, max_kbps: u32) -> std::io::Result<Self> {
+        let destination = match &source {
+            WireSource::Address(destination) => Some(destination),
+            WireSource::Test(_) | WireSource::Handed => None,
+        };
+        cage::bar_ports_but(destination.map(|destination| destination.address().port()));
+        if let Some(destination) = destination {
+            network::open(destination.clone());
+        }
         let shared = Arc::new(Shared {
             stage: Stage::new(),
             liveness: Arc::new(Liveness::new()),
@@ -128,7 +139,7 @@ impl Camera {
         let orders = (source == WireSource::Handed).then_some(orders);
         let of_thread = Arc::clone(&shared);
         std::thread::Builder::new().name("source".into()).spawn(move || match source {
-            WireSource::Address(address) => camera::run(&address, &of_thread),
+            WireSource::Address(destination) => camera::run(destination.address().expose(), &of_thread),
             WireSource::Test(pattern) => {
                 if let Err(error) = test_source::run(&name, pattern, &of_thread) {
                     eprintln!("the test pattern cannot be made: {error}");

@@ -3,6 +3,7 @@
 use ffmpeg_next as ffmpeg;
 
 use crate::liveness::Liveness;
+use crate::network;
 
 /// One reason; never holds the camera's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,13 @@ impl Trouble {
     pub fn at_open(error: ffmpeg::Error, liveness: &Liveness) -> Self {
         if liveness.is_overdue() {
             return Self::passing("the camera did not answer within 10 seconds");
+        }
+        if network::was_refused() {
+            return Self::lasting(
+                "the camera sends us on to another address, which is not followed; if that is the right one, \
+                 put it into the settings"
+                    .into(),
+            );
         }
         match error {
             ffmpeg::Error::HttpUnauthorized => {

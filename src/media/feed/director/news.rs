@@ -12,15 +12,19 @@ use super::Role;
 use crate::media::feed::line::Line;
 use crate::media::fetch::{FetchEnd, Piece};
 use crate::media::wire::ToWorker;
-use crate::media::{FeedEvent, Sample};
+use crate::media::{Destination, FeedEvent, Refusal, Sample};
 
 /// A source that is being read, and what it brings.
 pub type Fetching = (BoxFuture<'static, FetchEnd>, mpsc::Receiver<Piece>);
+
+/// A host that is being looked up.
+pub type Finding = BoxFuture<'static, Result<Destination, Refusal>>;
 
 pub enum News {
     Wish(ToWorker),
     Piece(Result<Piece, FetchEnd>),
     Made(Made),
+    Found(Result<Destination, Refusal>),
     Begin,
     Tick,
 }
@@ -58,6 +62,13 @@ pub async fn made(line: &mut Option<(Line, Role)>) -> Made {
         Some(speech) = line.speech.recv() => Made::Speech(speech),
         sample = line.samples.recv() => sample.map_or(Made::Over, Made::Sample),
     }
+}
+
+pub async fn found(finding: &mut Option<Finding>) -> Result<Destination, Refusal> {
+    let Some(future) = finding else { return pending().await };
+    let found = future.await;
+    *finding = None;
+    found
 }
 
 pub async fn until(at: Option<Instant>) {

@@ -1,0 +1,37 @@
+//! Where a camera's address is, before a worker opens it and after it failed there.
+
+use super::{Director, Role};
+use crate::config::camera_address::CameraAddress;
+use crate::media::fetch::FetchEnd;
+use crate::media::wire::WireSource;
+use crate::media::{Destination, Refusal};
+
+impl Director {
+    /// Looks up where the address is; a worker that reads it goes on meanwhile.
+    pub(super) fn look_up(&mut self, address: CameraAddress) {
+        let (policy, attempt) = (self.program.policy().clone(), self.attempts);
+        self.finding = Some(Box::pin(async move { policy.find(&address, attempt).await }));
+    }
+
+    /// It is known where the address is, or that it may not be opened.
+    pub(super) fn found(&mut self, found: Result<Destination, Refusal>) -> Option<FetchEnd> {
+        let reads = matches!(self.line, Some((_, Role::Reads)));
+        match found {
+            Ok(destination) if reads && self.destination.as_ref() == Some(&destination) => None,
+            Ok(destination) => {
+                self.destination = Some(destination.clone());
+                self.read(WireSource::Address(destination), false);
+                None
+            }
+            // Where it was is still the best guess.
+            Err(Refusal::Unknown(_)) if reads => None,
+            Err(refusal) => {
+                if reads {
+                    self.line = None;
+                }
+                let lasting = matches!(refusal, Refusal::Forbidden(_));
+                Some(FetchEnd { reason: refusal.to_string(), unauthorized: false, lasting })
+            }
+        }
+    }
+}
