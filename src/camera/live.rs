@@ -240,8 +240,9 @@ impl Live {
     pub fn freshen(&mut self, allowed: Option<u32>, slot: impl FnOnce() -> Option<Place>) -> bool {
         let group = self.fanout.group();
         let is_slow = group.lasts >= LONG && Pace::time(group.bytes, allowed) >= SLOW;
-        let can_ask = self.video.as_ref().is_some_and(|video| video.keys_on_request);
-        if !self.is_copied() || !is_slow || can_ask {
+        // What comes by the relay is not the worker's, and the far end makes a key picture soon.
+        let passes_by = matches!(self.way(), Some(Way::Relay(_)));
+        if !self.is_copied() || !is_slow || passes_by {
             return false;
         }
         if self.is_freshening() {
@@ -253,6 +254,8 @@ impl Live {
         }
         self.freshened = Some(Instant::now());
         self.feed.freshen();
+        // A camera that makes one itself may be quicker.
+        self.key_frame_wanted();
         true
     }
 

@@ -182,7 +182,7 @@ mod tests {
         pace.sent(60_000, true, GOOD, later);
         assert!(pace.due() <= later);
         pace.sent(60_000, true, GOOD, later);
-        assert!(pace.due() > later + Duration::from_millis(50));
+        assert!(pace.due() > later + Duration::from_millis(30));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::Destination;
 use crate::config::Hub;
-use crate::config::camera_address::CameraAddress;
+use crate::config::camera_address::{CameraAddress, forbidden};
 
 /// Looks a host's name up; the best address first.
 pub type Lookup = Arc<dyn Fn(String) -> BoxFuture<'static, std::io::Result<Vec<IpAddr>>> + Send + Sync>;
@@ -88,6 +88,15 @@ impl AddressPolicy {
         }
         let why = bad.into_iter().find_map(Result::err);
         Err(why.map_or(Refusal::Unknown("leads nowhere"), Refusal::Forbidden))
+    }
+
+    /// True if something of the camera's own may be asked at this address: none of our own listeners is there.
+    #[must_use]
+    pub fn allows(&self, at: SocketAddr) -> bool {
+        let is_own = |own: &SocketAddr| {
+            own.port() == at.port() && (own.ip() == at.ip() || (is_here(own.ip()) && is_here(at.ip())))
+        };
+        forbidden(at.ip()).is_none() && !self.own.iter().any(is_own)
     }
 
     async fn look_up(&self, address: &CameraAddress) -> Result<Vec<IpAddr>, Refusal> {

@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep_until, timeout};
 
 use super::OnvifError;
-use super::device::{Device, Profile, client, resolve};
+use super::device::{Device, Profile, client};
 use super::key_pictures::{KeyPictures, Step};
 use super::target::Target;
+use crate::media::{AddressPolicy, Destination};
 
 /// Longest time to find out how a camera is asked.
 const SEARCH: Duration = Duration::from_secs(30);
@@ -30,11 +30,12 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// For the camera with this address; `None` if that is no RTSP address. Must be called inside a runtime.
+    /// For the camera that is opened there; `None` if that is no RTSP address. Must be called inside a runtime.
     #[must_use]
-    pub fn new(camera: &str, address: &SecretString) -> Option<Self> {
+    pub fn new(camera: &str, destination: &Destination, policy: &AddressPolicy) -> Option<Self> {
         let (news, heard) = watch::channel(News::default());
-        let asking = Asking { camera: camera.to_owned(), target: Target::of(address)?, found: None };
+        let (camera, target, policy) = (camera.to_owned(), Target::of(destination)?, policy.clone());
+        let asking = Asking { camera, target, policy, found: None };
         Some(Self { news, task: tokio::spawn(asking.run(heard)) })
     }
 
@@ -58,6 +59,7 @@ impl Drop for Asker {
 struct Asking {
     camera: String,
     target: Target,
+    policy: AddressPolicy,
     found: Option<(Device, Profile)>,
 }
 
@@ -99,8 +101,7 @@ impl Asking {
     async fn find(&mut self) -> bool {
         let search = async {
             let http = client()?;
-            let ip = resolve(&self.target.host).await?;
-            let mut device = Device::find(&http, ip, &self.target).await?;
+            let mut device = Device::find(&http, &self.target, &self.policy).await?;
             let profile = device.profile(&self.target.stream).await?;
             Ok((device, profile))
         };

@@ -1,6 +1,6 @@
 //! A camera's ONVIF services over HTTP.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt;
@@ -8,15 +8,13 @@ use futures_util::future::select_ok;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use reqwest::{Client, StatusCode};
 use time::OffsetDateTime;
-use tokio::net::lookup_host;
-use tokio::time::timeout;
-use url::Host;
 
 use super::OnvifError;
 use super::answer::{Answer, Refused};
 use super::login::Login;
 use super::request::{MediaVersion, Request};
 use super::target::{StreamPath, Target};
+use crate::media::AddressPolicy;
 
 /// Of one request.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -28,29 +26,6 @@ const PORTS: [u16; 5] = [80, 8080, 8000, 8899, 2020];
 const TLS_PORT: u16 = 443;
 /// Codes of faults that want a login, or another one.
 const NO_LOGIN: [&str; 2] = ["NotAuthorized", "FailedAuthentication"];
-
-/// Which host is asked at its address.
-pub async fn resolve(host: &Host<String>) -> Result<IpAddr, OnvifError> {
-    let found: Vec<IpAddr> = match host {
-        Host::Ipv4(ip) => vec![(*ip).into()],
-        Host::Ipv6(ip) => vec![(*ip).into()],
-        Host::Domain(name) => match timeout(DEADLINE, lookup_host((name.as_str(), 0))).await {
-            Ok(Ok(found)) => found.map(|address| address.ip()).collect(),
-            _ => return Err(OnvifError::Host),
-        },
-    };
-    let mut found = found.into_iter().map(|ip| ip.to_canonical());
-    found.find(|ip| may_be_camera(*ip)).ok_or(OnvifError::Host)
-}
-
-/// No camera is at a link-local address, where clouds keep their secrets, nor at one that is none.
-fn may_be_camera(ip: IpAddr) -> bool {
-    let is_local = match ip {
-        IpAddr::V4(ip) => ip.is_link_local() || ip.is_broadcast(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
-    };
-    !(is_local || ip.is_unspecified() || ip.is_multicast())
-}
 
 /// A client that follows nobody elsewhere.
 pub fn client() -> Result<Client, OnvifError> {
@@ -85,12 +60,19 @@ pub struct Profile {
 }
 
 impl Device {
-    /// Looks for the device service at the ports that are usual for it, at this address of the target's host.
-    pub async fn find(http: &Client, ip: IpAddr, target: &Target) -> Result<Self, OnvifError> {
-        let tls = target.tls.then(|| format!("https://{}", SocketAddr::new(ip, TLS_PORT)));
-        let plain = PORTS.iter().map(|port| format!("http://{}", SocketAddr::new(ip, *port)));
-        let asked = tls.into_iter().chain(plain).map(|base| Self::at(http.clone(), base).boxed());
-        let (mut device, _others) = select_ok(asked).await.map_err(|_| OnvifError::NoDevice)?;
+    /// Looks for the device service at the ports that are usual for it, but where the policy forbids it.
+    pub async fn find(http: &Client, target: &Target, policy: &AddressPolicy) -> Result<Self, OnvifError> {
+        let tls = target.tls.then_some(("https", TLS_PORT));
+        let places = tls.into_iter().chain(PORTS.map(|port| ("http", port)));
+        let allowed: Vec<_> = places
+            .map(|(scheme, port)| (scheme, SocketAddr::new(target.ip, port)))
+            .filter(|(_, at)| policy.allows(*at))
+            .map(|(scheme, at)| Self::at(http.clone(), format!("{scheme}://{at}")).boxed())
+            .collect();
+        if allowed.is_empty() {
+            return Err(OnvifError::NoDevice);
+        }
+        let (mut device, _others) = select_ok(allowed).await.map_err(|_| OnvifError::NoDevice)?;
         device.login = target.user.clone().map(Login::new);
         Ok(device)
     }

@@ -20,9 +20,6 @@ pub use request::MediaVersion;
 /// Why a camera cannot be asked for a key picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OnvifError {
-    /// Its host is not known, or nothing that may be asked.
-    #[error("its host cannot be asked")]
-    Host,
     /// No port that is usual for it answers as a device service.
     #[error("no ONVIF device service was found")]
     NoDevice,

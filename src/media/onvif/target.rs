@@ -1,14 +1,17 @@
 //! What of a camera's RTSP address matters for asking the camera.
 
-use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use std::net::IpAddr;
+
+use secrecy::SecretString;
+use url::Url;
 
 use super::OnvifError;
+use crate::media::Destination;
 use crate::media::scrub::percent_decoded;
 
 /// Where the camera is, which of its streams is shown, and who may ask.
 pub struct Target {
-    pub host: Host<String>,
+    pub ip: IpAddr,
     /// It is shown over TLS, so it may serve ONVIF over TLS.
     pub tls: bool,
     pub stream: StreamPath,
@@ -17,19 +20,17 @@ pub struct Target {
 
 impl Target {
     /// `None` for what is no RTSP address.
-    pub fn of(address: &SecretString) -> Option<Self> {
-        let url = Url::parse(address.expose_secret()).ok()?;
+    pub fn of(camera: &Destination) -> Option<Self> {
+        let url = Url::parse(camera.address().expose()).ok()?;
         let tls = match url.scheme() {
             "rtsp" => false,
             "rtsps" => true,
             _ => return None,
         };
-        // A host of a scheme that the crate does not know is never an IPv4 address to it.
-        let host = Host::parse(url.host_str()?).ok()?;
         let user = percent_decoded(url.username());
         let password = SecretString::from(percent_decoded(url.password().unwrap_or_default()));
         let user = Some((user, password)).filter(|(user, _)| !user.is_empty());
-        Some(Self { host, tls, stream: StreamPath::of(&url), user })
+        Some(Self { ip: camera.ip(), tls, stream: StreamPath::of(&url), user })
     }
 }
 
@@ -74,21 +75,24 @@ impl StreamPath {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+    use secrecy::ExposeSecret;
+
     use super::*;
+    use crate::config::camera_address::CameraAddress;
 
     fn of(address: &str) -> Option<Target> {
-        Target::of(&SecretString::from(address.to_owned()))
+        let address = CameraAddress::parse(address).unwrap();
+        Target::of(&Destination::new(address, [192, 0, 2, 7].into()).unwrap())
     }
 
     #[test]
     fn user_and_password_are_what_they_stand_for() {
-        let target = of("rtsps://ad%40min:p%3Ass%2B+w@192.0.2.7:322/live?x=1").unwrap();
+        let target = of("rtsps://ad%40min:p%3Ass%2B+w@camera.lan:322/live?x=1").unwrap();
         let (user, password) = target.user.unwrap();
         assert_eq!((user.as_str(), password.expose_secret()), ("ad@min", "p:ss++w"));
-        assert!(target.tls && matches!(target.host, Host::Ipv4(ip) if ip.octets() == [192, 0, 2, 7]));
+        assert!(target.tls && target.ip == IpAddr::from([192, 0, 2, 7]));
         assert!(of("rtsp://camera.lan/1").unwrap().user.is_none());
         assert!(of("http://camera.lan/1").is_none());
-        assert!(matches!(of("rtsp://[fd00::1]/").unwrap().host, Host::Ipv6(_)));
     }
 
     #[test]

@@ -1,18 +1,18 @@
 //! Who is asked for a key picture: the worker that makes the picture, or the camera itself.
 
 use super::{Director, Role, Stream};
+use crate::media::VideoFacts;
 use crate::media::onvif::Asker;
 use crate::media::wire::ToWorker;
-use crate::media::{Source, VideoFacts};
 
 impl Director {
     /// A worker has opened the source. A picture that it passes on is made by the camera, which can be asked
     /// for key pictures itself, maybe.
     pub(super) fn opened(&mut self, video: &mut VideoFacts) {
         self.copied = video.copied;
-        let Some(Source::Address(address)) = self.spec.sources.get(self.using) else { return };
+        let Some(destination) = &self.destination else { return };
         if self.copied && !self.askers.contains_key(&self.using) {
-            let asker = Asker::new(&self.spec.camera, address);
+            let asker = Asker::new(&self.spec.camera, destination, self.program.policy());
             self.askers.extend(asker.map(|asker| (self.using, asker)));
         }
         video.keys_on_request |= self.asker().is_some();

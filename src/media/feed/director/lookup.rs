@@ -19,7 +19,9 @@ impl Director {
         match found {
             Ok(destination) if reads && self.destination.as_ref() == Some(&destination) => None,
             Ok(destination) => {
-                self.destination = Some(destination.clone());
+                if self.destination.replace(destination.clone()).is_some() {
+                    self.askers.remove(&self.using);
+                }
                 self.read(WireSource::Address(destination), false);
                 None
             }
