@@ -7,7 +7,7 @@ UI ?= 127.0.0.1:8099
 DOOR ?= 127.0.0.1:8098
 # Seconds for each fuzz target.
 FUZZ_SECONDS ?= 60
-# How long cameras misbehave.
+# How long cameras misbehave. Pools fill in the first two minutes: below eight, that counts as growth.
 SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
