@@ -10,9 +10,9 @@ use crate::media::scrub::tidy;
 
 /// Nodes of an answer; the longest real ones, of recorders with many channels, have some ten thousand.
 const NODES: u32 = 20_000;
-/// Namespaces that an answer declares. One within the other they would cost a minute: the time for each element
+/// Namespaces that an answer declares. Ten thousand, one within the other, cost minutes: the time for each element
 /// grows with the square of those around it.
-const NAMESPACES: usize = 512;
+const NAMESPACES: usize = 256;
 /// A recorder's profiles beyond that are not looked at: each costs a request.
 const PROFILES: usize = 32;
 /// Of a token (`tt:ReferenceToken` has at most 64 characters).
