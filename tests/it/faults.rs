@@ -97,7 +97,10 @@ async fn m10_a_worker_that_crashes_or_hangs_is_replaced_and_its_camera_named_whi
 
         assert!(workers().contains(&garden), "{name}: the other camera keeps its worker");
         let other = other.outcome().await;
-        assert!(other.summary().frozen_ms < 1_500.0, "{name}: {:?}", other.summary());
+        // A busy machine makes gaps, too, but none as long as a hang.
+        let gap = other.summary().longest_gap_ms(0.0);
+        println!("{name}: the other camera's longest gap is {gap} ms");
+        assert!(gap < 3_000.0, "{name}: {:?}", other.summary());
         let record = house.call_record("other", |call| call["ended"].is_string()).await;
         assert_eq!(record["trouble"].as_array().unwrap().len(), 0, "{name}: {record}");
     }
