@@ -34,8 +34,6 @@ struct Inner {
     /// Everything since the last key picture, or nothing.
     ring: Vec<Arc<Picture>>,
     ring_bytes: usize,
-    /// Of all pictures so far.
-    bytes: u64,
     viewers: Vec<Viewer>,
 }
 
@@ -103,12 +101,6 @@ impl Fanout {
         Group { bytes: inner.ring_bytes, lasts: Duration::from_millis(ticks / 90) }
     }
 
-    /// Bytes of all pictures so far.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.lock().bytes
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,7 +108,6 @@ impl Fanout {
 
 impl Inner {
     fn show(&mut self, picture: Arc<Picture>) {
-        self.bytes += picture.len() as u64;
         if picture.key {
             self.ring.clear();
             self.ring_bytes = 0;

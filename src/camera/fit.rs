@@ -1,51 +1,42 @@
-//! Whether a picture fits what the lines of its viewers carry. Pure.
+//! Whether what a camera sends fits what the lines of its viewers carry. Pure.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use crate::media::flow::Flow;
 
-/// The picture's rate is taken over this time.
-const SPAN: Duration = Duration::from_secs(4);
-/// Above what is allowed for so long: what had waited and came at once is over by then.
-const LASTING: Duration = Duration::from_secs(5);
+/// A rate that was measured over less time is no rate yet, s.
+const SPAN: f32 = 4.0;
 /// A rate this much above what is allowed is borne, percent.
 const BORNE: u64 = 115;
+/// What was above fits again below this much of what is allowed, percent.
+const FITS: u64 = 95;
 /// Of what an offer allows, so much is left for the picture after headers and sound, percent.
 const PICTURE: u32 = 88;
 
-/// Weighs the picture's rate against what its viewers allow.
+/// Weighs what the camera sends against what its viewers allow.
 #[derive(Debug, Default)]
 pub struct Fit {
-    /// Bytes of pictures since the feed began, and when they were counted.
-    counts: VecDeque<(Instant, u64)>,
-    /// Since when it has been above what is allowed.
-    above: Option<Instant>,
-    limit: Option<u32>,
+    /// It is above what is allowed.
+    above: bool,
 }
 
 impl Fit {
-    /// The limit that the picture has to keep from now on, kbit/s. `bytes`: of all pictures since the feed
-    /// began; `allowed`: the least that a viewer's offer allows (`b=AS`, RFC 4566 5.8), kbit/s.
-    pub fn judge(&mut self, now: Instant, bytes: u64, allowed: Option<u32>) -> Option<u32> {
-        while self.counts.front().is_some_and(|(at, _)| now.duration_since(*at) > SPAN) {
-            self.counts.pop_front();
+    /// The limit that the picture has to keep from now on, kbit/s. `flow`: what the camera sends, whatever is made
+    /// of it; `allowed`: the least that a viewer's offer allows (`b=AS`, RFC 4566 5.8), kbit/s.
+    pub fn judge(&mut self, flow: Option<Flow>, allowed: Option<u32>) -> Option<u32> {
+        let Some(allowed) = allowed else {
+            self.above = false;
+            return None;
+        };
+        if let Some(flow) = flow.filter(|flow| flow.seconds >= SPAN) {
+            let borne = if self.above { FITS } else { BORNE };
+            self.above = u64::from(flow.kbps) * 100 > u64::from(allowed) * borne;
         }
-        self.counts.push_back((now, bytes));
-        let too_much = allowed
-            .is_some_and(|allowed| self.kbps().is_some_and(|kbps| kbps * 100 > u64::from(allowed) * BORNE));
-        self.above = self.above.filter(|_| too_much).or(too_much.then_some(now));
-        let lasts = self.above.is_some_and(|since| now.duration_since(since) >= LASTING);
-        // What it would take without the limit is not known while there is one.
-        let limited = self.limit.is_some() || lasts;
-        self.limit = allowed.filter(|_| limited).map(|allowed| allowed.saturating_mul(PICTURE) / 100);
-        self.limit
+        self.above.then(|| Self::picture_kbps(allowed))
     }
 
-    /// `None` before there is enough to tell.
-    fn kbps(&self) -> Option<u64> {
-        let ((from, before), (to, after)) = (self.counts.front()?, self.counts.back()?);
-        let ms = u64::try_from(to.duration_since(*from).as_millis()).ok()?;
-        let enough = SPAN.as_millis() as u64 * 3 / 4;
-        (ms >= enough).then(|| after.saturating_sub(*before) * 8 / ms)
+    /// What is left for the picture of what an offer allows, kbit/s.
+    #[must_use]
+    pub fn picture_kbps(allowed: u32) -> u32 {
+        allowed.saturating_mul(PICTURE) / 100
     }
 }
 
@@ -53,37 +44,28 @@ impl Fit {
 mod tests {
     use super::*;
 
-    /// Limits, twice a second, of a picture of so many kbit/s whose viewers allow this.
-    fn limits(fit: &mut Fit, from: Instant, kbps: u64, allowed: &[Option<u32>]) -> Vec<Option<u32>> {
-        let step = |n: usize| from + Duration::from_millis(500) * u32::try_from(n).unwrap_or(0);
-        let judged = allowed.iter().enumerate();
-        judged.map(|(n, allowed)| fit.judge(step(n), n as u64 * kbps * 500 / 8, *allowed)).collect()
+    fn flow(kbps: u32, seconds: f32) -> Option<Flow> {
+        let (pictures_per_second, since_key_seconds) = (25.0, 1.0);
+        Some(Flow { pictures_per_second, kbps, key_picture_seconds: None, since_key_seconds, seconds })
     }
 
     #[test]
-    fn a_picture_that_takes_too_much_for_seconds_is_limited_until_its_viewer_leaves() {
-        let mut allowed = vec![Some(2_500); 20];
-        allowed.extend([Some(1_000), None, None]);
-        let limits = limits(&mut Fit::default(), Instant::now(), 4_000, &allowed);
-        assert!(limits[..15].iter().all(Option::is_none), "{limits:?}");
-        assert_eq!(limits[17..20], [Some(2_200); 3]);
-        assert_eq!(limits[20..], [Some(880), None, None]);
+    fn what_takes_too_much_is_limited_until_it_fits_or_nobody_minds() {
+        let mut fit = Fit::default();
+        assert_eq!(fit.judge(flow(4_000, 12.0), Some(2_500)), Some(2_200));
+        assert_eq!(fit.judge(flow(4_000, 12.0), Some(1_000)), Some(880));
+        assert_eq!(fit.judge(flow(2_600, 12.0), Some(2_500)), Some(2_200), "not far enough below");
+        assert_eq!(fit.judge(flow(2_300, 12.0), Some(2_500)), None);
+        assert_eq!(fit.judge(flow(2_600, 12.0), Some(2_500)), None, "not far enough above");
+        assert_eq!(fit.judge(flow(20_000, 12.0), None), None);
     }
 
     #[test]
-    fn a_backlog_that_comes_at_once_is_no_rate() {
-        let (mut fit, now) = (Fit::default(), Instant::now());
-        for n in 0..40_u32 {
-            let bytes = u64::from(n) * 2_000 * 500 / 8 + if n > 0 { 1_500_000 } else { 0 };
-            assert_eq!(fit.judge(now + Duration::from_millis(500) * n, bytes, Some(2_500)), None);
-        }
-    }
-
-    #[test]
-    fn a_picture_that_fits_or_whose_viewers_say_nothing_is_left_alone() {
-        for (kbps, allowed) in [(2_600, Some(2_500)), (20_000, None)] {
-            let limits = limits(&mut Fit::default(), Instant::now(), kbps, &[allowed; 30]);
-            assert!(limits.iter().all(Option::is_none));
-        }
+    fn what_was_measured_for_a_moment_changes_nothing() {
+        let mut fit = Fit::default();
+        assert_eq!(fit.judge(None, Some(2_500)), None);
+        assert_eq!(fit.judge(flow(9_000, 1.0), Some(2_500)), None);
+        assert_eq!(fit.judge(flow(9_000, 5.0), Some(2_500)), Some(2_200));
+        assert_eq!(fit.judge(flow(100, 1.0), Some(2_500)), Some(2_200), "it was opened again");
     }
 }

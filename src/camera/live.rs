@@ -27,9 +27,8 @@ const FLOOR: Duration = Duration::from_secs(2);
 const HELD: Duration = Duration::from_secs(1);
 
 /// A group of pictures that spans less than this is soon followed by a new key picture.
-const LONG: Duration = Duration::from_secs(3);
-/// Whoever would wait longer for the pictures since the last key picture gets one of now, if there is a place
-/// for encoding.
+const LONG: Duration = Duration::from_secs(2);
+/// Whoever would be behind the camera for longer gets a picture of now, if there is a place for encoding.
 const SLOW: Duration = Duration::from_millis(1_500);
 /// An encoded picture of now is there by then, or will not come.
 const FRESHENED: Duration = Duration::from_secs(5);
@@ -58,6 +57,8 @@ pub struct Live {
     fit: Fit,
     /// Most that the picture may take, as the feed was told, kbit/s.
     limit: Option<u32>,
+    /// Most that is encoded by the viewers' offers, as the feed was told last, kbit/s.
+    allowed: Option<u32>,
     /// Least that a viewer's line is said to carry, as the feed was told last, kbit/s.
     rate: Option<u32>,
     /// Its place among the cameras whose picture is encoded anew.
@@ -113,6 +114,7 @@ impl Live {
             fanout,
             fit: Fit::default(),
             limit: None,
+            allowed: None,
             rate: None,
             slot: None,
             floor: Floor::default(),
@@ -209,14 +211,13 @@ impl Live {
 
     /// Holds the picture to what its viewers allow, kbit/s, if a place for encoding is free.
     pub fn fit(&mut self, allowed: Option<u32>, slot: impl FnOnce() -> Option<Place>) {
-        let limit = self.fit.judge(Instant::now(), self.fanout.bytes(), allowed);
+        let limit = self.fit.judge(self.account.flow, allowed);
         if limit.is_none() && self.is_copied() && !self.is_freshening() {
             self.slot = None;
         }
         if limit.is_some() && self.slot.is_none() && self.is_copied() {
             self.slot = slot();
             if self.slot.is_none() {
-                self.fit = Fit::default();
                 return;
             }
         }
@@ -226,23 +227,27 @@ impl Live {
         }
     }
 
-    /// What is encoded may take no more than the viewers' lines are said to carry, kbit/s. Said again and
-    /// again, in case that the worker is a new one.
-    pub fn rate(&mut self, kbps: Option<u32>) {
-        let copied = self.is_copied();
-        if std::mem::replace(&mut self.rate, kbps).is_some() || kbps.is_some() && !copied {
-            self.feed.rate(kbps);
+    /// What is encoded may take no more than the viewers' offers allow, and for now no more than their lines are said
+    /// to carry, kbit/s. Said again and again, in case that the worker is a new one.
+    pub fn allow(&mut self, offered: Option<u32>, carried: Option<u32>) {
+        let offered = offered.map(Fit::picture_kbps);
+        if std::mem::replace(&mut self.allowed, offered).is_some() || offered.is_some() {
+            self.feed.allow(offered);
+        }
+        if std::mem::replace(&mut self.rate, carried).is_some() || carried.is_some() {
+            self.feed.rate(carried);
         }
     }
 
-    /// Gets whoever joins a picture of now, if those since the last key picture are many and there is a place for
-    /// encoding. True if one will come. `allowed`: what the offer allows, kbit/s.
+    /// Gets whoever joins a picture of now, if it would take its line too long to catch up with the camera's own, and
+    /// there is a place for encoding. True if one will come. `allowed`: what its offer allows, kbit/s.
     pub fn freshen(&mut self, allowed: Option<u32>, slot: impl FnOnce() -> Option<Place>) -> bool {
         let group = self.fanout.group();
-        let is_slow = group.lasts >= LONG && Pace::time(group.bytes, allowed) >= SLOW;
+        let is_slow = group.lasts >= LONG && Pace::catches_up(group, allowed) >= SLOW;
+        let is_above = self.limit.is_some();
         // What comes by the relay is not the worker's, and the far end makes a key picture soon.
         let passes_by = matches!(self.way(), Some(Way::Relay(_)));
-        if !self.is_copied() || !is_slow || passes_by {
+        if !self.is_copied() || passes_by || !(is_slow || is_above) {
             return false;
         }
         if self.is_freshening() {

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::fanout::Group;
 use crate::peer::MAX_PAYLOAD;
 
 /// What a far end is taken to receive that does not say, kbit/s.
 const USUAL_KBPS: u32 = 2_500;
 /// Nothing is sent faster, kbit/s.
 const FASTEST_KBPS: u32 = 80_000;
-/// The rate doubles this often while what was there before waits and nothing is lost.
-const STEP: Duration = Duration::from_millis(100);
+/// The rate doubles this often while what was there before waits and nothing is lost: a loss in a router's queue is
+/// heard of that late.
+const STEP: Duration = Duration::from_millis(250);
 /// So much may go at once after a quiet time, bytes: routers hold that.
 const BURST: u64 = 64 * 1024;
 /// The stream's own rate is taken over this time.
@@ -69,10 +71,13 @@ impl Pace {
         }
     }
 
-    /// How long so many bytes take at the first rate.
+    /// How long one is behind who gets this group at the first rate while the stream goes on.
     #[must_use]
-    pub fn time(bytes: usize, bandwidth_kbps: Option<u32>) -> Duration {
-        took(bytes as u64, base(bandwidth_kbps))
+    pub fn catches_up(group: Group, bandwidth_kbps: Option<u32>) -> Duration {
+        let base = base(bandwidth_kbps);
+        let ms = u64::try_from(group.lasts.as_millis()).unwrap_or(u64::MAX).max(1);
+        let stream = u32::try_from(group.bytes as u64 * 8 / ms).unwrap_or(FASTEST_KBPS);
+        took(group.bytes as u64, base.saturating_sub(stream).max(base / 10))
     }
 
     /// A picture of the stream came. A key picture ends a steady time: what was awaited is here.
@@ -150,20 +155,27 @@ mod tests {
     fn what_waits_goes_out_faster_while_nothing_is_lost_and_slower_after_a_loss() {
         let now = Instant::now();
         let mut pace = Pace::new(Some(2_500), GOOD, now, Duration::ZERO);
-        assert_eq!(times(&mut pace, now, &[0, 0, 0, 0]), [100, 50, 50, 25]);
+        // 5 Mbit/s, doubled after 300 ms and again after 550.
+        assert_eq!(times(&mut pace, now, &[0; 9]), [100, 100, 100, 50, 50, 50, 50, 50, 25]);
         let now = pace.due();
-        assert_eq!(times(&mut pace, now, &[1, 2, 3]), [50, 50, 100], "losses");
+        assert_eq!(times(&mut pace, now, &[1, 2, 3, 4, 5, 6, 7]), [50, 50, 50, 50, 50, 100, 100], "losses");
     }
 
     #[test]
     fn the_rate_does_not_grow_while_a_key_picture_is_on_its_way() {
         let now = Instant::now();
         let mut pace = Pace::new(Some(2_500), GOOD, now, Duration::from_secs(5));
-        assert_eq!(times(&mut pace, now, &[0, 0, 0, 1, 2, 3, 3]), [100, 100, 100, 200, 400, 400, 400]);
+        assert_eq!(times(&mut pace, now, &[0, 0, 0, 1, 2, 3, 3]), [100, 100, 100, 200, 200, 400, 400]);
         let now = pace.due();
         pace.came(1_000, true, now);
         assert_eq!(times(&mut pace, now, &[3, 3, 3]), [400, 200, 100]);
-        assert_eq!(Pace::time(1_250_000, Some(2_500)), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn who_catches_up_has_only_what_the_stream_leaves() {
+        let group = |bytes, seconds| Group { bytes, lasts: Duration::from_secs(seconds) };
+        assert_eq!(Pace::catches_up(group(937_500, 3), Some(2_500)), Duration::from_secs(3));
+        assert_eq!(Pace::catches_up(group(5_000_000, 4), Some(2_500)), Duration::from_secs(80));
     }
 
     #[test]

@@ -207,6 +207,7 @@ impl CameraSession {
     }
 
     fn answered(&mut self, session: &SessionId, serial: u64, answered: Result<Answered, PeerError>) {
+        self.fit();
         let ongoing = self.calls.get_mut(session).filter(|ongoing| ongoing.serial == serial);
         match (ongoing, answered) {
             (Some(ongoing), Ok(answered)) => {
@@ -317,11 +318,7 @@ impl CameraSession {
         for (session, reason) in over {
             self.end(&session, reason);
         }
-        if let Some(live) = &mut self.live {
-            let allowed = self.calls.values().filter_map(Ongoing::bandwidth_kbps).min();
-            live.fit(allowed, || self.resources.encoding());
-            live.rate(self.calls.values().filter_map(Ongoing::estimate_kbps).min());
-        }
+        self.fit();
         if self.calls.is_empty() && self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy_at = None;
             self.resources.media.spawn_blocking(release_memory);
@@ -329,6 +326,18 @@ impl CameraSession {
         if !self.camera.warm && self.live.as_ref().is_some_and(|live| live.idle_for(LINGER)) {
             self.live = None;
             self.trouble = None;
+        }
+    }
+
+    /// Holds the picture to what all calls bear.
+    fn fit(&mut self) {
+        if let Some(live) = &mut self.live {
+            let offered = least(&self.calls, Ongoing::bandwidth_kbps);
+            // Without a viewer it is made as for the last one, who may come back.
+            if !self.calls.is_empty() {
+                live.allow(offered, least(&self.calls, Ongoing::estimate_kbps));
+            }
+            live.fit(offered, || self.resources.encoding());
         }
     }
 
@@ -507,4 +516,9 @@ impl StreamHandler<Notice> for CameraSession {
             Notice::Feed(serial, event) => self.feed_event(serial, event),
         }
     }
+}
+
+/// The least of what the calls say.
+fn least(calls: &HashMap<SessionId, Ongoing>, says: impl Fn(&Ongoing) -> Option<u32>) -> Option<u32> {
+    calls.values().filter_map(says).min()
 }

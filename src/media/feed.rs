@@ -74,7 +74,13 @@ impl Feed {
         self.outbox.try_send(ToWorker::Fresh).ok();
     }
 
-    /// What is encoded may take no more than so many kbit/s from now on; `None`: as the settings say.
+    /// What is encoded may take no more than so many kbit/s, which decides its size, too; `None`: as the settings say.
+    pub fn allow(&self, kbps: Option<u32>) {
+        self.outbox.try_send(ToWorker::Allow { kbps }).ok();
+    }
+
+    /// What is encoded may take no more than so many kbit/s from now on, at the size that it has; `None`: what is
+    /// allowed.
     pub fn rate(&self, kbps: Option<u32>) {
         self.outbox.try_send(ToWorker::Rate { kbps }).ok();
     }

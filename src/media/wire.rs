@@ -149,7 +149,12 @@ pub enum ToWorker {
     /// Make a key picture soon, even if the pictures have to be encoded anew for that up to the camera's
     /// next key picture.
     Fresh,
-    /// What is encoded may take no more than this from now on; `None`: as much as was said first.
+    /// What is encoded may take no more than this, which decides its size, too; `None`: as much as was said first.
+    Allow {
+        /// kbit/s.
+        kbps: Option<u32>,
+    },
+    /// What is encoded may take no more than this from now on, at the size that it has; `None`: what is allowed.
     Rate {
         /// kbit/s.
         kbps: Option<u32>,
@@ -214,6 +219,7 @@ enum ToControl {
     KeyFrame,
     Limit { kbps: Option<u32> },
     Fresh,
+    Allow { kbps: Option<u32> },
     Rate { kbps: Option<u32> },
     Stop,
 }
@@ -263,6 +269,7 @@ impl ToWorker {
             Self::KeyFrame => control(&ToControl::KeyFrame),
             Self::Limit { kbps } => control(&ToControl::Limit { kbps }),
             Self::Fresh => control(&ToControl::Fresh),
+            Self::Allow { kbps } => control(&ToControl::Allow { kbps }),
             Self::Rate { kbps } => control(&ToControl::Rate { kbps }),
             Self::Stop => control(&ToControl::Stop),
         }
@@ -284,6 +291,7 @@ impl ToWorker {
                 ToControl::KeyFrame => Self::KeyFrame,
                 ToControl::Limit { kbps } => Self::Limit { kbps },
                 ToControl::Fresh => Self::Fresh,
+                ToControl::Allow { kbps } => Self::Allow { kbps },
                 ToControl::Rate { kbps } => Self::Rate { kbps },
                 ToControl::Stop => Self::Stop,
             }),

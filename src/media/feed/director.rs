@@ -353,7 +353,7 @@ impl Director {
                     line.limit(kbps);
                 }
             }
-            ToWorker::Fresh | ToWorker::Rate { .. } => {
+            ToWorker::Fresh | ToWorker::Allow { .. } | ToWorker::Rate { .. } => {
                 if let Some((line, Role::Reads | Role::Makes)) = &self.line {
                     line.wish(wish);
                 }

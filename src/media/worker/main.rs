@@ -131,6 +131,7 @@ impl Camera {
             speaker: AtomicI32::new(talk::SILENT),
             max_kbps: max_kbps.clamp(100, 20_000),
             limit_kbps: AtomicU32::new(0),
+            allowed_kbps: AtomicU32::new(0),
             rate_kbps: AtomicU32::new(0),
         });
         pulse::start(name.clone(), Arc::clone(&shared))?;
@@ -156,6 +157,7 @@ impl Camera {
             ToWorker::KeyFrame => self.shared.key_wanted.store(true, Ordering::Relaxed),
             ToWorker::Fresh => self.shared.fresh_wanted.store(true, Ordering::Relaxed),
             ToWorker::Limit { kbps } => self.shared.limit_kbps.store(least(kbps), Ordering::Relaxed),
+            ToWorker::Allow { kbps } => self.shared.allowed_kbps.store(least(kbps), Ordering::Relaxed),
             ToWorker::Rate { kbps } => self.shared.rate_kbps.store(least(kbps), Ordering::Relaxed),
             // When the decoder does not keep up, old words are worth nothing.
             ToWorker::Talk { opus, sequence, timestamp: _ } => {

@@ -25,6 +25,8 @@ pub struct Shared {
     pub max_kbps: u32,
     /// Most that any picture may take for now, kbit/s; 0 if there is no such limit.
     pub limit_kbps: AtomicU32,
+    /// Most that an encoded picture may take by the viewers' offers, kbit/s; 0 if they do not say.
+    pub allowed_kbps: AtomicU32,
     /// What the viewers' lines carry of late of what is encoded, kbit/s; 0 if they do not say.
     pub rate_kbps: AtomicU32,
 }
@@ -32,22 +34,27 @@ pub struct Shared {
 impl Shared {
     /// Most that any picture may take for now, kbit/s.
     pub fn limit(&self) -> Option<u32> {
-        Some(self.limit_kbps.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0)
+        said(&self.limit_kbps)
     }
 
     /// Most that an encoded picture may take, kbit/s; decides its size.
     pub fn encoded_kbps(&self) -> u32 {
-        self.limit().map_or(self.max_kbps, |limit| limit.min(self.max_kbps))
+        let least = [self.limit(), said(&self.allowed_kbps)].into_iter().flatten().min();
+        least.map_or(self.max_kbps, |kbps| kbps.min(self.max_kbps))
     }
 
     /// Most that a picture may take that is encoded now, kbit/s.
     pub fn rate_kbps(&self) -> u32 {
-        let rate = Some(self.rate_kbps.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0);
-        rate.map_or(self.encoded_kbps(), |rate| rate.min(self.encoded_kbps()))
+        let encoded = self.encoded_kbps();
+        said(&self.rate_kbps).map_or(encoded, |kbps| kbps.min(encoded))
     }
 
     /// The slate says this from now on, or nothing.
     pub fn explain(&self, trouble: Option<Trouble>) {
         *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
+}
+
+fn said(kbps: &AtomicU32) -> Option<u32> {
+    Some(kbps.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0)
 }
