@@ -1,6 +1,6 @@
 //! A camera's open feed with its fan-out, and what is known of both.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -14,15 +14,13 @@ use super::pace::Pace;
 use super::places::Place;
 use super::resources::Resources;
 use super::session::Notice;
+use super::speaker::{Floor, Speaker};
 use super::way::Way;
 use crate::media::feed::Feed;
 use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
-use crate::peer::TalkPacket;
 
 /// Key pictures are asked of an encoder at most this often.
 const KEY_FRAMES: Duration = Duration::from_millis(500);
-/// A speaker whose talker has been silent for this long is free for another.
-const FLOOR: Duration = Duration::from_secs(2);
 /// A peak of the speaker is shown for this long.
 const HELD: Duration = Duration::from_secs(1);
 
@@ -160,7 +158,7 @@ impl Live {
     /// The speaker, for one call's talk.
     #[must_use]
     pub fn speaker(&self, call: u64) -> Speaker {
-        Speaker { call, feed: self.feed.clone(), floor: self.floor.clone() }
+        Speaker::new(call, self.feed.clone(), self.floor.clone())
     }
 
     /// The speaker played this loud, dBFS.
@@ -307,27 +305,5 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.events.abort();
-    }
-}
-
-/// Who talks: a call's serial and when it was last heard.
-type Floor = Arc<Mutex<Option<(u64, Instant)>>>;
-
-/// A call's way to the camera's speaker. Of several calls one talks at a time.
-pub struct Speaker {
-    call: u64,
-    feed: Arc<Feed>,
-    floor: Floor,
-}
-
-impl Speaker {
-    /// Hands one packet on, if nobody else talks.
-    pub fn talk(&self, packet: TalkPacket) {
-        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
-        if floor.is_some_and(|(call, heard)| call != self.call && heard.elapsed() < FLOOR) {
-            return;
-        }
-        *floor = Some((self.call, Instant::now()));
-        self.feed.talk(packet.opus, packet.sequence, packet.timestamp);
     }
 }

@@ -25,6 +25,7 @@ pub mod registry;
 pub mod relay;
 pub mod resources;
 pub mod session;
+pub mod speaker;
 pub mod viewer;
 pub mod way;
 

@@ -10,10 +10,11 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::call::{Call, CallState, EndReason};
-use super::live::{Live, Speaker};
+use super::live::Live;
 use super::places::Place;
 use super::resources::Resources;
 use super::session::Notice;
+use super::speaker::Speaker;
 use super::viewer::Viewer;
 use super::{Caller, CameraError, CameraSummary, Offer};
 use crate::media::VideoFacts;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Message, StreamHandler, WrapFuture};
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::call::{Call, CallState, EndReason};
 use super::catalogue::KnownCamera;
@@ -15,15 +15,15 @@ use super::places::Place;
 use super::registry::{CameraNews, CameraStopped, Registry};
 use super::resources::Resources;
 use super::way::Way;
-use super::{Caller, CameraError, Offer, SessionId, explained};
+use super::{Caller, CameraError, Offer, SessionId};
 use crate::media::FeedEvent;
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
 use crate::runtime::release_memory;
 use crate::seat::Seat;
-use crate::state::Learned;
 use crate::telemetry;
 
 mod asks;
+mod feed;
 
 /// How often the times of calls and feed are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -230,58 +230,11 @@ impl CameraSession {
         }
     }
 
-    /// Opens the camera for a call, if it is not open.
-    fn open_feed(&mut self) {
-        if let Some(live) = &mut self.live {
-            live.used();
-            return;
-        }
-        if self.camera.ways.is_empty() {
-            return;
-        }
-        let mut ways = self.camera.ways.clone();
-        // What failed of late comes last: nobody is to wait for it again.
-        ways.sort_by_key(|way| self.has_failed(way));
-        let serial = self.next_serial();
-        let mut live = Live::open(serial, &self.camera, ways, &self.resources, self.notices.clone());
-        for (way, at, reason) in &self.failed {
-            if at.elapsed() < FAILED {
-                live.failed_earlier(way, reason);
-            }
-        }
-        live.used();
-        self.live = Some(live);
-    }
-
     /// Opens the camera without a call. It closes after a while, as after one.
     fn open_for_a_while(&mut self) {
         self.open_feed();
         if let Some(live) = self.live.as_mut().filter(|_| self.calls.is_empty()) {
             live.idle();
-        }
-    }
-
-    fn has_failed(&self, way: &Way) -> bool {
-        self.failed.iter().any(|(failed, at, _)| failed == way && at.elapsed() < FAILED)
-    }
-
-    /// Remembers that a way failed, or that it is a good one.
-    fn judge(&mut self, way: Option<Way>, failure: Option<&str>) {
-        let Some(way) = way else { return };
-        self.failed.retain(|(failed, at, _)| *failed != way && at.elapsed() < FAILED);
-        if let Some(reason) = failure {
-            self.failed.push((way, Instant::now(), reason.to_owned()));
-        }
-    }
-
-    /// Remembers what the open source teaches of the hub's camera entity.
-    fn learn(&mut self, teach: impl FnOnce(&mut Learned)) {
-        let entity = self.live.as_ref().and_then(Live::way).and_then(Way::entity);
-        if let Some(entity) = entity
-            && self.resources.state.learn(&entity.registry_id, teach)
-        {
-            self.learned = true;
-            self.tell_registry();
         }
     }
 
@@ -329,18 +282,6 @@ impl CameraSession {
         }
     }
 
-    /// Holds the picture to what all calls bear.
-    fn fit(&mut self) {
-        if let Some(live) = &mut self.live {
-            let offered = least(&self.calls, Ongoing::bandwidth_kbps);
-            // Without a viewer it is made as for the last one, who may come back.
-            if !self.calls.is_empty() {
-                live.allow(offered, least(&self.calls, Ongoing::estimate_kbps));
-            }
-            live.fit(offered, || self.resources.encoding());
-        }
-    }
-
     fn by_serial(&mut self, serial: u64) -> Option<(SessionId, &mut Ongoing)> {
         self.calls
             .iter_mut()
@@ -378,74 +319,6 @@ impl CameraSession {
             }
             PeerEvent::Remb(kbps) => ongoing.estimated(kbps),
         }
-    }
-
-    fn feed_event(&mut self, serial: u64, event: FeedEvent) {
-        let Some(live) = self.live.as_mut().filter(|live| live.serial == serial) else { return };
-        let now = Instant::now();
-        live.account.take(&event);
-        match event {
-            FeedEvent::Tries { source } => live.takes(source),
-            FeedEvent::Uses { source, talk } => {
-                live.takes(source);
-                debug!(camera = %self.camera.summary.endpoint_id, from = live.from(), talk, "source taken");
-                if matches!(live.way(), Some(Way::Relay(_))) {
-                    self.learn(|learned| learned.talk = talk);
-                }
-            }
-            FeedEvent::Opened { video, sound } => {
-                for ongoing in self.calls.values_mut() {
-                    ongoing.shows(&video, live.from());
-                }
-                let (codec, copied) = (video.codec.clone(), video.copyable);
-                live.opened(video, sound, || self.resources.encoding());
-                // A still says nothing of what the camera streams.
-                if !matches!(live.way(), Some(Way::Stills(_))) {
-                    self.learn(|learned| (learned.codec, learned.copied) = (codec, copied));
-                }
-            }
-            FeedEvent::FirstPicture => {
-                let way = live.way().cloned();
-                self.judge(way, None);
-                let Some(live) = &mut self.live else { return };
-                self.trouble = None;
-                self.calls.values_mut().for_each(|ongoing| ongoing.call.lit());
-                live.lit();
-                self.tell_registry();
-            }
-            FeedEvent::Failed { reason, last_words, .. } => {
-                let reason = explained(reason, last_words);
-                warn!(camera = %self.camera.summary.endpoint_id, from = live.from(), reason, "camera shows nothing");
-                live.unlit();
-                let way = live.way().cloned();
-                self.judge(way, Some(&reason));
-                self.dark(now, reason);
-            }
-            FeedEvent::WorkerLost(reason) => {
-                warn!(camera = %self.camera.summary.endpoint_id, reason, "media worker lost; it is replaced");
-                telemetry::worker_lost();
-                // One loss says nothing of the camera: the next worker may show it at once.
-                if live.unlit() {
-                    for ongoing in self.calls.values_mut() {
-                        ongoing.call.darkened(now, &reason);
-                        ongoing.troubled(&reason);
-                    }
-                } else {
-                    self.dark(now, reason);
-                }
-            }
-            FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
-            FeedEvent::Flow(_) => {}
-        }
-    }
-
-    fn dark(&mut self, now: Instant, reason: String) {
-        for ongoing in self.calls.values_mut() {
-            ongoing.call.darkened(now, &reason);
-            ongoing.troubled(&reason);
-        }
-        self.trouble = Some((now, reason));
-        self.tell_registry();
     }
 
     fn tell_registry(&mut self) {

@@ -31,7 +31,7 @@ pub enum Refused {
     Senseless(&'static str),
 }
 
-/// What a camera answered, at most [`super::device::MAX_ANSWER`] bytes.
+/// What a camera answered.
 pub struct Answer<'a> {
     document: Document<'a>,
 }

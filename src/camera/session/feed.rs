@@ -1,0 +1,143 @@
+//! A session's feed: what it opens, what it is told of it, what it makes of that.
+
+use std::time::Instant;
+
+use tracing::{debug, warn};
+
+use super::{CameraSession, FAILED, least};
+use crate::camera::explained;
+use crate::camera::live::Live;
+use crate::camera::ongoing::Ongoing;
+use crate::camera::way::Way;
+use crate::media::FeedEvent;
+use crate::state::Learned;
+use crate::telemetry;
+
+impl CameraSession {
+    /// Opens the camera for a call, if it is not open.
+    pub(super) fn open_feed(&mut self) {
+        if let Some(live) = &mut self.live {
+            live.used();
+            return;
+        }
+        if self.camera.ways.is_empty() {
+            return;
+        }
+        let mut ways = self.camera.ways.clone();
+        // What failed of late comes last: nobody is to wait for it again.
+        ways.sort_by_key(|way| self.has_failed(way));
+        let serial = self.next_serial();
+        let mut live = Live::open(serial, &self.camera, ways, &self.resources, self.notices.clone());
+        for (way, at, reason) in &self.failed {
+            if at.elapsed() < FAILED {
+                live.failed_earlier(way, reason);
+            }
+        }
+        live.used();
+        self.live = Some(live);
+    }
+
+    fn has_failed(&self, way: &Way) -> bool {
+        self.failed.iter().any(|(failed, at, _)| failed == way && at.elapsed() < FAILED)
+    }
+
+    /// Remembers that a way failed, or that it is a good one.
+    fn judge(&mut self, way: Option<Way>, failure: Option<&str>) {
+        let Some(way) = way else { return };
+        self.failed.retain(|(failed, at, _)| *failed != way && at.elapsed() < FAILED);
+        if let Some(reason) = failure {
+            self.failed.push((way, Instant::now(), reason.to_owned()));
+        }
+    }
+
+    /// Remembers what the open source teaches of the hub's camera entity.
+    fn learn(&mut self, teach: impl FnOnce(&mut Learned)) {
+        let entity = self.live.as_ref().and_then(Live::way).and_then(Way::entity);
+        if let Some(entity) = entity
+            && self.resources.state.learn(&entity.registry_id, teach)
+        {
+            self.learned = true;
+            self.tell_registry();
+        }
+    }
+
+    /// Holds the picture to what all calls bear.
+    pub(super) fn fit(&mut self) {
+        if let Some(live) = &mut self.live {
+            let offered = least(&self.calls, Ongoing::bandwidth_kbps);
+            // Without a viewer it is made as for the last one, who may come back.
+            if !self.calls.is_empty() {
+                live.allow(offered, least(&self.calls, Ongoing::estimate_kbps));
+            }
+            live.fit(offered, || self.resources.encoding());
+        }
+    }
+
+    pub(super) fn feed_event(&mut self, serial: u64, event: FeedEvent) {
+        let Some(live) = self.live.as_mut().filter(|live| live.serial == serial) else { return };
+        let now = Instant::now();
+        live.account.take(&event);
+        match event {
+            FeedEvent::Tries { source } => live.takes(source),
+            FeedEvent::Uses { source, talk } => {
+                live.takes(source);
+                debug!(camera = %self.camera.summary.endpoint_id, from = live.from(), talk, "source taken");
+                if matches!(live.way(), Some(Way::Relay(_))) {
+                    self.learn(|learned| learned.talk = talk);
+                }
+            }
+            FeedEvent::Opened { video, sound } => {
+                for ongoing in self.calls.values_mut() {
+                    ongoing.shows(&video, live.from());
+                }
+                let (codec, copied) = (video.codec.clone(), video.copyable);
+                live.opened(video, sound, || self.resources.encoding());
+                // A still says nothing of what the camera streams.
+                if !matches!(live.way(), Some(Way::Stills(_))) {
+                    self.learn(|learned| (learned.codec, learned.copied) = (codec, copied));
+                }
+            }
+            FeedEvent::FirstPicture => {
+                let way = live.way().cloned();
+                self.judge(way, None);
+                let Some(live) = &mut self.live else { return };
+                self.trouble = None;
+                self.calls.values_mut().for_each(|ongoing| ongoing.call.lit());
+                live.lit();
+                self.tell_registry();
+            }
+            FeedEvent::Failed { reason, last_words, .. } => {
+                let reason = explained(reason, last_words);
+                warn!(camera = %self.camera.summary.endpoint_id, from = live.from(), reason, "camera shows nothing");
+                live.unlit();
+                let way = live.way().cloned();
+                self.judge(way, Some(&reason));
+                self.dark(now, reason);
+            }
+            FeedEvent::WorkerLost(reason) => {
+                warn!(camera = %self.camera.summary.endpoint_id, reason, "media worker lost; it is replaced");
+                telemetry::worker_lost();
+                // One loss says nothing of the camera: the next worker may show it at once.
+                if live.unlit() {
+                    for ongoing in self.calls.values_mut() {
+                        ongoing.call.darkened(now, &reason);
+                        ongoing.troubled(&reason);
+                    }
+                } else {
+                    self.dark(now, reason);
+                }
+            }
+            FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
+            FeedEvent::Flow(_) => {}
+        }
+    }
+
+    pub(super) fn dark(&mut self, now: Instant, reason: String) {
+        for ongoing in self.calls.values_mut() {
+            ongoing.call.darkened(now, &reason);
+            ongoing.troubled(&reason);
+        }
+        self.trouble = Some((now, reason));
+        self.tell_registry();
+    }
+}
