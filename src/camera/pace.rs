@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(times(&mut pace, now, &[0, 0, 0, 1, 2, 3, 3]), [100, 100, 100, 200, 200, 400, 400]);
         let now = pace.due();
         pace.came(1_000, true, now);
-        assert_eq!(times(&mut pace, now, &[3, 3, 3]), [400, 200, 100]);
+        assert_eq!(times(&mut pace, now, &[3, 3, 3]), [400, 200, 200]);
     }
 
     #[test]
