@@ -107,7 +107,7 @@ impl Pace {
         let has_lost = seen.nack > self.seen.nack;
         self.seen = seen;
         let least = if now < self.steady { 0 } else { self.stream_kbps.saturating_mul(3) / 2 };
-        let least = least.max(self.base_kbps / 4).min(FASTEST_KBPS);
+        let least = least.max(self.base_kbps / 2).min(FASTEST_KBPS);
         let since = |at: Instant| now.saturating_duration_since(at);
         self.grows &= waits;
         if has_lost {
@@ -165,10 +165,10 @@ mod tests {
     fn the_rate_does_not_grow_while_a_key_picture_is_on_its_way() {
         let now = Instant::now();
         let mut pace = Pace::new(Some(2_500), GOOD, now, Duration::from_secs(5));
-        assert_eq!(times(&mut pace, now, &[0, 0, 0, 1, 2, 3, 3]), [100, 100, 100, 200, 200, 400, 400]);
+        assert_eq!(times(&mut pace, now, &[0, 0, 0, 1, 2, 3, 3]), [100, 100, 100, 200, 200, 200, 200]);
         let now = pace.due();
         pace.came(1_000, true, now);
-        assert_eq!(times(&mut pace, now, &[3, 3, 3]), [400, 200, 200]);
+        assert_eq!(times(&mut pace, now, &[3, 3, 3]), [200, 200, 100]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use crate::peer::{Peer, PeerError, Picture};
 const COARSE: Duration = Duration::from_millis(2);
 /// A picture of now that is on its way is there by then.
 const AWAITED: Duration = Duration::from_secs(5);
+/// A group that spans less, 90 kHz ticks, is sent in no time.
+const NEW: u64 = 90_000;
 /// So many packets of a picture are sent at once, about 19 kB.
 const TOGETHER: usize = 16;
 /// Pictures of the ring are stamped this far apart (1 ms in 90 kHz ticks), so that the far end
@@ -65,8 +67,10 @@ impl Viewer {
     async fn send_from(&mut self, joined: Joined, tracks: &mut Tracks) -> Result<Option<Again>, PeerError> {
         let Joined { ring, mut items } = joined;
         let has_video = self.peer.has_video();
+        // The picture of now may have come before the far end was there.
+        let awaits = std::mem::take(&mut self.fresh) && !is_new(&ring);
+        let steady = if awaits { AWAITED } else { Duration::ZERO };
         let mut backlog = Backlog::new(if has_video { squeezed(ring) } else { Vec::new() });
-        let steady = if std::mem::take(&mut self.fresh) { AWAITED } else { Duration::ZERO };
         let mut pace = Pace::new(self.bandwidth_kbps, self.feedback(), Instant::now(), steady);
         let mut sending: Option<Sending> = None;
         loop {
@@ -142,6 +146,12 @@ impl Sending {
 
 /// The ring is to be sent again.
 struct Again;
+
+/// True if its key picture is hardly older than its last picture.
+fn is_new(ring: &[Arc<Picture>]) -> bool {
+    let ends = ring.first().zip(ring.last());
+    ends.is_none_or(|(first, last)| last.timestamp.saturating_sub(first.timestamp) < NEW)
+}
 
 /// The ring with times close together.
 fn squeezed(ring: Vec<Arc<Picture>>) -> Vec<(Arc<Picture>, u64)> {
