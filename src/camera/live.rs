@@ -30,6 +30,8 @@ const LONG: Duration = Duration::from_secs(2);
 const SLOW: Duration = Duration::from_millis(1_500);
 /// An encoded picture of now is there by then, or will not come.
 const FRESHENED: Duration = Duration::from_secs(5);
+/// After one that did not come, none is asked for this long.
+const IN_VAIN: Duration = Duration::from_secs(60);
 
 /// Why a picture is not shown that would have to be encoded anew.
 const NO_SLOT: &str = "its picture would have to be encoded anew, and other cameras take all the time for that; \
@@ -69,7 +71,7 @@ pub struct Live {
     /// The camera itself shows a picture.
     lit: bool,
     key_frame_asked: Option<Instant>,
-    /// When a copied picture was last asked to be encoded anew up to its next key picture.
+    /// Since when a copied picture is asked to be encoded anew up to its next key picture, if nothing came of it yet.
     freshened: Option<Instant>,
     /// Forwards the feed's events; aborted with this.
     events: JoinHandle<()>,
@@ -204,6 +206,7 @@ impl Live {
                 self.feed.refuse(NO_SLOT);
             }
         }
+        self.freshened = None;
         (self.video, self.sound) = (Some(video), Some(sound));
     }
 
@@ -250,6 +253,10 @@ impl Live {
         }
         if self.is_freshening() {
             return true;
+        }
+        // A machine that did not keep up will not now: the pictures since the last key picture are better.
+        if self.freshened.is_some_and(|at| at.elapsed() < IN_VAIN) {
+            return false;
         }
         self.slot = self.slot.take().or_else(slot);
         if self.slot.is_none() {

@@ -57,14 +57,14 @@ impl Viewer {
             Tracks { pictures: Timeline::new(rand::random()), sound: Timeline::new(rand::random()) };
         loop {
             let joined = self.fanout.join(self.dropped.clone());
-            if self.send_from(joined, &mut tracks).await?.is_none() {
+            if !self.send_from(joined, &mut tracks).await? {
                 return Ok(());
             }
         }
     }
 
-    /// What was there before and what follows, until it is to be sent again; `None` at the end of the feed.
-    async fn send_from(&mut self, joined: Joined, tracks: &mut Tracks) -> Result<Option<Again>, PeerError> {
+    /// What was there before and what follows. True once it is to be sent again, false at the end of the feed.
+    async fn send_from(&mut self, joined: Joined, tracks: &mut Tracks) -> Result<bool, PeerError> {
         let Joined { ring, mut items } = joined;
         let has_video = self.peer.has_video();
         // The picture of now may have come before the far end was there.
@@ -77,9 +77,9 @@ impl Viewer {
             tokio::select! {
                 biased;
                 // A picture is never left in the middle.
-                () = self.replay.notified(), if sending.is_none() => return Ok(Some(Again)),
+                () = self.replay.notified(), if sending.is_none() => return Ok(true),
                 item = items.recv() => match item {
-                    None => return Ok(None),
+                    None => return Ok(false),
                     Some(Item::Picture(_)) if !has_video => {}
                     Some(Item::Picture(picture)) => {
                         pace.came(picture.len(), picture.key, Instant::now());
@@ -143,9 +143,6 @@ impl Sending {
         self.sent >= self.picture.payloads.len()
     }
 }
-
-/// The ring is to be sent again.
-struct Again;
 
 /// True if its key picture is hardly older than its last picture.
 fn is_new(ring: &[Arc<Picture>]) -> bool {

@@ -59,7 +59,14 @@ const ORDERS: usize = 16;
 fn main() -> ExitCode {
     cage::enter();
     clock::now_ms();
-    if !network::is_guarded() || ffmpeg::init().is_err() {
+    if !network::is_guarded() {
+        eprintln!(
+            "this build lets FFmpeg connect past its guard, so it opens nothing; build it with another linker"
+        );
+        return ExitCode::FAILURE;
+    }
+    if ffmpeg::init().is_err() {
+        eprintln!("FFmpeg cannot be used");
         return ExitCode::FAILURE;
     }
     clock::wall();
