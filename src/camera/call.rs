@@ -135,6 +135,12 @@ impl Call {
         matches!(self.state, CallState::Ended(_))
     }
 
+    /// True while the peer is without consent.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost.is_some()
+    }
+
     /// The answer left.
     pub fn answered(&mut self) {
         if self.state == CallState::Answering {

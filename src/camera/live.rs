@@ -210,9 +210,18 @@ impl Live {
         (self.video, self.sound) = (Some(video), Some(sound));
     }
 
-    /// Holds the picture to what its viewers allow, kbit/s, if a place for encoding is free.
-    pub fn fit(&mut self, allowed: Option<u32>, slot: impl FnOnce() -> Option<Place>) {
-        let limit = self.fit.judge(self.account.flow, allowed);
+    /// What would be sent if every line carried everything, kbit/s. `offered`: what the viewers' offers allow;
+    /// `most`: what an encoded picture may take.
+    #[must_use]
+    pub fn wanted_kbps(&self, offered: Option<u32>, most: u32) -> u32 {
+        let is_copyable = self.video.as_ref().is_some_and(|video| video.copyable);
+        let flow = self.account.flow.filter(|_| is_copyable).map_or(0, |flow| flow.kbps);
+        offered.unwrap_or(most).min(most.max(flow)).max(flow)
+    }
+
+    /// Holds the picture to what its viewers allow and their lines carry, kbit/s, if a place for encoding is free.
+    pub fn fit(&mut self, allowed: Option<u32>, carried: Option<u32>, slot: impl FnOnce() -> Option<Place>) {
+        let limit = self.fit.judge(self.account.flow, allowed, carried, Instant::now());
         if limit.is_none() && self.is_copied() && !self.is_freshening() {
             self.slot = None;
         }
@@ -223,8 +232,13 @@ impl Live {
             }
         }
         if limit != self.limit {
+            let is_first = self.limit.is_none();
             self.limit = limit;
             self.feed.limit(limit);
+            if is_first {
+                // The camera's next key picture may be far.
+                self.freshen(allowed, || None);
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::call::{Call, CallState, EndReason};
+use super::line::Line;
 use super::live::Live;
 use super::places::Place;
 use super::resources::Resources;
@@ -19,7 +20,7 @@ use super::viewer::Viewer;
 use super::{Caller, CameraError, CameraSummary, Offer};
 use crate::media::VideoFacts;
 use crate::peer::{Answered, Peer, PeerEvent, TalkPacket};
-use crate::state::{CallRecord, VideoRecord};
+use crate::state::{CallRecord, NetworkRecord, VideoRecord};
 use crate::telemetry;
 
 /// Where a call's answer arrives; closed if the call ends before.
@@ -29,8 +30,6 @@ pub type Reply = watch::Receiver<Option<Result<String, CameraError>>>;
 /// each time: a path that loses the picture over and over is not helped by more of it.
 const REPLAY: Duration = Duration::from_secs(2);
 const LONGEST_REPLAY: Duration = Duration::from_secs(30);
-/// What a far end says of its line holds for so long.
-const RECENT: Duration = Duration::from_secs(10);
 /// Different troubles that one record keeps.
 const TROUBLES: usize = 8;
 
@@ -49,8 +48,8 @@ pub struct Ongoing {
     /// The offer's text, to know a retry.
     offer: String,
     bandwidth_kbps: Option<u32>,
-    /// What the far end said last of its line (REMB), and when.
-    estimate: Option<(u32, Instant)>,
+    /// The line to the far end, once it is connected.
+    line: Option<Line>,
     answer: watch::Sender<Option<Result<String, CameraError>>>,
     peer: Option<Arc<dyn Peer>>,
     /// Events, talk and pictures of the peer; aborted with this.
@@ -70,15 +69,49 @@ impl Ongoing {
         self.bandwidth_kbps
     }
 
-    /// The far end says that its line carries so much, kbit/s.
-    pub fn estimated(&mut self, kbps: u32) {
-        self.estimate = Some((kbps, Instant::now()));
+    /// A path to the far end was found. `path`: `direct` or `relay`; `far`: the kind of the far end's address.
+    pub fn reached(&mut self, path: &str, far: String) {
+        self.record.stages.ice_connected.get_or_insert(self.since_offer());
+        let network = self.record.network.get_or_insert_default();
+        (network.path, network.far) = (path.to_owned(), far);
     }
 
-    /// What its line is said to carry, if that was said of late, kbit/s.
+    /// The far end is connected: media flows.
+    pub fn connected(&mut self, now: Instant) {
+        self.record.stages.dtls_connected.get_or_insert(self.since_offer());
+        self.call.connected(now);
+        self.line.get_or_insert_with(|| Line::new(now));
+    }
+
+    /// The far end says that it can receive so much (REMB), kbit/s.
+    pub fn estimated(&mut self, kbps: u32) {
+        if let Some(line) = &mut self.line {
+            line.estimated(kbps, Instant::now());
+        }
+    }
+
+    /// Weighs how the line is. `wanted_kbps`: what would be sent if it carried everything.
+    pub fn weigh(&mut self, wanted_kbps: u32, now: Instant) {
+        if let (Some(line), Some(peer)) = (&mut self.line, &self.peer) {
+            line.take(peer.counters(), wanted_kbps, now);
+        }
+    }
+
+    /// Most that an encoded picture may take on its line for now, kbit/s.
     #[must_use]
-    pub fn estimate_kbps(&self) -> Option<u32> {
-        self.estimate.filter(|(_, at)| at.elapsed() < RECENT).map(|(kbps, _)| kbps)
+    pub fn carries_kbps(&self) -> Option<u32> {
+        self.heard_of()?.carries_kbps(Instant::now())
+    }
+
+    /// Most that a picture may take on its line that is passed on as it is, kbit/s.
+    #[must_use]
+    pub fn bears_kbps(&self) -> Option<u32> {
+        self.heard_of()?.bears_kbps(Instant::now())
+    }
+
+    /// Its line, unless the far end is out of reach: then it holds nobody down.
+    fn heard_of(&self) -> Option<&Line> {
+        self.line.as_ref().filter(|_| !self.call.is_lost())
     }
 
     /// A call whose answer is being made.
@@ -109,7 +142,7 @@ impl Ongoing {
             record,
             arrived: offer.arrived,
             bandwidth_kbps,
-            estimate: None,
+            line: None,
             answer: watch::Sender::new(None),
             peer: None,
             tasks: Vec::new(),
@@ -237,6 +270,10 @@ impl Ongoing {
             counters.talk_packets = counted.talk_packets;
         }
         record.counters.pictures_dropped = self.dropped.load(Ordering::Relaxed);
+        if let Some(line) = &self.line {
+            line.describe(record.network.get_or_insert_default());
+            record.trouble.extend(line.troubles());
+        }
         record
     }
 }
@@ -256,11 +293,21 @@ impl Drop for Ongoing {
         record.end_reason = Some(reason.to_string());
         telemetry::call_ended(reason.label());
         telemetry::pictures_dropped(record.counters.pictures_dropped);
+        telemetry::packets_sent(record.counters.packets_sent, record.counters.retransmitted);
+        if let Some(network) = &record.network {
+            tell_network(network);
+        }
         self.resources.state.record_call(record);
         if let Some(peer) = self.peer.take() {
             self.resources.media.spawn(async move { peer.close().await });
         }
     }
+}
+
+fn tell_network(network: &NetworkRecord) {
+    let path = if network.path == "relay" { "relay" } else { "direct" };
+    let round_trip = network.round_trip_ms.map(|ms| Duration::from_millis(ms.into()));
+    telemetry::line(path, round_trip, network.loss_percent);
 }
 
 async fn forward_events(

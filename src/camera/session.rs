@@ -271,6 +271,7 @@ impl CameraSession {
         for (session, reason) in over {
             self.end(&session, reason);
         }
+        self.weigh(now);
         self.fit();
         if self.calls.is_empty() && self.tidy_at.is_some_and(|at| at <= now) {
             self.tidy_at = None;
@@ -293,13 +294,12 @@ impl CameraSession {
         let Some((session, ongoing)) = self.by_serial(serial) else { return };
         match event {
             PeerEvent::IceConnected { remote, remote_kind } => {
-                ongoing.record.stages.ice_connected.get_or_insert(ongoing.since_offer());
                 debug!(call = ongoing.id(), ?remote, remote_kind, "path found");
+                ongoing.reached("direct", remote_kind);
             }
             PeerEvent::Connected => {
                 let now = Instant::now();
-                ongoing.record.stages.dtls_connected.get_or_insert(ongoing.since_offer());
-                ongoing.call.connected(now);
+                ongoing.connected(now);
                 if let Some((_, trouble)) = &self.trouble
                     && let Some(ongoing) = self.calls.get_mut(&session)
                 {

@@ -15,6 +15,7 @@ pub mod depacketizer;
 pub mod offer;
 pub mod packetizer;
 pub mod port;
+mod reception;
 pub mod reorder;
 mod rtcp;
 
@@ -119,6 +120,27 @@ pub struct PeerCounters {
     pub talk_packets: u64,
     /// Talk packets dropped because the reader was slow.
     pub talk_dropped: u64,
+    /// Packets of the picture sent, without those sent again.
+    pub video_packets: u64,
+    /// Bytes of the picture on the wire, headers (IPv4, UDP, RTP, SRTP) and packets sent again included.
+    pub video_bytes: u64,
+    /// The far end's reports on the picture.
+    pub reported: Reported,
+}
+
+/// What the far end reported of the picture so far (RFC 3550 6.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// Reports that came.
+    pub reports: u64,
+    /// Packets that they speak of.
+    pub expected: u64,
+    /// Those of them that never came. A packet that was sent again and then came is not lost.
+    pub lost: u64,
+    /// When the last report came.
+    pub at: Option<std::time::Instant>,
+    /// The round trip that was last measured.
+    pub round_trip: Option<std::time::Duration>,
 }
 
 /// How the answer is to be made.

@@ -5,8 +5,8 @@
 //! that answers NACKs: it sees its retransmissions, and can keep a flood of NACKs away from it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use rtc::interceptor::{Attribute, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
@@ -14,12 +14,16 @@ use rtc::rtcp;
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
+use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc;
 
-use super::{KeyFrameRequest, PeerCounters, PeerEvent};
+use super::reception::Reception;
+use super::{KeyFrameRequest, PeerCounters, PeerEvent, Reported};
 
 /// Between the pacer's slot and that of the NACK responder.
 pub(super) const SLOT: usize = 3_500;
@@ -28,6 +32,8 @@ pub(super) const RESERVED_EVENTS: usize = 16;
 /// Packets that NACKs may ask for at once, and then per second (about 12 Mbit/s of repairs).
 const REPAIR_BURST: f64 = 2000.0;
 const REPAIRS_PER_SECOND: f64 = 1000.0;
+/// What goes around a payload on the wire: IPv4, UDP, RTP and SRTP's tag, bytes.
+const AROUND: u64 = 20 + 8 + 12 + 10;
 
 /// The slot of [`RtcpTap`] in the chain.
 pub(super) fn slot() -> Slot {
@@ -46,6 +52,9 @@ pub(super) struct PeerTally {
     pub(super) remb_kbps: AtomicU32,
     pub(super) talk_packets: AtomicU64,
     pub(super) talk_dropped: AtomicU64,
+    pub(super) video_packets: AtomicU64,
+    pub(super) video_bytes: AtomicU64,
+    pub(super) reported: Mutex<Reported>,
 }
 
 impl PeerTally {
@@ -61,6 +70,9 @@ impl PeerTally {
             remb_kbps: self.remb_kbps.load(Ordering::Relaxed),
             talk_packets: get(&self.talk_packets),
             talk_dropped: get(&self.talk_dropped),
+            video_packets: get(&self.video_packets),
+            video_bytes: get(&self.video_bytes),
+            reported: *self.reported.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }
@@ -69,6 +81,7 @@ impl PeerTally {
 pub(super) struct RtcpTap {
     tally: Arc<PeerTally>,
     events: mpsc::Sender<PeerEvent>,
+    reception: Reception,
     repairs: f64,
     filled: Option<Instant>,
     read_queue: VecDeque<TaggedPacket>,
@@ -80,6 +93,7 @@ impl RtcpTap {
         Self {
             tally,
             events,
+            reception: Reception::default(),
             repairs: REPAIR_BURST,
             filled: None,
             read_queue: VecDeque::new(),
@@ -94,7 +108,11 @@ impl RtcpTap {
             self.tally.nack.fetch_add(1, Ordering::Relaxed);
             return self.may_repair(nack, now);
         }
-        if any.is::<PictureLossIndication>() {
+        if let Some(report) = any.downcast_ref::<ReceiverReport>() {
+            self.hear(&report.reports, now);
+        } else if let Some(report) = any.downcast_ref::<SenderReport>() {
+            self.hear(&report.reports, now);
+        } else if any.is::<PictureLossIndication>() {
             self.tally.pli.fetch_add(1, Ordering::Relaxed);
             self.tell(PeerEvent::KeyFrameWanted(KeyFrameRequest::Pli));
         } else if any.is::<FullIntraRequest>() {
@@ -106,6 +124,18 @@ impl RtcpTap {
             self.tell(PeerEvent::Remb(kbps));
         }
         true
+    }
+
+    fn hear(&mut self, reports: &[ReceptionReport], now: Instant) {
+        for report in reports {
+            let Some(received) = self.reception.take(report, now) else { continue };
+            let mut reported = self.tally.reported.lock().unwrap_or_else(PoisonError::into_inner);
+            reported.reports += 1;
+            reported.expected += received.expected;
+            reported.lost += received.lost;
+            reported.at = Some(now);
+            reported.round_trip = received.round_trip.or(reported.round_trip);
+        }
     }
 
     fn may_repair(&mut self, nack: &TransportLayerNack, now: Instant) -> bool {
@@ -161,8 +191,20 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
     }
 
     fn handle_write(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &msg.message.packet {
+            let ours = packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
+            for report in ours {
+                self.reception.reported(report.ntp_time, msg.now);
+            }
+        }
         if let Packet::Rtp(packet) = &msg.message.packet {
-            if msg.message.has(&Attribute::Retransmission) {
+            let is_again = msg.message.has(&Attribute::Retransmission);
+            if is_again || self.reception.is_video(packet.header.ssrc) {
+                let bytes = packet.payload.len() as u64 + AROUND;
+                self.tally.video_bytes.fetch_add(bytes, Ordering::Relaxed);
+                self.tally.video_packets.fetch_add(u64::from(!is_again), Ordering::Relaxed);
+            }
+            if is_again {
                 self.tally.retransmitted.fetch_add(1, Ordering::Relaxed);
             } else {
                 self.tally.packets_sent.fetch_add(1, Ordering::Relaxed);
@@ -179,7 +221,12 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
 }
 
 impl Interceptor for RtcpTap {
-    fn bind_local_stream(&mut self, _info: &StreamInfo) {}
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        if info.mime_type.starts_with("video/") {
+            self.reception.watch(info.ssrc);
+        }
+    }
+
     fn unbind_local_stream(&mut self, _info: &StreamInfo) {}
     fn bind_remote_stream(&mut self, _info: &StreamInfo) {}
     fn unbind_remote_stream(&mut self, _info: &StreamInfo) {}

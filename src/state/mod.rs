@@ -26,7 +26,7 @@ mod record;
 use calls::CallLog;
 use kept::Kept;
 pub use learned::Learned;
-pub use record::{CallRecord, Counters, Stages, VideoRecord};
+pub use record::{CallRecord, Counters, NetworkRecord, Stages, VideoRecord};
 
 /// How long linking stays open after an admin opened it.
 pub const LINKING: Duration = Duration::from_secs(600);

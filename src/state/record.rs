@@ -28,6 +28,30 @@ pub struct CallRecord {
     pub stages: Stages,
     /// What flowed.
     pub counters: Counters,
+    /// How the line to the far end was; absent until a path was found.
+    pub network: Option<NetworkRecord>,
+}
+
+/// See [`CallRecord::network`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NetworkRecord {
+    /// How we reach the far end: `direct` or `relay`.
+    pub path: String,
+    /// What its address is to it: `host`, `srflx`, `prflx` or `relay` (RFC 8445 4).
+    pub far: String,
+    /// The last measured round trip, ms; absent if it reported none.
+    pub round_trip_ms: Option<u32>,
+    /// The longest one, ms.
+    pub longest_round_trip_ms: Option<u32>,
+    /// Packets of the picture that did not arrive at once, percent.
+    pub loss_percent: f32,
+    /// The same for the worst five seconds.
+    pub worst_loss_percent: f32,
+    /// Most that the line carries now, kbit/s; absent while no end was seen.
+    pub rate_kbps: Option<u32>,
+    /// The least that it carried, kbit/s.
+    pub least_rate_kbps: Option<u32>,
 }
 
 /// See [`CallRecord::video`].

@@ -28,6 +28,14 @@ pub const CALLS_ENDED: &str = "doorstep_calls_ended_total";
 pub const DIRECTIVES: &str = "doorstep_directives_total";
 /// Pictures that a slow viewer did not get.
 pub const PICTURES_DROPPED: &str = "doorstep_pictures_dropped_total";
+/// Packets that were sent; label `again`: `yes` for those that the far end asked for again.
+pub const PACKETS_SENT: &str = "doorstep_packets_sent_total";
+/// Calls by the path that they took; label `path`: `direct` or `relay`.
+pub const PATHS: &str = "doorstep_paths_total";
+/// The last round trip of each call, seconds.
+pub const ROUND_TRIP: &str = "doorstep_round_trip_seconds";
+/// The share of each call's packets that did not arrive at once.
+pub const LOSS: &str = "doorstep_loss_ratio";
 /// Workers that died or fell silent.
 pub const WORKERS_LOST: &str = "doorstep_workers_lost_total";
 /// Links to the hub that were made anew.
@@ -39,6 +47,11 @@ pub const ACTORS_REBUILT: &str = "doorstep_actors_rebuilt_total";
 const ANSWER_BUCKETS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 4.5];
 /// Buckets of the first picture's time, seconds.
 const PICTURE_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
+
+/// Buckets of the round trip, seconds.
+const ROUND_TRIP_BUCKETS: [f64; 8] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 2.0];
+/// Buckets of the loss.
+const LOSS_BUCKETS: [f64; 7] = [0.001, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2];
 
 /// Starts logging to stderr. `level` is `log.level`; the crates below us log from warnings up.
 /// What `overrides` holds ([`LOG_VARIABLE`]) wins. Later calls change nothing.
@@ -124,6 +137,8 @@ pub fn metrics() -> &'static PrometheusHandle {
         };
         let builder = buckets(PrometheusBuilder::new(), OFFER_TO_ANSWER, &ANSWER_BUCKETS);
         let builder = buckets(builder, OFFER_TO_PICTURE, &PICTURE_BUCKETS);
+        let builder = buckets(builder, ROUND_TRIP, &ROUND_TRIP_BUCKETS);
+        let builder = buckets(builder, LOSS, &LOSS_BUCKETS);
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
@@ -143,6 +158,10 @@ fn describe() {
     describe_counter!(CALLS_ENDED, "calls that ended, by reason");
     describe_counter!(DIRECTIVES, "directives, by name and outcome");
     describe_counter!(PICTURES_DROPPED, "pictures that a slow viewer did not get");
+    describe_counter!(PACKETS_SENT, "packets of picture and sound that were sent; again: asked for again");
+    describe_counter!(PATHS, "calls by the path that they took");
+    describe_histogram!(ROUND_TRIP, Unit::Seconds, "the last round trip of each call");
+    describe_histogram!(LOSS, "the share of each call's packets that did not arrive at once");
     describe_counter!(WORKERS_LOST, "workers that died or fell silent");
     describe_counter!(HUB_CONNECTS, "links to the hub that were made");
     describe_counter!(ACTORS_REBUILT, "actors that died and were built anew, by role");
@@ -192,6 +211,21 @@ pub fn directive(name: &str, outcome: &str) {
 /// Pictures were left out for a slow viewer.
 pub fn pictures_dropped(count: u64) {
     metrics::counter!(PICTURES_DROPPED).increment(count);
+}
+
+/// So many packets were sent in a call, and so many of them once more.
+pub fn packets_sent(count: u64, again: u64) {
+    metrics::counter!(PACKETS_SENT, "again" => "no").increment(count);
+    metrics::counter!(PACKETS_SENT, "again" => "yes").increment(again);
+}
+
+/// How the line of a call was that ended; `path` is one of a fixed list.
+pub fn line(path: &'static str, round_trip: Option<Duration>, loss_percent: f32) {
+    metrics::counter!(PATHS, "path" => path).increment(1);
+    metrics::histogram!(LOSS).record(f64::from(loss_percent) / 100.0);
+    if let Some(round_trip) = round_trip {
+        metrics::histogram!(ROUND_TRIP).record(round_trip.as_secs_f64());
+    }
 }
 
 /// A worker died or fell silent.

@@ -67,9 +67,19 @@ impl CameraSession {
             let offered = least(&self.calls, Ongoing::bandwidth_kbps);
             // Without a viewer it is made as for the last one, who may come back.
             if !self.calls.is_empty() {
-                live.allow(offered, least(&self.calls, Ongoing::estimate_kbps));
+                live.allow(offered, least(&self.calls, Ongoing::carries_kbps));
             }
-            live.fit(offered, || self.resources.encoding());
+            let borne = least(&self.calls, Ongoing::bears_kbps);
+            live.fit(offered, borne, || self.resources.encoding());
+        }
+    }
+
+    /// Weighs how the lines to all viewers are.
+    pub(super) fn weigh(&mut self, now: Instant) {
+        let Some(live) = &self.live else { return };
+        let wanted = live.wanted_kbps(least(&self.calls, Ongoing::bandwidth_kbps), self.resources.max_kbps);
+        for ongoing in self.calls.values_mut() {
+            ongoing.weigh(wanted, now);
         }
     }
 

@@ -29,6 +29,7 @@ mod catch_up;
 mod clock;
 mod container;
 mod frame_budget;
+mod grade;
 mod group;
 mod h264_encoder;
 mod handed;

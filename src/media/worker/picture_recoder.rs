@@ -9,6 +9,7 @@ use ffmpeg_next::software::scaling;
 
 use crate::clock::now_ms;
 use crate::frame_budget::FrameBudget;
+use crate::grade::Grade;
 use crate::h264_encoder::{H264Encoder, H264Settings};
 use crate::picture_decoder::PictureDecoder;
 use crate::shared::Shared;
@@ -17,8 +18,8 @@ use crate::trouble::Trouble;
 
 /// Most pictures a second.
 const FPS: u32 = 30;
-/// Two pictures may be this much closer than [`FPS`] says: cameras are not that even.
-const CLOSE_MS: i64 = 25;
+/// Two pictures may be this close, percent of their usual distance: cameras are not that even.
+const CLOSE: i64 = 75;
 /// Seconds between two key pictures.
 const GOP_S: u32 = 2;
 /// A key picture on request no more often than this.
@@ -39,7 +40,7 @@ pub struct PictureRecoder {
 /// What brings pictures of one size and format into their last form.
 struct Press {
     from: (Pixel, u32, u32),
-    kbps: u32,
+    grade: Grade,
     scaler: scaling::Context,
     encoder: H264Encoder,
 }
@@ -74,7 +75,7 @@ impl PictureRecoder {
         let mut made = Made { shown: false, size: None };
         self.decoder.take(packet)?;
         while self.decoder.next() {
-            if self.is_due() {
+            if self.is_due(shared) {
                 made.size = self.prepare(shared)?.or(made.size);
                 made.shown |= self.encode(shared, false)?;
             }
@@ -92,13 +93,14 @@ impl PictureRecoder {
     }
 
     /// False if the picture comes too soon after the last one, or there is no time for it.
-    fn is_due(&mut self) -> bool {
+    fn is_due(&mut self, shared: &Shared) -> bool {
         use ffmpeg::Rescale;
         let Some(at) = self.decoder.picture().timestamp() else { return true };
         let at_ms = at.rescale(self.time_base, (1, 1_000));
         let is_allowed = self.budget.allows(at_ms);
         let since = self.encoded_ms.map(|last| at_ms.saturating_sub(last));
-        let is_soon = since.is_some_and(|since| (1..CLOSE_MS).contains(&since));
+        let close_ms = CLOSE * 10 / i64::from(self.grade(shared).fps());
+        let is_soon = since.is_some_and(|since| (1..close_ms).contains(&since));
         if !is_allowed || is_soon {
             return false;
         }
@@ -106,19 +108,25 @@ impl PictureRecoder {
         true
     }
 
+    fn grade(&self, shared: &Shared) -> Grade {
+        let (rate, most) = (shared.rate_kbps(), shared.encoded_kbps());
+        let now = self.press.as_ref().map_or_else(|| Grade::best(most), |press| press.grade);
+        now.follow(rate, most)
+    }
+
     /// Scales the decoded picture; its size, if that is news.
     fn prepare(&mut self, shared: &Shared) -> Result<Option<(u32, u32)>, Trouble> {
         let failed = |error| Trouble::lasting(format!("its picture cannot be encoded anew ({error})"));
         let decoded = self.decoder.picture();
         let from = (decoded.format(), decoded.width(), decoded.height());
-        let kbps = shared.encoded_kbps();
+        let grade = self.grade(shared);
         let mut news = None;
         let press = match &mut self.press {
-            Some(press) if press.from == from && press.kbps == kbps => press,
+            Some(press) if press.from == from && press.grade == grade => press,
             other => {
                 news = Some((from.1, from.2));
                 self.wants_key = true;
-                other.insert(Press::new(from, self.fps, kbps).map_err(failed)?)
+                other.insert(Press::new(from, self.fps, grade, shared.rate_kbps()).map_err(failed)?)
             }
         };
         press.scaler.run(decoded, press.encoder.frame()).map_err(failed)?;
@@ -146,9 +154,10 @@ impl PictureRecoder {
 }
 
 impl Press {
-    fn new(from: (Pixel, u32, u32), fps: u32, max_kbps: u32) -> Result<Self, ffmpeg::Error> {
+    fn new(from: (Pixel, u32, u32), fps: u32, grade: Grade, kbps: u32) -> Result<Self, ffmpeg::Error> {
         let (format, width, height) = from;
-        let (wide, high) = fitted(width, height, max_kbps);
+        let (wide, high) = grade.size(width, height);
+        let fps = fps.min(grade.fps());
         let scaler = scaling::Context::get(
             format,
             width,
@@ -163,44 +172,9 @@ impl Press {
             height: high,
             fps,
             gop: fps * GOP_S,
-            most_kbps: max_kbps,
+            most_kbps: kbps,
             fill: false,
         })?;
-        Ok(Self { from, kbps: max_kbps, scaler, encoder })
-    }
-}
-
-/// The size for so many kbit/s, never larger than the camera's and of the same shape; even.
-fn fitted(width: u32, height: u32, max_kbps: u32) -> (u32, u32) {
-    let (most_wide, most_high) = match max_kbps {
-        0..1_000 => (640, 360),
-        1_000..3_500 => (1280, 720),
-        _ => (1920, 1080),
-    };
-    // Doorbells stand upright.
-    let (most_wide, most_high) = if height > width { (most_high, most_wide) } else { (most_wide, most_high) };
-    let (mut wide, mut high) = (width.max(2), height.max(2));
-    if wide > most_wide {
-        (wide, high) = (most_wide, (high * most_wide / wide).max(2));
-    }
-    if high > most_high {
-        (wide, high) = ((wide * most_high / high).max(2), most_high);
-    }
-    (wide & !1, high & !1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_picture_keeps_its_shape_and_never_grows() {
-        assert_eq!(fitted(3840, 2160, 2_500), (1280, 720));
-        assert_eq!(fitted(3840, 2160, 8_000), (1920, 1080));
-        assert_eq!(fitted(640, 480, 2_500), (640, 480));
-        assert_eq!(fitted(2560, 1920, 2_500), (960, 720));
-        assert_eq!(fitted(1536, 2048, 2_500), (720, 960));
-        assert_eq!(fitted(321, 241, 800), (320, 240));
-        assert_eq!(fitted(1, 4096, 800), (2, 640));
+        Ok(Self { from, grade, scaler, encoder })
     }
 }

@@ -1,0 +1,245 @@
+//! What the line to one viewer carries, by what its far end reports. Pure.
+//!
+//! A line that is full shows it in two ways: what is under way waits longer, and then some of it is lost. Loss alone
+//! may as well be a bad radio link, where sending less helps nobody; so a cut that changes nothing is not repeated.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::round_trip::RoundTrip;
+use crate::peer::PeerCounters;
+
+/// Nothing is asked to be made for less, kbit/s.
+pub const LEAST_KBPS: u32 = 150;
+/// Shares and rates are taken over this time.
+const SPAN: Duration = Duration::from_millis(1_500);
+/// What was there before the call goes out fast at its beginning: that says nothing.
+const BEGINNING: Duration = Duration::from_secs(3);
+/// Fewer packets than this make no share.
+const FEW: u64 = 20;
+/// Packets wait this long where a line is full.
+const WAITS: Duration = Duration::from_millis(250);
+/// So much waits that it has to drain.
+const DEEP: Duration = Duration::from_millis(500);
+/// They wait a little: loss is then a full line's.
+const WAITS_A_LITTLE: Duration = Duration::from_millis(80);
+/// Loss beside a little waiting.
+const LOSS: f64 = 0.03;
+/// Loss by itself, above what is always lost.
+const HEAVY_LOSS: f64 = 0.15;
+/// A cut has shown what it does after this time.
+const SETTLED: Duration = Duration::from_secs(2);
+/// A report that is older says nothing of now.
+const RECENT: Duration = Duration::from_millis(2_500);
+/// Of what a full line carries so much is used.
+const USED: f64 = 0.85;
+/// And so much while what waits has to drain.
+const DRAINS: f64 = 0.5;
+/// Up to a little more than the line carried the rate grows by so much a second.
+const SLOW: f64 = 0.05;
+/// How much is a little more.
+const LITTLE_MORE: f64 = 1.25;
+/// Growth beyond that: the line is another one.
+const FAST: f64 = 0.2;
+/// More than the line carried is tried after it was good for this long, and after longer each time it fails.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(8);
+/// A line that carried everything for so long is a new one.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// Weighs what was sent against what arrived.
+#[derive(Debug)]
+pub struct LineRate {
+    began: Instant,
+    /// What was counted over the last [`SPAN`], oldest first.
+    window: VecDeque<Counted>,
+    round_trip: RoundTrip,
+    /// Most that may be sent, kbit/s; `None` while no end was seen.
+    kbps: Option<f64>,
+    /// What the line carried when it was full, kbit/s.
+    carried: f64,
+    /// The share that was lost before the last cut that loss alone caused.
+    blamed: Option<f64>,
+    /// What is lost whatever is sent.
+    usual_loss: f64,
+    /// It looked full a moment ago.
+    suspected: bool,
+    cut: Option<Instant>,
+    /// Since when nothing looks full.
+    good_since: Instant,
+    patience: Duration,
+    took: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    at: Instant,
+    packets: u64,
+    bytes: u64,
+    missing: u64,
+    expected: u64,
+    lost: u64,
+    reported: Option<Instant>,
+}
+
+impl LineRate {
+    /// Of a call that is connected at `now`.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            began: now,
+            window: VecDeque::new(),
+            round_trip: RoundTrip::default(),
+            kbps: None,
+            carried: 0.0,
+            blamed: None,
+            usual_loss: 0.0,
+            suspected: false,
+            cut: None,
+            good_since: now,
+            patience: PATIENCE,
+            took: now,
+        }
+    }
+
+    /// Most that may be sent for now, headers included, kbit/s; `None`: no end was seen.
+    #[must_use]
+    pub fn kbps(&self) -> Option<u32> {
+        self.kbps.map(whole)
+    }
+
+    /// Takes account of what was counted up to now. `wanted_kbps`: what would be sent if the line carried everything.
+    pub fn take(&mut self, counters: &PeerCounters, wanted_kbps: u32, now: Instant) {
+        let counted = Counted {
+            at: now,
+            packets: counters.video_packets,
+            bytes: counters.video_bytes,
+            missing: counters.retransmitted,
+            expected: counters.reported.expected,
+            lost: counters.reported.lost,
+            reported: counters.reported.at,
+        };
+        self.window.push_back(counted);
+        while self.window.len() > 2 && self.window.get(1).is_some_and(|second| now - second.at >= SPAN) {
+            self.window.pop_front();
+        }
+        let is_recent = counted.reported.is_some_and(|at| now.saturating_duration_since(at) < RECENT);
+        let waits = match counters.reported.round_trip.filter(|_| is_recent) {
+            Some(round_trip) => self.round_trip.take(round_trip, now),
+            None => Duration::ZERO,
+        };
+        let elapsed = now.saturating_duration_since(self.took).as_secs_f64().min(1.0);
+        self.took = now;
+        if now.saturating_duration_since(self.began) < BEGINNING {
+            return;
+        }
+        let loss = self.loss();
+        if self.is_full(waits, loss) {
+            self.good_since = now;
+            // Once may be chance.
+            if std::mem::replace(&mut self.suspected, true) {
+                self.cut(waits, loss, now);
+            }
+            return;
+        }
+        self.suspected = false;
+        self.usual_loss = self.usual_loss.min(loss.max(self.usual_loss - LOSS * elapsed));
+        if waits < WAITS_A_LITTLE.max(WAITS / 2) {
+            self.grow(elapsed, wanted_kbps, now);
+        }
+    }
+
+    fn is_full(&self, waits: Duration, loss: f64) -> bool {
+        let above_usual = loss - self.usual_loss;
+        waits >= WAITS || above_usual > HEAVY_LOSS || (waits >= WAITS_A_LITTLE && above_usual > LOSS)
+    }
+
+    fn cut(&mut self, waits: Duration, loss: f64, now: Instant) {
+        if self.cut.is_some_and(|at| now.saturating_duration_since(at) < SETTLED) {
+            return;
+        }
+        let by_loss_alone = waits < WAITS_A_LITTLE;
+        if by_loss_alone && self.blamed.is_some_and(|before| loss > before * 0.75) {
+            // Sending less changed nothing: it is not the line that is full.
+            (self.usual_loss, self.blamed) = (loss, None);
+            return;
+        }
+        let Some(carried) = self.carried_now() else { return };
+        let tried_more = self.kbps.is_none_or(|kbps| kbps > self.carried);
+        if self.cut.is_some() && tried_more {
+            self.patience = (self.patience * 4).min(LONGEST_PATIENCE);
+        }
+        self.blamed = by_loss_alone.then_some(loss);
+        self.carried = carried;
+        let share = if waits >= DEEP { DRAINS } else { USED };
+        let kbps = (carried * share).max(f64::from(LEAST_KBPS));
+        self.kbps = Some(self.kbps.map_or(kbps, |before| before.min(kbps)));
+        self.cut = Some(now);
+    }
+
+    fn grow(&mut self, elapsed: f64, wanted_kbps: u32, now: Instant) {
+        let good = now.saturating_duration_since(self.good_since);
+        let Some(kbps) = self.kbps else {
+            if good >= FORGOTTEN {
+                self.patience = PATIENCE;
+            }
+            return;
+        };
+        let kbps = if kbps < self.carried * USED {
+            self.carried * USED
+        } else if kbps < self.carried {
+            (kbps * (1.0 + SLOW * elapsed)).min(self.carried)
+        } else if good >= self.patience {
+            let share = if kbps < self.carried * LITTLE_MORE { SLOW } else { FAST };
+            kbps * (1.0 + share * elapsed)
+        } else {
+            kbps
+        };
+        self.kbps = (kbps < f64::from(wanted_kbps)).then_some(kbps.max(f64::from(LEAST_KBPS)));
+    }
+
+    fn ends(&self) -> Option<(Counted, Counted)> {
+        self.window.front().copied().zip(self.window.back().copied())
+    }
+
+    /// The share of packets that did not arrive at once.
+    fn loss(&self) -> f64 {
+        let Some((first, last)) = self.ends() else { return 0.0 };
+        let share =
+            |part: u64, whole: u64| if whole < FEW { 0.0 } else { (ratio(part) / ratio(whole)).min(1.0) };
+        let asked_for = share(last.missing.saturating_sub(first.missing), last.packets - first.packets);
+        let reported = share(last.lost - first.lost, last.expected - first.expected);
+        asked_for.max(reported)
+    }
+
+    /// What arrived of late, kbit/s.
+    fn carried_now(&self) -> Option<f64> {
+        let (first, last) = self.ends()?;
+        let packets = last.packets - first.packets;
+        if packets == 0 {
+            return None;
+        }
+        let bytes = ratio(last.bytes - first.bytes);
+        let sent = bytes * 0.008 / (last.at - first.at).as_secs_f64().max(0.1);
+        let arrived = first.reported.zip(last.reported).filter(|(from, to)| to > from).map(|(from, to)| {
+            let arrived = ratio((last.expected - first.expected) - (last.lost - first.lost));
+            arrived * (bytes / ratio(packets)) * 0.008 / (to - from).as_secs_f64()
+        });
+        Some(arrived.unwrap_or(sent * (1.0 - self.loss())).min(sent))
+    }
+}
+
+/// Counts are small enough for that.
+#[allow(clippy::cast_precision_loss)]
+fn ratio(count: u64) -> f64 {
+    count as f64
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+fn whole(kbps: f64) -> u32 {
+    // `as` saturates.
+    kbps as u32
+}
+
+#[cfg(test)]
+mod tests;
