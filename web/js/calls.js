@@ -7,6 +7,19 @@ const COLUMNS = ["started", "camera", "shown", "answer_time", "first_picture", "
 const STAGES = ["answer_sent", "ice_connected", "dtls_connected", "first_video_sent", "first_talk_received"];
 
 const ms = (n) => (n == null ? "–" : t("ms", { n }));
+const most = (now, worst, text) => (now == null ? "–" : now === worst ? text(now) : `${text(now)} (${t("worst", { n: text(worst) })})`);
+const percent = (n) => t("percent", { n });
+const kbps = (n) => t("kbps", { n });
+
+// How the line to the far end was: what to look at when the picture stuttered.
+function line(network) {
+  return [
+    ["path", t(`path_${network.path === "relay" ? "relay" : "direct"}`)],
+    ["round_trip", most(network.round_trip_ms, network.longest_round_trip_ms, ms)],
+    ["loss", most(network.loss_percent, network.worst_loss_percent, percent)],
+    ["rate", network.rate_kbps == null ? t("enough") : kbps(network.rate_kbps)],
+  ];
+}
 
 function Row({ call }) {
   const again = call.counters.retransmitted;
@@ -30,6 +43,7 @@ function Behind({ call }) {
     <details>
       <summary>${t("details")}${call.trouble.length > 0 && html` <span class="notice">${t("with_trouble")}</span>`}</summary>
       <dl>${STAGES.map((stage) => html`<dt>${t(stage)}</dt><dd data-stage=${stage}>${ms(call.stages[stage])}</dd>`)}</dl>
+      ${call.network && html`<dl>${line(call.network).map(([key, text]) => html`<dt>${t(key)}</dt><dd data-line=${key}>${text}</dd>`)}</dl>`}
       ${call.video && html`<p class="soft">${call.video.codec} ${call.video.width} × ${call.video.height}: ${call.video.why}</p>`}
       ${call.trouble.map((trouble) => html`<p class="notice">${trouble}</p>`)}
     </details>
