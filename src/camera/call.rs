@@ -151,7 +151,6 @@ impl Call {
     /// The peer is connected, for the first time or again. The time without a picture counts from
     /// the first connection on: nobody looked before.
     pub fn connected(&mut self, now: Instant) {
-        self.lost = None;
         if matches!(self.state, CallState::Answering | CallState::Connecting) {
             self.state = CallState::Live;
             self.dark = self.dark.map(|_| now);
@@ -163,6 +162,11 @@ impl Call {
         if self.state == CallState::Live {
             self.lost.get_or_insert(now);
         }
+    }
+
+    /// The peer has consent again. True if it was without.
+    pub fn returned(&mut self) -> bool {
+        self.lost.take().is_some()
     }
 
     /// The camera shows a picture of its own.
@@ -243,7 +247,7 @@ mod tests {
         let mut call = live_call(now);
         call.disconnected(now);
         call.elapse(now + Duration::from_secs(20));
-        call.connected(now + Duration::from_secs(20));
+        assert!(call.returned() && !call.returned());
         assert_eq!(reason_after(&mut call, now, 40), None);
         call.disconnected(now + Duration::from_secs(40));
         assert_eq!(reason_after(&mut call, now, 64), None);

@@ -18,7 +18,7 @@ const SPAN: Duration = Duration::from_secs(5);
 /// Fewer packets make no share.
 const FEW: u64 = 50;
 /// A loss that people see, percent.
-const NOTABLE_LOSS: f32 = 5.0;
+const NOTABLE_LOSS: f64 = 5.0;
 /// A round trip that people notice.
 const NOTABLE_ROUND_TRIP: Duration = Duration::from_millis(600);
 
@@ -34,7 +34,7 @@ pub struct Line {
     counted: PeerCounters,
     /// Where the span of the worst loss begins.
     mark: (Instant, u64, u64),
-    worst_loss: f32,
+    worst_loss: f64,
     longest: Option<Duration>,
     least_kbps: Option<u32>,
 }
@@ -153,11 +153,11 @@ fn missing_of(counters: &PeerCounters) -> u64 {
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn percent(part: u64, whole: u64) -> f32 {
-    if whole == 0 { 0.0 } else { (part as f32 * 100.0 / whole as f32).min(100.0) }
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { (part as f64 * 100.0 / whole as f64).min(100.0) }
 }
 
-fn rounded(percent: f32) -> f32 {
+fn rounded(percent: f64) -> f64 {
     (percent * 10.0).round() / 10.0
 }
 

@@ -69,11 +69,13 @@ impl Ongoing {
         self.bandwidth_kbps
     }
 
-    /// A path to the far end was found. `path`: `direct` or `relay`; `far`: the kind of the far end's address.
-    pub fn reached(&mut self, path: &str, far: String) {
+    /// A path to the far end was found. `path`: `direct` or `relay`; `far`: the kind of the far end's address. True if
+    /// it had been out of reach.
+    pub fn reached(&mut self, path: &str, far: String) -> bool {
         self.record.stages.ice_connected.get_or_insert(self.since_offer());
         let network = self.record.network.get_or_insert_default();
         (network.path, network.far) = (path.to_owned(), far);
+        self.call.returned()
     }
 
     /// The far end is connected: media flows.

@@ -295,7 +295,10 @@ impl CameraSession {
         match event {
             PeerEvent::IceConnected { remote, remote_kind } => {
                 debug!(call = ongoing.id(), ?remote, remote_kind, "path found");
-                ongoing.reached("direct", remote_kind);
+                if ongoing.reached("direct", remote_kind) {
+                    // What was sent in the meantime is lost.
+                    self.key_frame_wanted(&session);
+                }
             }
             PeerEvent::Connected => {
                 let now = Instant::now();
@@ -308,16 +311,19 @@ impl CameraSession {
             }
             PeerEvent::Disconnected => ongoing.call.disconnected(Instant::now()),
             PeerEvent::Ended(how) => self.end(&session, EndReason::Closed(how)),
-            PeerEvent::KeyFrameWanted(_) => {
-                if let Some(live) = &mut self.live
-                    && live.key_frame_wanted()
-                    && let Some(ongoing) = self.calls.get_mut(&session)
-                    && !live.freshen(ongoing.bandwidth_kbps(), || self.resources.encoding())
-                {
-                    ongoing.replay();
-                }
-            }
+            PeerEvent::KeyFrameWanted(_) => self.key_frame_wanted(&session),
             PeerEvent::Remb(kbps) => ongoing.estimated(kbps),
+        }
+    }
+
+    /// Gets a far end that lost the picture a new one: of the camera, of the encoder, or the ring once more.
+    fn key_frame_wanted(&mut self, session: &SessionId) {
+        if let Some(live) = &mut self.live
+            && live.key_frame_wanted()
+            && let Some(ongoing) = self.calls.get_mut(session)
+            && !live.freshen(ongoing.bandwidth_kbps(), || self.resources.encoding())
+        {
+            ongoing.replay();
         }
     }
 

@@ -45,9 +45,9 @@ pub struct NetworkRecord {
     /// The longest one, ms.
     pub longest_round_trip_ms: Option<u32>,
     /// Packets of the picture that did not arrive at once, percent.
-    pub loss_percent: f32,
+    pub loss_percent: f64,
     /// The same for the worst five seconds.
-    pub worst_loss_percent: f32,
+    pub worst_loss_percent: f64,
     /// Most that the line carries now, kbit/s; absent while no end was seen.
     pub rate_kbps: Option<u32>,
     /// The least that it carried, kbit/s.

@@ -220,9 +220,9 @@ pub fn packets_sent(count: u64, again: u64) {
 }
 
 /// How the line of a call was that ended; `path` is one of a fixed list.
-pub fn line(path: &'static str, round_trip: Option<Duration>, loss_percent: f32) {
+pub fn line(path: &'static str, round_trip: Option<Duration>, loss_percent: f64) {
     metrics::counter!(PATHS, "path" => path).increment(1);
-    metrics::histogram!(LOSS).record(f64::from(loss_percent) / 100.0);
+    metrics::histogram!(LOSS).record(loss_percent / 100.0);
     if let Some(round_trip) = round_trip {
         metrics::histogram!(ROUND_TRIP).record(round_trip.as_secs_f64());
     }
