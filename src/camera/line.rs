@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::line_rate::{LEAST_KBPS, LineRate};
+use super::line_rate::{BEGINNING, LEAST_KBPS, LineRate};
 use crate::peer::PeerCounters;
 use crate::state::NetworkRecord;
 
@@ -74,6 +74,9 @@ impl Line {
         self.rate.take(&counters, wanted_kbps, now);
         self.least_kbps = self.rate.kbps().into_iter().chain(self.least_kbps).min();
         self.longest = counters.reported.round_trip.max(self.longest);
+        if now.saturating_duration_since(self.began) < BEGINNING {
+            self.mark = (now, counters.video_packets, missing_of(&counters));
+        }
         let (since, packets, missing) = self.mark;
         let sent = counters.video_packets - packets;
         if now.saturating_duration_since(since) >= SPAN {

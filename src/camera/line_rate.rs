@@ -14,7 +14,7 @@ pub const LEAST_KBPS: u32 = 150;
 /// Shares and rates are taken over this time.
 const SPAN: Duration = Duration::from_millis(1_500);
 /// What was there before the call goes out fast at its beginning: that says nothing.
-const BEGINNING: Duration = Duration::from_secs(3);
+pub const BEGINNING: Duration = Duration::from_secs(3);
 /// Fewer packets than this make no share.
 const FEW: u64 = 20;
 /// Packets wait this long where a line is full.
@@ -31,6 +31,10 @@ const HEAVY_LOSS: f64 = 0.15;
 const SETTLED: Duration = Duration::from_secs(2);
 /// A report that is older says nothing of now.
 const RECENT: Duration = Duration::from_millis(2_500);
+/// Reports that stay away for longer than this, and much longer than usual, mean that nothing came through at all.
+const AWAY: Duration = Duration::from_secs(2);
+/// How much is much longer.
+const UNUSUAL: u32 = 3;
 /// Of what a full line carries so much is used.
 const USED: f64 = 0.85;
 /// And so much while what waits has to drain.
@@ -54,6 +58,8 @@ pub struct LineRate {
     /// What was counted over the last [`SPAN`], oldest first.
     window: VecDeque<Counted>,
     round_trip: RoundTrip,
+    /// The usual time between two reports.
+    usual_gap: Duration,
     /// Most that may be sent, kbit/s; `None` while no end was seen.
     kbps: Option<f64>,
     /// What the line carried when it was full, kbit/s.
@@ -90,6 +96,7 @@ impl LineRate {
             began: now,
             window: VecDeque::new(),
             round_trip: RoundTrip::default(),
+            usual_gap: Duration::ZERO,
             kbps: None,
             carried: 0.0,
             blamed: None,
@@ -119,6 +126,11 @@ impl LineRate {
             lost: counters.reported.lost,
             reported: counters.reported.at,
         };
+        if self.was_dark(counted) {
+            // What was sent into the dark says nothing of what the line carries.
+            self.window.clear();
+            (self.began, self.suspected) = (now, false);
+        }
         self.window.push_back(counted);
         while self.window.len() > 2 && self.window.get(1).is_some_and(|second| now - second.at >= SPAN) {
             self.window.pop_front();
@@ -147,6 +159,18 @@ impl LineRate {
         if waits < WAITS_A_LITTLE.max(WAITS / 2) {
             self.grow(elapsed, wanted_kbps, now);
         }
+    }
+
+    /// True if nothing came through for a while until now.
+    fn was_dark(&mut self, now: Counted) -> bool {
+        let last = self.window.back().and_then(|last| last.reported);
+        let Some((last, now)) = last.zip(now.reported).filter(|(last, now)| now > last) else { return false };
+        let gap = now - last;
+        let is_unusual = gap > AWAY && !self.usual_gap.is_zero() && gap > self.usual_gap * UNUSUAL;
+        if !is_unusual {
+            self.usual_gap = if self.usual_gap.is_zero() { gap } else { (self.usual_gap * 3 + gap) / 4 };
+        }
+        is_unusual
     }
 
     fn is_full(&self, waits: Duration, loss: f64) -> bool {

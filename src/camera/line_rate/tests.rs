@@ -25,6 +25,8 @@ struct Simulated {
     waiting: f64,
     /// Share that is lost by the way.
     loss: f64,
+    /// Nothing comes through, either way.
+    dark: bool,
     /// What is sent if the line carries it, kbit/s.
     wanted: f64,
     owed: f64,
@@ -45,6 +47,7 @@ impl Simulated {
             queue,
             waiting: 0.0,
             loss: 0.0,
+            dark: false,
             wanted,
             owed: 0.0,
             arrived: 0.0,
@@ -77,13 +80,13 @@ impl Simulated {
         }
         let through = self.waiting.min(self.line * STEP as f64 / 8.0);
         self.waiting -= through;
-        let packets = through / PACKET as f64;
+        let packets = if self.dark { 0.0 } else { through / PACKET as f64 };
         self.gone += packets * self.loss;
         self.arrived += packets;
         // What is lost by the way is asked for again; most of it comes then.
         self.counters.retransmitted = self.counters.retransmitted.max(self.gone as u64);
         let now = self.start + Duration::from_millis(self.now_ms);
-        if self.now_ms % 1_000 == 0 {
+        if self.now_ms % 1_000 == 0 && !self.dark {
             let round_trip = Duration::from_secs_f64(0.04 + self.waits_ms() / 1_000.0);
             let reported = &mut self.counters.reported;
             reported.reports += 1;
@@ -152,6 +155,22 @@ fn loss_that_sending_less_does_not_change_costs_little() {
         line.loss = loss;
         line.run(60);
         assert!(line.sent_kbps() >= least, "{} kbit/s at {loss}", line.sent_kbps());
+    }
+}
+
+#[test]
+fn a_time_in_which_nothing_comes_through_sets_no_end() {
+    let mut line = Simulated::new(10_000.0, 4_000.0);
+    line.run(20);
+    line.dark = true;
+    line.run(10);
+    line.dark = false;
+    line.counters.retransmitted += 1_500;
+    line.run(1);
+    line.counters.retransmitted += 500;
+    for _ in 0..20 {
+        line.run(1);
+        assert_eq!(line.rate.kbps(), None);
     }
 }
 
