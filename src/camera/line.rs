@@ -151,8 +151,9 @@ fn is_recent(at: Instant, now: Instant) -> bool {
 }
 
 /// Packets that did not arrive at once.
-fn missing_of(counters: &PeerCounters) -> u64 {
-    counters.retransmitted.max(counters.reported.lost)
+pub(super) fn missing_of(counters: &PeerCounters) -> u64 {
+    // Who reports nothing may still ask for what it misses, and some ask for what is merely late.
+    if counters.reported.reports > 0 { counters.reported.missing } else { counters.retransmitted }
 }
 
 #[allow(clippy::cast_precision_loss)]
@@ -169,9 +170,8 @@ mod tests {
     use super::*;
 
     fn counters(packets: u64, missing: u64, reports: u64) -> PeerCounters {
-        let mut counters =
-            PeerCounters { video_packets: packets, retransmitted: missing, ..Default::default() };
-        counters.reported.reports = reports;
+        let mut counters = PeerCounters { video_packets: packets, ..Default::default() };
+        (counters.reported.reports, counters.reported.missing) = (reports, missing);
         counters
     }
 

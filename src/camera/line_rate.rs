@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::line::missing_of;
 use super::round_trip::RoundTrip;
 use crate::peer::PeerCounters;
 
@@ -71,6 +72,8 @@ pub struct LineRate {
     /// It looked full a moment ago.
     suspected: bool,
     cut: Option<Instant>,
+    /// How long packets waited at the last cut.
+    waited: Option<Duration>,
     /// Since when nothing looks full.
     good_since: Instant,
     patience: Duration,
@@ -84,7 +87,7 @@ struct Counted {
     bytes: u64,
     missing: u64,
     expected: u64,
-    lost: u64,
+    received: u64,
     reported: Option<Instant>,
 }
 
@@ -103,6 +106,7 @@ impl LineRate {
             usual_loss: 0.0,
             suspected: false,
             cut: None,
+            waited: None,
             good_since: now,
             patience: PATIENCE,
             took: now,
@@ -121,9 +125,9 @@ impl LineRate {
             at: now,
             packets: counters.video_packets,
             bytes: counters.video_bytes,
-            missing: counters.retransmitted,
+            missing: missing_of(counters),
             expected: counters.reported.expected,
-            lost: counters.reported.lost,
+            received: counters.reported.received,
             reported: counters.reported.at,
         };
         if self.was_dark(counted) {
@@ -154,7 +158,7 @@ impl LineRate {
             }
             return;
         }
-        self.suspected = false;
+        (self.suspected, self.waited) = (false, None);
         self.usual_loss = self.usual_loss.min(loss.max(self.usual_loss - LOSS * elapsed));
         if waits < WAITS_A_LITTLE.max(WAITS / 2) {
             self.grow(elapsed, wanted_kbps, now);
@@ -188,12 +192,18 @@ impl LineRate {
             (self.usual_loss, self.blamed) = (loss, None);
             return;
         }
-        let Some(carried) = self.carried_now() else { return };
+        if waits >= WAITS && self.waited.is_some_and(|before| waits * 5 < before * 4) {
+            // It drains.
+            (self.waited, self.cut) = (Some(waits), Some(now));
+            return;
+        }
+        let Some(carried) = self.carried_now(waits >= WAITS) else { return };
         let tried_more = self.kbps.is_none_or(|kbps| kbps > self.carried);
         if self.cut.is_some() && tried_more {
             self.patience = (self.patience * 4).min(LONGEST_PATIENCE);
         }
         self.blamed = by_loss_alone.then_some(loss);
+        self.waited = (waits >= WAITS).then_some(waits);
         self.carried = carried;
         let share = if waits >= DEEP { DRAINS } else { USED };
         let kbps = (carried * share).max(f64::from(LEAST_KBPS));
@@ -229,15 +239,14 @@ impl LineRate {
     /// The share of packets that did not arrive at once.
     fn loss(&self) -> f64 {
         let Some((first, last)) = self.ends() else { return 0.0 };
-        let share =
-            |part: u64, whole: u64| if whole < FEW { 0.0 } else { (ratio(part) / ratio(whole)).min(1.0) };
-        let asked_for = share(last.missing.saturating_sub(first.missing), last.packets - first.packets);
-        let reported = share(last.lost - first.lost, last.expected - first.expected);
-        asked_for.max(reported)
+        let expected = last.expected.saturating_sub(first.expected);
+        let whole = if expected > 0 { expected } else { last.packets - first.packets };
+        let missing = last.missing.saturating_sub(first.missing);
+        if whole < FEW { 0.0 } else { (ratio(missing) / ratio(whole)).min(1.0) }
     }
 
-    /// What arrived of late, kbit/s.
-    fn carried_now(&self) -> Option<f64> {
+    /// What arrived of late, kbit/s. `is_waiting`: more than was sent may arrive, of what waited.
+    fn carried_now(&self, is_waiting: bool) -> Option<f64> {
         let (first, last) = self.ends()?;
         let packets = last.packets - first.packets;
         if packets == 0 {
@@ -246,10 +255,11 @@ impl LineRate {
         let bytes = ratio(last.bytes - first.bytes);
         let sent = bytes * 0.008 / (last.at - first.at).as_secs_f64().max(0.1);
         let arrived = first.reported.zip(last.reported).filter(|(from, to)| to > from).map(|(from, to)| {
-            let arrived = ratio((last.expected - first.expected) - (last.lost - first.lost));
+            let arrived = ratio(last.received.saturating_sub(first.received));
             arrived * (bytes / ratio(packets)) * 0.008 / (to - from).as_secs_f64()
         });
-        Some(arrived.unwrap_or(sent * (1.0 - self.loss())).min(sent))
+        let arrived = arrived.unwrap_or(sent * (1.0 - self.loss()));
+        Some(if is_waiting { arrived } else { arrived.min(sent) })
     }
 }
 

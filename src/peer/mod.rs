@@ -135,11 +135,13 @@ pub struct Reported {
     pub reports: u64,
     /// Packets that they speak of.
     pub expected: u64,
-    /// Those of them that never came. A packet that was sent again and then came is not lost.
-    pub lost: u64,
+    /// Packets that came, those that were sent again included.
+    pub received: u64,
+    /// Packets that did not come at once, or never.
+    pub missing: u64,
     /// When the last report came.
     pub at: Option<std::time::Instant>,
-    /// The round trip that was last measured.
+    /// The round trip at that time: that of the line, and what waited in front of it.
     pub round_trip: Option<std::time::Duration>,
 }
 

@@ -128,13 +128,10 @@ impl RtcpTap {
 
     fn hear(&mut self, reports: &[ReceptionReport], now: Instant) {
         for report in reports {
-            let Some(received) = self.reception.take(report, now) else { continue };
-            let mut reported = self.tally.reported.lock().unwrap_or_else(PoisonError::into_inner);
-            reported.reports += 1;
-            reported.expected += received.expected;
-            reported.lost += received.lost;
-            reported.at = Some(now);
-            reported.round_trip = received.round_trip.or(reported.round_trip);
+            let again = self.tally.retransmitted.load(Ordering::Relaxed);
+            if let Some(reported) = self.reception.take(report, again, now) {
+                *self.tally.reported.lock().unwrap_or_else(PoisonError::into_inner) = reported;
+            }
         }
     }
 
@@ -199,7 +196,11 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
         }
         if let Packet::Rtp(packet) = &msg.message.packet {
             let is_again = msg.message.has(&Attribute::Retransmission);
-            if is_again || self.reception.is_video(packet.header.ssrc) {
+            let is_video = self.reception.is_video(packet.header.ssrc);
+            if is_video && !is_again {
+                self.reception.left(packet.header.sequence_number, msg.now);
+            }
+            if is_again || is_video {
                 let bytes = packet.payload.len() as u64 + AROUND;
                 self.tally.video_bytes.fetch_add(bytes, Ordering::Relaxed);
                 self.tally.video_packets.fetch_add(u64::from(!is_again), Ordering::Relaxed);
@@ -223,7 +224,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
 impl Interceptor for RtcpTap {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
         if info.mime_type.starts_with("video/") {
-            self.reception.watch(info.ssrc);
+            self.reception.watch(info.ssrc, info.ssrc_rtx.is_some());
         }
     }
 
