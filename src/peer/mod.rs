@@ -16,6 +16,8 @@ pub mod offer;
 pub mod packetizer;
 pub mod port;
 pub mod reorder;
+mod repair;
+mod round_trip;
 mod rtcp;
 
 use std::ops::Range;
@@ -107,6 +109,10 @@ pub struct PeerCounters {
     pub bytes_sent: u64,
     /// Packets sent again after a NACK.
     pub retransmitted: u64,
+    /// Different packets that were asked for again.
+    pub repairs_wanted: u64,
+    /// Wishes for a packet that were not fulfilled: asked for too often, or too much at once.
+    pub repairs_refused: u64,
     /// NACK messages received.
     pub nack: u64,
     /// PLI messages received.

@@ -2,32 +2,33 @@
 //!
 //! The stack hands RTCP to nobody outside its chain (and routes a compound packet by its first part
 //! alone), so this interceptor looks at each packet itself. It stands on the wire's side of the one
-//! that answers NACKs: it sees its retransmissions, and can keep a flood of NACKs away from it.
+//! that answers NACKs, so that it sees what is sent again.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::interceptor::{Attribute, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::rtcp;
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
+use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc;
 
+use super::round_trip::RoundTrip;
 use super::{KeyFrameRequest, PeerCounters, PeerEvent};
 
 /// Between the pacer's slot and that of the NACK responder.
 pub(super) const SLOT: usize = 3_500;
 /// Places in the event queue that only events which must not be lost may take.
 pub(super) const RESERVED_EVENTS: usize = 16;
-/// Packets that NACKs may ask for at once, and then per second (about 12 Mbit/s of repairs).
-const REPAIR_BURST: f64 = 2000.0;
-const REPAIRS_PER_SECOND: f64 = 1000.0;
 
 /// The slot of [`RtcpTap`] in the chain.
 pub(super) fn slot() -> Slot {
@@ -40,6 +41,10 @@ pub(super) struct PeerTally {
     pub(super) packets_sent: AtomicU64,
     pub(super) bytes_sent: AtomicU64,
     pub(super) retransmitted: AtomicU64,
+    pub(super) repairs_wanted: AtomicU64,
+    pub(super) repairs_refused: AtomicU64,
+    /// Microseconds; 0 while it is unknown.
+    round_trip: AtomicU32,
     pub(super) nack: AtomicU64,
     pub(super) pli: AtomicU64,
     pub(super) fir: AtomicU64,
@@ -55,6 +60,8 @@ impl PeerTally {
             packets_sent: get(&self.packets_sent),
             bytes_sent: get(&self.bytes_sent),
             retransmitted: get(&self.retransmitted),
+            repairs_wanted: get(&self.repairs_wanted),
+            repairs_refused: get(&self.repairs_refused),
             nack: get(&self.nack),
             pli: get(&self.pli),
             fir: get(&self.fir),
@@ -63,14 +70,25 @@ impl PeerTally {
             talk_dropped: get(&self.talk_dropped),
         }
     }
+
+    /// The last measured round trip.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        let micros = self.round_trip.load(Ordering::Relaxed);
+        (micros > 0).then(|| Duration::from_micros(micros.into()))
+    }
+
+    /// The round trip was measured.
+    pub(super) fn set_round_trip(&self, measured: Duration) {
+        let micros = u32::try_from(measured.as_micros()).unwrap_or(u32::MAX);
+        self.round_trip.store(micros.max(1), Ordering::Relaxed);
+    }
 }
 
 /// The interceptor.
 pub(super) struct RtcpTap {
     tally: Arc<PeerTally>,
     events: mpsc::Sender<PeerEvent>,
-    repairs: f64,
-    filled: Option<Instant>,
+    round_trip: RoundTrip,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
@@ -80,21 +98,18 @@ impl RtcpTap {
         Self {
             tally,
             events,
-            repairs: REPAIR_BURST,
-            filled: None,
+            round_trip: RoundTrip::default(),
             read_queue: VecDeque::new(),
             write_queue: VecDeque::new(),
         }
     }
 
-    /// Looks at one part of a compound packet; false when nobody else shall see it.
-    fn look(&mut self, packet: &dyn rtcp::Packet, now: Instant) -> bool {
+    /// Looks at one part of a compound packet.
+    fn look(&mut self, packet: &dyn rtcp::Packet, now: Instant) {
         let any = packet.as_any();
-        if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
+        if any.is::<TransportLayerNack>() {
             self.tally.nack.fetch_add(1, Ordering::Relaxed);
-            return self.may_repair(nack, now);
-        }
-        if any.is::<PictureLossIndication>() {
+        } else if any.is::<PictureLossIndication>() {
             self.tally.pli.fetch_add(1, Ordering::Relaxed);
             self.tell(PeerEvent::KeyFrameWanted(KeyFrameRequest::Pli));
         } else if any.is::<FullIntraRequest>() {
@@ -104,23 +119,20 @@ impl RtcpTap {
             let kbps = kbps(remb.bitrate);
             self.tally.remb_kbps.store(kbps, Ordering::Relaxed);
             self.tell(PeerEvent::Remb(kbps));
+        } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
+            self.measure(&report.reports, now);
+        } else if let Some(report) = any.downcast_ref::<SenderReport>() {
+            // Who talks reports on what it hears in the same message.
+            self.measure(&report.reports, now);
         }
-        true
     }
 
-    fn may_repair(&mut self, nack: &TransportLayerNack, now: Instant) -> bool {
-        let wanted: u32 = nack.nacks.iter().map(|pair| 1 + pair.lost_packets.count_ones()).sum();
-        let wanted = f64::from(wanted);
-        let gained = self
-            .filled
-            .map_or(0.0, |filled| now.saturating_duration_since(filled).as_secs_f64() * REPAIRS_PER_SECOND);
-        self.filled = Some(now);
-        self.repairs = (self.repairs + gained).min(REPAIR_BURST);
-        if self.repairs < wanted {
-            return false;
+    fn measure(&self, reports: &[ReceptionReport], now: Instant) {
+        for report in reports {
+            if let Some(measured) = self.round_trip.answered(report.last_sender_report, report.delay, now) {
+                self.tally.set_round_trip(measured);
+            }
         }
-        self.repairs -= wanted;
-        true
     }
 
     /// Wishes that come again anyway must not crowd out what comes once.
@@ -145,11 +157,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
     type Error = Error;
     type Time = Instant;
 
-    fn handle_read(&mut self, mut msg: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &mut msg.message.packet {
-            packets.retain(|packet| self.look(packet.as_ref(), msg.now));
-            if packets.is_empty() {
-                return Ok(());
+    fn handle_read(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &msg.message.packet {
+            for packet in packets {
+                self.look(packet.as_ref(), msg.now);
             }
         }
         self.read_queue.push_back(msg);
@@ -161,13 +172,22 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
     }
 
     fn handle_write(&mut self, msg: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtp(packet) = &msg.message.packet {
-            if msg.message.has(&Attribute::Retransmission) {
+        match &msg.message.packet {
+            Packet::Rtp(_) if msg.message.has(&Attribute::Retransmission) => {
                 self.tally.retransmitted.fetch_add(1, Ordering::Relaxed);
-            } else {
+            }
+            Packet::Rtp(packet) => {
                 self.tally.packets_sent.fetch_add(1, Ordering::Relaxed);
                 self.tally.bytes_sent.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
             }
+            Packet::Rtcp(packets) => {
+                for packet in packets {
+                    if let Some(report) = packet.as_any().downcast_ref::<SenderReport>() {
+                        self.round_trip.reported(report.ntp_time, msg.now);
+                    }
+                }
+            }
+            _ => {}
         }
         self.write_queue.push_back(msg);
         Ok(())
@@ -245,17 +265,16 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_nacks_is_cut_and_comes_through_again_later() {
+    fn the_round_trip_is_measured_from_the_reports_that_pass() {
         let (mut tap, tally, _events) = tap(64);
         let start = Instant::now();
-        for _ in 0..1000 {
-            tap.handle_read(compound(vec![nack(u16::MAX)], start)).unwrap();
-        }
-        let passed = std::iter::from_fn(|| tap.poll_read()).count();
-        assert_eq!(passed, 2000 / 17);
-        assert_eq!(tally.snapshot().nack, 1000, "all are counted");
-        tap.handle_read(compound(vec![nack(0)], start + Duration::from_secs(1))).unwrap();
-        assert!(tap.poll_read().is_some());
+        let sent = SenderReport { ntp_time: 0xAAAA_0000_0001_0000, ..Default::default() };
+        tap.handle_write(compound(vec![Box::new(sent)], start)).unwrap();
+        assert_eq!(tally.round_trip(), None);
+        let heard = ReceptionReport { last_sender_report: 1, delay: 32_768, ..Default::default() };
+        let answer = ReceiverReport { reports: vec![heard], ..Default::default() };
+        tap.handle_read(compound(vec![Box::new(answer)], start + Duration::from_millis(620))).unwrap();
+        assert_eq!(tally.round_trip(), Some(Duration::from_millis(120)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{NackGeneratorBuilder, NackResponderBuilder, Registry, Slot};
+use rtc::interceptor::{NackGeneratorBuilder, Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
 use rtc::peer_connection::configuration::media_engine::{
     MIME_TYPE_H264, MIME_TYPE_HEVC, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine,
@@ -21,11 +21,10 @@ use super::stack_error;
 use super::strangers::Strangers;
 use crate::peer::calling::Kind;
 use crate::peer::offer::{Codec, Offer};
+use crate::peer::repair::Repair;
 use crate::peer::rtcp::{self, PeerTally, RtcpTap};
 use crate::peer::{PeerError, PeerEvent, PictureFormat, SoundFormat};
 
-/// Packets kept for repair: ten seconds at 4 Mbit/s, and more than any key frame's burst.
-const REPAIR_RING: u16 = 4096;
 /// Missing packets are asked for this often.
 const NACKS: Duration = Duration::from_millis(40);
 /// How often one is asked for: after that the picture has been given up.
@@ -49,8 +48,8 @@ pub(super) fn builder(
     events: mpsc::Sender<PeerEvent>,
 ) -> Result<PeerConnectionBuilder<SocketAddr>, PeerError> {
     let registry = Registry::new()
-        .with(rtcp::slot(), RtcpTap::new(tally, events))
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(REPAIR_RING).build());
+        .with(rtcp::slot(), RtcpTap::new(Arc::clone(&tally), events))
+        .with(Slot::NackResponder, Repair::new(tally));
     Ok(PeerConnectionBuilder::new()
         .with_setting_engine(settings(ufrag, password))
         .with_media_engine(media_engine(offer)?)
