@@ -21,6 +21,8 @@ use super::offer::{Codec, Direction, Kind, Offer, Section, Setup};
 pub struct AnswerFacts {
     /// SSRC of the picture's packets; `None` if none will be sent.
     pub video_ssrc: Option<u32>,
+    /// SSRC of the picture's packets that are sent again, if the offer has a payload type for them.
+    pub rtx_ssrc: Option<u32>,
     /// SSRC of the sound's packets; `None` if none will be sent.
     pub audio_ssrc: Option<u32>,
     /// The canonical name that all our packets' RTCP carries.
@@ -139,11 +141,15 @@ impl Answer<'_> {
     }
 
     fn accept(&mut self, section: &Section, codec: &Codec) {
-        let Codec { payload_type: pt, rtpmap, fmtp, feedback } = codec;
+        let Codec { payload_type: pt, rtpmap, fmtp, feedback, rtx } = codec;
+        let rtx = rtx.zip(self.facts.rtx_ssrc);
         // The default destination is the first candidate; 9 and 0.0.0.0 stand for none.
         let default = self.candidates.first().copied().unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
         let (kind, protocol) = (section.kind.as_str(), &section.protocol);
-        self.line(format_args!("m={kind} {} {protocol} {pt}", default.port()));
+        match rtx {
+            Some((rtx, _)) => self.line(format_args!("m={kind} {} {protocol} {pt} {rtx}", default.port())),
+            None => self.line(format_args!("m={kind} {} {protocol} {pt}", default.port())),
+        }
         self.line(format_args!("c=IN IP4 {}", default.ip()));
         for (index, address) in self.candidates.clone().iter().enumerate() {
             let priority = host_priority(index);
@@ -169,6 +175,10 @@ impl Answer<'_> {
         for feedback in feedback {
             self.line(format_args!("a=rtcp-fb:{pt} {feedback}"));
         }
+        if let Some((rtx, _)) = rtx {
+            self.line(format_args!("a=rtpmap:{rtx} rtx/90000"));
+            self.line(format_args!("a=fmtp:{rtx} apt={pt}"));
+        }
         let ssrc = match section.kind {
             Kind::Video => self.facts.video_ssrc,
             _ => self.facts.audio_ssrc,
@@ -178,7 +188,13 @@ impl Answer<'_> {
             if self.offer.names_streams() {
                 self.line(format_args!("a=msid:{cname} {kind}"));
             }
+            if let Some((_, rtx)) = rtx {
+                self.line(format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
+            }
             self.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
+            if let Some((_, rtx)) = rtx {
+                self.line(format_args!("a=ssrc:{rtx} cname:{cname}"));
+            }
         }
     }
 

@@ -177,9 +177,9 @@ async fn negotiate(
         RTCSessionDescription::offer(offer.normalised().to_owned()).map_err(|error| offer_error(&error))?;
     connection.set_remote_description(description).await.map_err(|error| offer_error(&error))?;
 
-    let [video_ssrc, audio_ssrc] = ssrcs();
+    let [video_ssrc, rtx_ssrc, audio_ssrc] = ssrcs();
     let cname = Alphanumeric.sample_string(&mut rand::rng(), UFRAG);
-    let video = Outgoing::video(offer, video_ssrc, &cname);
+    let video = Outgoing::video(offer, video_ssrc, rtx_ssrc, &cname);
     let audio = Outgoing::audio(offer, audio_ssrc, &cname);
     for outgoing in [&video, &audio].into_iter().flatten() {
         let track = Arc::clone(outgoing.track()) as Arc<dyn TrackLocal>;
@@ -203,6 +203,7 @@ async fn negotiate(
 
     let facts = AnswerFacts {
         video_ssrc: video.as_ref().map(Outgoing::ssrc),
+        rtx_ssrc: video.as_ref().and_then(Outgoing::rtx_ssrc),
         audio_ssrc: audio.as_ref().map(Outgoing::ssrc),
         cname,
         talk,
@@ -218,13 +219,12 @@ fn credentials() -> (String, SecretString) {
     (ufrag, Alphanumeric.sample_string(&mut random, PASSWORD).into())
 }
 
-/// Two that differ and are not 0, which some receivers take for none.
-fn ssrcs() -> [u32; 2] {
-    let first: u32 = rand::rng().random_range(1..u32::MAX);
+/// Different ones, none of them 0, which some receivers take for none.
+fn ssrcs() -> [u32; 3] {
     loop {
-        let second: u32 = rand::rng().random_range(1..u32::MAX);
-        if second != first {
-            return [first, second];
+        let [first, second, third] = std::array::from_fn(|_| rand::rng().random_range(1..u32::MAX));
+        if first != second && second != third && third != first {
+            return [first, second, third];
         }
     }
 }

@@ -71,6 +71,7 @@ fn recorded_answer(offer: &Offer) -> String {
 fn facts() -> AnswerFacts {
     AnswerFacts {
         video_ssrc: Some(7),
+        rtx_ssrc: Some(9),
         audio_ssrc: Some(8),
         cname: "doorstep".to_owned(),
         talk: true,
@@ -236,6 +237,27 @@ fn streams_are_named_for_those_who_name_theirs() {
 }
 
 #[test]
+fn a_stream_for_repairs_is_answered_where_it_was_offered() {
+    let (_, chromium) = OTHERS[0];
+    let offer = offer(chromium);
+    let answer = finish(&offer, &recorded_answer(&offer), &facts()).unwrap();
+    let (media, attributes) = sections(&answer).pop().unwrap();
+    assert_eq!(media, "video 8555 UDP/TLS/RTP/SAVPF 116 117");
+    let about = |name: &str| {
+        let lines = attributes.iter().filter(|attribute| attribute.starts_with(name));
+        lines.map(String::as_str).collect::<Vec<_>>()
+    };
+    assert_eq!(about("rtpmap:"), ["rtpmap:116 H264/90000", "rtpmap:117 rtx/90000"]);
+    assert_eq!(about("fmtp:117"), ["fmtp:117 apt=116"]);
+    assert!(about("rtcp-fb:117").is_empty() && !about("rtcp-fb:116").is_empty());
+    assert_eq!(about("ssrc"), ["ssrc-group:FID 7 9", "ssrc:7 cname:doorstep", "ssrc:9 cname:doorstep"]);
+
+    let without =
+        finish(&offer, &recorded_answer(&offer), &AnswerFacts { rtx_ssrc: None, ..facts() }).unwrap();
+    assert!(!without.contains("rtx") && !without.contains("FID") && without.contains("SAVPF 116\r\n"));
+}
+
+#[test]
 fn an_answer_without_addresses_is_still_whole_and_others_than_ipv4_are_left_out() {
     let offer = offer(&gateway("g3"));
     let candidates = vec!["[2001:db8::1]:8555".parse().unwrap()];
@@ -289,6 +311,7 @@ proptest! {
                 let name = line.split(':').next().unwrap();
                 let known = names.contains(name)
                     || ALWAYS.contains(&name)
+                    || (name == "ssrc-group" && text.to_ascii_lowercase().contains("rtx/90000"))
                     || (name == "msid" && names.contains("msid-semantic"))
                     || (name == "end-of-candidates" && names.contains("ice-options"));
                 prop_assert!(known, "{name} in\n{answer}\nto\n{text}");

@@ -8,7 +8,8 @@ use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::{NackGeneratorBuilder, Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
 use rtc::peer_connection::configuration::media_engine::{
-    MIME_TYPE_H264, MIME_TYPE_HEVC, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine,
+    MIME_TYPE_H264, MIME_TYPE_HEVC, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_RTX,
+    MediaEngine,
 };
 use rtc::peer_connection::configuration::setting_engine::{SettingEngine, SettingEngineBuilder};
 use rtc::peer_connection::transport::RTCDtlsRole;
@@ -170,8 +171,22 @@ fn media_engine(offer: &Offer) -> Result<MediaEngine, PeerError> {
         let parameters =
             RTCRtpCodecParameters { rtp_codec: codec(offered, kind), payload_type: offered.payload_type };
         engine.register_codec(parameters, kind).map_err(stack_error)?;
+        if let Some(payload_type) = offered.rtx {
+            let parameters = RTCRtpCodecParameters { rtp_codec: rtx(offered), payload_type };
+            engine.register_codec(parameters, kind).map_err(stack_error)?;
+        }
     }
     Ok(engine)
+}
+
+/// The codec of a codec's packets when they are sent again.
+fn rtx(of: &Codec) -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_RTX.to_owned(),
+        clock_rate: 90_000,
+        sdp_fmtp_line: format!("apt={}", of.payload_type),
+        ..Default::default()
+    }
 }
 
 /// The stack's form of a codec.

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// More than what gets lost in computing with times.
+const ROUNDING: Duration = Duration::from_micros(1);
+
 /// A bucket that fills by itself and by what is earned.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -38,8 +41,8 @@ impl Budget {
         enough
     }
 
-    /// How long it takes until so much is left, if nothing is earned.
+    /// How long it takes until so much is surely left, if nothing is earned.
     pub(super) fn wait(&self, amount: f64) -> Duration {
-        Duration::from_secs_f64((amount - self.left).max(0.0) / self.per_second)
+        Duration::from_secs_f64((amount - self.left).max(0.0) / self.per_second) + ROUNDING
     }
 }
