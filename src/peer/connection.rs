@@ -24,6 +24,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, RTCSessionDescription};
 
 use super::answer::{self, AnswerFacts};
+use super::ice_server::IceServer;
 use super::offer::Offer;
 use super::port::{MediaPort, PeerRuntime, PortCounters};
 use super::rtcp::{PeerTally, RESERVED_EVENTS};
@@ -74,6 +75,12 @@ impl Peers {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.inner.port.addresses()
+    }
+
+    /// From now on these STUN and TURN servers help calls, and no others. Calls that a server of before
+    /// relays go on. To be called inside a tokio runtime.
+    pub fn use_servers(&self, servers: Vec<IceServer>) {
+        self.inner.port.use_servers(servers);
     }
 
     /// What the port did since it was opened, and what it holds now.

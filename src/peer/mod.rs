@@ -12,6 +12,7 @@ pub mod answer;
 pub mod calling;
 pub mod connection;
 pub mod depacketizer;
+pub mod ice_server;
 pub mod offer;
 pub mod packetizer;
 pub mod port;

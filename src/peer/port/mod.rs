@@ -36,6 +36,7 @@ pub(in crate::peer) use peer_runtime::PeerRuntime;
 #[cfg(test)]
 pub(in crate::peer) use stun::tests::message as stun_message;
 
+use super::ice_server::IceServer;
 use super::{PeerError, PortConfig};
 use counters::Tally;
 use outbox::Outbox;
@@ -65,6 +66,7 @@ pub(super) struct PortCore {
     sockets: Vec<Arc<SharedSocket>>,
     table: Mutex<Table>,
     tally: Arc<Tally>,
+    servers: Mutex<Vec<IceServer>>,
     /// Outboxes that hold something, for the flusher.
     unflushed: Mutex<Vec<Arc<Outbox>>>,
     flush: Notify,
@@ -82,6 +84,7 @@ impl MediaPort {
             sockets: sockets.into_iter().map(Arc::new).collect(),
             table: Mutex::default(),
             tally: Arc::default(),
+            servers: Mutex::default(),
             unflushed: Mutex::default(),
             flush: Notify::new(),
         });
@@ -108,6 +111,11 @@ impl MediaPort {
             live_transactions: sizes.transactions as u64,
             ..self.core.tally.snapshot()
         }
+    }
+
+    /// From now on these STUN and TURN servers help calls, and no others.
+    pub(in crate::peer) fn use_servers(&self, servers: Vec<IceServer>) {
+        *self.core.servers.lock().unwrap_or_else(PoisonError::into_inner) = servers;
     }
 
     /// How many peers and sockets of peers hold the port in memory.
