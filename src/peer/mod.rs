@@ -12,6 +12,8 @@ pub mod answer;
 pub mod calling;
 pub mod connection;
 pub mod depacketizer;
+pub mod ice_server;
+pub mod local_candidate;
 pub mod offer;
 pub mod packetizer;
 pub mod port;
@@ -19,6 +21,7 @@ pub mod reorder;
 mod repair;
 mod round_trip;
 mod rtcp;
+pub mod turn;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -77,6 +80,8 @@ pub enum PeerEvent {
         remote: Option<std::net::SocketAddr>,
         /// `host`, `srflx`, `prflx` or `relay`: the far end's candidate type.
         remote_kind: String,
+        /// `direct`, or `relay` through a TURN server of ours.
+        local_kind: &'static str,
     },
     /// DTLS is up: media may flow.
     Connected,
@@ -338,4 +343,6 @@ pub struct PortConfig {
     pub advertise: Vec<std::net::Ipv4Addr>,
     /// Offers and answers loopback candidates (demo and tests).
     pub allow_loopback: bool,
+    /// Whom TURN servers that are spoken to over TLS have to convince.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
 }
