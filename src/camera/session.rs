@@ -293,9 +293,9 @@ impl CameraSession {
     fn peer_event(&mut self, serial: u64, event: PeerEvent) {
         let Some((session, ongoing)) = self.by_serial(serial) else { return };
         match event {
-            PeerEvent::IceConnected { remote, remote_kind } => {
-                debug!(call = ongoing.id(), ?remote, remote_kind, "path found");
-                if ongoing.reached("direct", remote_kind) {
+            PeerEvent::IceConnected { remote, remote_kind, local_kind } => {
+                debug!(call = ongoing.id(), ?remote, remote_kind, local_kind, "path found");
+                if ongoing.reached(local_kind, remote_kind) {
                     // What was sent in the meantime is lost.
                     self.key_frame_wanted(&session);
                 }

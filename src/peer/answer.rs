@@ -11,9 +11,10 @@
 mod tests;
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::PeerError;
+use super::local_candidate::LocalCandidate;
 use super::offer::{Codec, Direction, Kind, Offer, Section, Setup};
 
 /// What is true of the peer that answers.
@@ -21,14 +22,16 @@ use super::offer::{Codec, Direction, Kind, Offer, Section, Setup};
 pub struct AnswerFacts {
     /// SSRC of the picture's packets; `None` if none will be sent.
     pub video_ssrc: Option<u32>,
+    /// SSRC of the picture's packets that are sent again, if the offer has a payload type for them.
+    pub rtx_ssrc: Option<u32>,
     /// SSRC of the sound's packets; `None` if none will be sent.
     pub audio_ssrc: Option<u32>,
     /// The canonical name that all our packets' RTCP carries.
     pub cname: String,
     /// The far end's sound is wanted.
     pub talk: bool,
-    /// Where we can be reached; only IPv4 is answered. Best first.
-    pub candidates: Vec<SocketAddr>,
+    /// Where we can be reached. Best first.
+    pub candidates: Vec<LocalCandidate>,
 }
 
 /// Writes the answer to `offer`, CRLF line ends.
@@ -50,11 +53,11 @@ pub fn finish(offer: &Offer, local_sdp: &str, facts: &AnswerFacts) -> Result<Str
             return Err(PeerError::Stack(format!("refused the {} section", section.kind.as_str())));
         }
     }
-    let mut candidates: Vec<SocketAddrV4> = Vec::new();
-    for address in &facts.candidates {
-        match address {
-            SocketAddr::V4(address) if !candidates.contains(address) => candidates.push(*address),
-            _ => {}
+    let mut candidates: Vec<LocalCandidate> = Vec::new();
+    for candidate in &facts.candidates {
+        // What a NAT or a relay makes of an address may be the address itself.
+        if candidates.iter().all(|known| known.address != candidate.address) {
+            candidates.push(*candidate);
         }
     }
     let mut answer = Answer { offer, local, facts, candidates, out: String::with_capacity(2048) };
@@ -87,7 +90,7 @@ struct Answer<'a> {
     offer: &'a Offer,
     local: Local<'a>,
     facts: &'a AnswerFacts,
-    candidates: Vec<SocketAddrV4>,
+    candidates: Vec<LocalCandidate>,
     out: String,
 }
 
@@ -139,16 +142,19 @@ impl Answer<'_> {
     }
 
     fn accept(&mut self, section: &Section, codec: &Codec) {
-        let Codec { payload_type: pt, rtpmap, fmtp, feedback } = codec;
+        let Codec { payload_type: pt, rtpmap, fmtp, feedback, rtx } = codec;
+        let rtx = rtx.zip(self.facts.rtx_ssrc);
         // The default destination is the first candidate; 9 and 0.0.0.0 stand for none.
-        let default = self.candidates.first().copied().unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
+        let none = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9);
+        let default = self.candidates.first().map_or(none, |candidate| candidate.address);
         let (kind, protocol) = (section.kind.as_str(), &section.protocol);
-        self.line(format_args!("m={kind} {} {protocol} {pt}", default.port()));
+        match rtx {
+            Some((rtx, _)) => self.line(format_args!("m={kind} {} {protocol} {pt} {rtx}", default.port())),
+            None => self.line(format_args!("m={kind} {} {protocol} {pt}", default.port())),
+        }
         self.line(format_args!("c=IN IP4 {}", default.ip()));
-        for (index, address) in self.candidates.clone().iter().enumerate() {
-            let priority = host_priority(index);
-            let (ip, port) = (address.ip(), address.port());
-            self.line(format_args!("a=candidate:{} 1 UDP {priority} {ip} {port} typ host", index + 1));
+        for (index, candidate) in self.candidates.clone().iter().enumerate() {
+            self.line(format_args!("a=candidate:{}", candidate.line(index)));
         }
         if self.offer.end_of_candidates() {
             self.line(format_args!("a=end-of-candidates"));
@@ -169,6 +175,10 @@ impl Answer<'_> {
         for feedback in feedback {
             self.line(format_args!("a=rtcp-fb:{pt} {feedback}"));
         }
+        if let Some((rtx, _)) = rtx {
+            self.line(format_args!("a=rtpmap:{rtx} rtx/90000"));
+            self.line(format_args!("a=fmtp:{rtx} apt={pt}"));
+        }
         let ssrc = match section.kind {
             Kind::Video => self.facts.video_ssrc,
             _ => self.facts.audio_ssrc,
@@ -178,7 +188,13 @@ impl Answer<'_> {
             if self.offer.names_streams() {
                 self.line(format_args!("a=msid:{cname} {kind}"));
             }
+            if let Some((_, rtx)) = rtx {
+                self.line(format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
+            }
             self.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
+            if let Some((_, rtx)) = rtx {
+                self.line(format_args!("a=ssrc:{rtx} cname:{cname}"));
+            }
         }
     }
 
@@ -190,12 +206,6 @@ impl Answer<'_> {
             Setup::Actpass => self.local.setup,
         }
     }
-}
-
-/// RFC 8445 5.1.2.1 for a host candidate of component 1; those in front win.
-pub(super) fn host_priority(index: usize) -> u32 {
-    let local_preference = 65_535 - u32::try_from(index.min(65_535)).unwrap_or(65_535);
-    (126 << 24) + (local_preference << 8) + 255
 }
 
 /// What is taken over from the stack's answer.

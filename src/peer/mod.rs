@@ -12,12 +12,16 @@ pub mod answer;
 pub mod calling;
 pub mod connection;
 pub mod depacketizer;
+pub mod ice_server;
+pub mod local_candidate;
 pub mod offer;
 pub mod packetizer;
 pub mod port;
 mod reception;
 pub mod reorder;
+mod repair;
 mod rtcp;
+pub mod turn;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -76,6 +80,8 @@ pub enum PeerEvent {
         remote: Option<std::net::SocketAddr>,
         /// `host`, `srflx`, `prflx` or `relay`: the far end's candidate type.
         remote_kind: String,
+        /// `direct`, or `relay` through a TURN server of ours.
+        local_kind: &'static str,
     },
     /// DTLS is up: media may flow.
     Connected,
@@ -108,6 +114,10 @@ pub struct PeerCounters {
     pub bytes_sent: u64,
     /// Packets sent again after a NACK.
     pub retransmitted: u64,
+    /// Different packets that were asked for again.
+    pub repairs_wanted: u64,
+    /// Wishes for a packet that were not fulfilled: asked for too often, or too much at once.
+    pub repairs_refused: u64,
     /// NACK messages received.
     pub nack: u64,
     /// PLI messages received.
@@ -356,4 +366,6 @@ pub struct PortConfig {
     pub advertise: Vec<std::net::Ipv4Addr>,
     /// Offers and answers loopback candidates (demo and tests).
     pub allow_loopback: bool,
+    /// Whom TURN servers that are spoken to over TLS have to convince.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
 }

@@ -108,7 +108,8 @@ impl Offer {
         Ok(offer)
     }
 
-    /// What the WebRTC stack gets: the accepted sections alone, one codec each, CRLF line ends.
+    /// What the WebRTC stack gets: the accepted sections alone, one codec each and what repairs it, CRLF
+    /// line ends.
     /// Video is `recvonly` there, whatever was offered, because the far end's picture is not wanted.
     #[must_use]
     pub fn normalised(&self) -> &str {
@@ -219,7 +220,11 @@ impl Offer {
             out.push_str("\r\n");
         };
         let pt = codec.payload_type;
-        line(format_args!("m={} 9 UDP/TLS/RTP/SAVPF {pt}", section.kind.as_str()));
+        let kind = section.kind.as_str();
+        match codec.rtx {
+            Some(rtx) => line(format_args!("m={kind} 9 UDP/TLS/RTP/SAVPF {pt} {rtx}")),
+            None => line(format_args!("m={kind} 9 UDP/TLS/RTP/SAVPF {pt}")),
+        }
         line(format_args!("c=IN IP4 0.0.0.0"));
         if let Some(kbps) = section.bandwidth_kbps {
             line(format_args!("b=AS:{kbps}"));
@@ -242,6 +247,10 @@ impl Offer {
         }
         for feedback in &codec.feedback {
             line(format_args!("a=rtcp-fb:{pt} {feedback}"));
+        }
+        if let Some(rtx) = codec.rtx {
+            line(format_args!("a=rtpmap:{rtx} rtx/90000"));
+            line(format_args!("a=fmtp:{rtx} apt={pt}"));
         }
         let direction = match section.kind {
             Kind::Video => Direction::RecvOnly,

@@ -2,12 +2,12 @@
 //!
 //! The stack hands RTCP to nobody outside its chain (and routes a compound packet by its first part
 //! alone), so this interceptor looks at each packet itself. It stands on the wire's side of the one
-//! that answers NACKs: it sees its retransmissions, and can keep a flood of NACKs away from it.
+//! that answers NACKs, so that it sees what is sent again.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rtc::interceptor::{Attribute, Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
 use rtc::rtcp;
@@ -29,9 +29,6 @@ use super::{KeyFrameRequest, PeerCounters, PeerEvent, Reported};
 pub(super) const SLOT: usize = 3_500;
 /// Places in the event queue that only events which must not be lost may take.
 pub(super) const RESERVED_EVENTS: usize = 16;
-/// Packets that NACKs may ask for at once, and then per second (about 12 Mbit/s of repairs).
-const REPAIR_BURST: f64 = 2000.0;
-const REPAIRS_PER_SECOND: f64 = 1000.0;
 /// What goes around a payload on the wire: IPv4, UDP, RTP and SRTP's tag, bytes.
 const AROUND: u64 = 20 + 8 + 12 + 10;
 
@@ -46,6 +43,10 @@ pub(super) struct PeerTally {
     pub(super) packets_sent: AtomicU64,
     pub(super) bytes_sent: AtomicU64,
     pub(super) retransmitted: AtomicU64,
+    pub(super) repairs_wanted: AtomicU64,
+    pub(super) repairs_refused: AtomicU64,
+    /// Microseconds; 0 while it is unknown.
+    round_trip: AtomicU32,
     pub(super) nack: AtomicU64,
     pub(super) pli: AtomicU64,
     pub(super) fir: AtomicU64,
@@ -64,6 +65,8 @@ impl PeerTally {
             packets_sent: get(&self.packets_sent),
             bytes_sent: get(&self.bytes_sent),
             retransmitted: get(&self.retransmitted),
+            repairs_wanted: get(&self.repairs_wanted),
+            repairs_refused: get(&self.repairs_refused),
             nack: get(&self.nack),
             pli: get(&self.pli),
             fir: get(&self.fir),
@@ -75,6 +78,18 @@ impl PeerTally {
             reported: *self.reported.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
+
+    /// The last measured round trip.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        let micros = self.round_trip.load(Ordering::Relaxed);
+        (micros > 0).then(|| Duration::from_micros(micros.into()))
+    }
+
+    /// The round trip was measured.
+    pub(super) fn set_round_trip(&self, measured: Duration) {
+        let micros = u32::try_from(measured.as_micros()).unwrap_or(u32::MAX);
+        self.round_trip.store(micros.max(1), Ordering::Relaxed);
+    }
 }
 
 /// The interceptor.
@@ -82,8 +97,6 @@ pub(super) struct RtcpTap {
     tally: Arc<PeerTally>,
     events: mpsc::Sender<PeerEvent>,
     reception: Reception,
-    repairs: f64,
-    filled: Option<Instant>,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
@@ -94,24 +107,16 @@ impl RtcpTap {
             tally,
             events,
             reception: Reception::default(),
-            repairs: REPAIR_BURST,
-            filled: None,
             read_queue: VecDeque::new(),
             write_queue: VecDeque::new(),
         }
     }
 
-    /// Looks at one part of a compound packet; false when nobody else shall see it.
-    fn look(&mut self, packet: &dyn rtcp::Packet, now: Instant) -> bool {
+    /// Looks at one part of a compound packet.
+    fn look(&mut self, packet: &dyn rtcp::Packet, now: Instant) {
         let any = packet.as_any();
-        if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
+        if any.is::<TransportLayerNack>() {
             self.tally.nack.fetch_add(1, Ordering::Relaxed);
-            return self.may_repair(nack, now);
-        }
-        if let Some(report) = any.downcast_ref::<ReceiverReport>() {
-            self.hear(&report.reports, now);
-        } else if let Some(report) = any.downcast_ref::<SenderReport>() {
-            self.hear(&report.reports, now);
         } else if any.is::<PictureLossIndication>() {
             self.tally.pli.fetch_add(1, Ordering::Relaxed);
             self.tell(PeerEvent::KeyFrameWanted(KeyFrameRequest::Pli));
@@ -122,32 +127,23 @@ impl RtcpTap {
             let kbps = kbps(remb.bitrate);
             self.tally.remb_kbps.store(kbps, Ordering::Relaxed);
             self.tell(PeerEvent::Remb(kbps));
+        } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
+            self.hear(&report.reports, now);
+        } else if let Some(report) = any.downcast_ref::<SenderReport>() {
+            // Who talks reports on what it hears in the same message.
+            self.hear(&report.reports, now);
         }
-        true
     }
 
     fn hear(&mut self, reports: &[ReceptionReport], now: Instant) {
         for report in reports {
             let again = self.tally.retransmitted.load(Ordering::Relaxed);
-            if let Some(reported) = self.reception.take(report, again, now) {
-                *self.tally.reported.lock().unwrap_or_else(PoisonError::into_inner) = reported;
+            let Some(reported) = self.reception.take(report, again, now) else { continue };
+            if let Some(round_trip) = reported.round_trip {
+                self.tally.set_round_trip(round_trip);
             }
+            *self.tally.reported.lock().unwrap_or_else(PoisonError::into_inner) = reported;
         }
-    }
-
-    fn may_repair(&mut self, nack: &TransportLayerNack, now: Instant) -> bool {
-        let wanted: u32 = nack.nacks.iter().map(|pair| 1 + pair.lost_packets.count_ones()).sum();
-        let wanted = f64::from(wanted);
-        let gained = self
-            .filled
-            .map_or(0.0, |filled| now.saturating_duration_since(filled).as_secs_f64() * REPAIRS_PER_SECOND);
-        self.filled = Some(now);
-        self.repairs = (self.repairs + gained).min(REPAIR_BURST);
-        if self.repairs < wanted {
-            return false;
-        }
-        self.repairs -= wanted;
-        true
     }
 
     /// Wishes that come again anyway must not crowd out what comes once.
@@ -172,11 +168,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
     type Error = Error;
     type Time = Instant;
 
-    fn handle_read(&mut self, mut msg: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &mut msg.message.packet {
-            packets.retain(|packet| self.look(packet.as_ref(), msg.now));
-            if packets.is_empty() {
-                return Ok(());
+    fn handle_read(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &msg.message.packet {
+            for packet in packets {
+                self.look(packet.as_ref(), msg.now);
             }
         }
         self.read_queue.push_back(msg);
@@ -188,12 +183,6 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
     }
 
     fn handle_write(&mut self, msg: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtcp(packets) = &msg.message.packet {
-            let ours = packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
-            for report in ours {
-                self.reception.reported(report.ntp_time, msg.now);
-            }
-        }
         if let Packet::Rtp(packet) = &msg.message.packet {
             let is_again = msg.message.has(&Attribute::Retransmission);
             let is_video = self.reception.is_video(packet.header.ssrc);
@@ -205,12 +194,22 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
                 self.tally.video_bytes.fetch_add(bytes, Ordering::Relaxed);
                 self.tally.video_packets.fetch_add(u64::from(!is_again), Ordering::Relaxed);
             }
-            if is_again {
+        }
+        match &msg.message.packet {
+            Packet::Rtp(_) if msg.message.has(&Attribute::Retransmission) => {
                 self.tally.retransmitted.fetch_add(1, Ordering::Relaxed);
-            } else {
+            }
+            Packet::Rtp(packet) => {
                 self.tally.packets_sent.fetch_add(1, Ordering::Relaxed);
                 self.tally.bytes_sent.fetch_add(packet.payload.len() as u64, Ordering::Relaxed);
             }
+            Packet::Rtcp(packets) => {
+                let ours = packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
+                for report in ours {
+                    self.reception.reported(report.ntp_time, msg.now);
+                }
+            }
+            _ => {}
         }
         self.write_queue.push_back(msg);
         Ok(())
@@ -293,17 +292,17 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_nacks_is_cut_and_comes_through_again_later() {
+    fn the_round_trip_is_measured_from_the_reports_that_pass() {
         let (mut tap, tally, _events) = tap(64);
+        tap.reception.watch(0, false);
         let start = Instant::now();
-        for _ in 0..1000 {
-            tap.handle_read(compound(vec![nack(u16::MAX)], start)).unwrap();
-        }
-        let passed = std::iter::from_fn(|| tap.poll_read()).count();
-        assert_eq!(passed, 2000 / 17);
-        assert_eq!(tally.snapshot().nack, 1000, "all are counted");
-        tap.handle_read(compound(vec![nack(0)], start + Duration::from_secs(1))).unwrap();
-        assert!(tap.poll_read().is_some());
+        let sent = SenderReport { ntp_time: 0xAAAA_0000_0001_0000, ..Default::default() };
+        tap.handle_write(compound(vec![Box::new(sent)], start)).unwrap();
+        assert_eq!(tally.round_trip(), None);
+        let heard = ReceptionReport { last_sender_report: 1, delay: 32_768, ..Default::default() };
+        let answer = ReceiverReport { reports: vec![heard], ..Default::default() };
+        tap.handle_read(compound(vec![Box::new(answer)], start + Duration::from_millis(620))).unwrap();
+        assert_eq!(tally.round_trip(), Some(Duration::from_millis(120)));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 
+use super::super::local_candidate::LocalKind;
 use super::super::offer::tests::{GATEWAYS, OTHERS, damaged, gateway};
 use super::*;
 
@@ -68,13 +69,18 @@ fn recorded_answer(offer: &Offer) -> String {
     text
 }
 
+fn hosts(addresses: &[&str]) -> Vec<LocalCandidate> {
+    addresses.iter().map(|address| LocalCandidate::host(address.parse().unwrap())).collect()
+}
+
 fn facts() -> AnswerFacts {
     AnswerFacts {
         video_ssrc: Some(7),
+        rtx_ssrc: Some(9),
         audio_ssrc: Some(8),
         cname: "doorstep".to_owned(),
         talk: true,
-        candidates: vec!["198.51.100.4:8555".parse().unwrap(), "203.0.113.5:8555".parse().unwrap()],
+        candidates: hosts(&["198.51.100.4:8555", "203.0.113.5:8555"]),
     }
 }
 
@@ -236,11 +242,58 @@ fn streams_are_named_for_those_who_name_theirs() {
 }
 
 #[test]
-fn an_answer_without_addresses_is_still_whole_and_others_than_ipv4_are_left_out() {
+fn a_stream_for_repairs_is_answered_where_it_was_offered() {
+    let (_, chromium) = OTHERS[0];
+    let offer = offer(chromium);
+    let answer = finish(&offer, &recorded_answer(&offer), &facts()).unwrap();
+    let (media, attributes) = sections(&answer).pop().unwrap();
+    assert_eq!(media, "video 8555 UDP/TLS/RTP/SAVPF 116 117");
+    let about = |name: &str| {
+        let lines = attributes.iter().filter(|attribute| attribute.starts_with(name));
+        lines.map(String::as_str).collect::<Vec<_>>()
+    };
+    assert_eq!(about("rtpmap:"), ["rtpmap:116 H264/90000", "rtpmap:117 rtx/90000"]);
+    assert_eq!(about("fmtp:117"), ["fmtp:117 apt=116"]);
+    assert!(about("rtcp-fb:117").is_empty() && !about("rtcp-fb:116").is_empty());
+    assert_eq!(about("ssrc"), ["ssrc-group:FID 7 9", "ssrc:7 cname:doorstep", "ssrc:9 cname:doorstep"]);
+
+    let without =
+        finish(&offer, &recorded_answer(&offer), &AnswerFacts { rtx_ssrc: None, ..facts() }).unwrap();
+    assert!(!without.contains("rtx") && !without.contains("FID") && without.contains("SAVPF 116\r\n"));
+}
+
+#[test]
+fn an_answer_without_addresses_is_still_whole() {
     let offer = offer(&gateway("g3"));
-    let candidates = vec!["[2001:db8::1]:8555".parse().unwrap()];
-    let answer = finish(&offer, &recorded_answer(&offer), &AnswerFacts { candidates, ..facts() }).unwrap();
+    let facts = AnswerFacts { candidates: Vec::new(), ..facts() };
+    let answer = finish(&offer, &recorded_answer(&offer), &facts).unwrap();
     assert!(!answer.contains("a=candidate") && answer.contains("m=audio 9 "));
+}
+
+#[test]
+fn mapped_and_relayed_addresses_follow_our_own_with_what_lies_behind_them_and_none_is_named_twice() {
+    let offer = offer(&gateway("g3"));
+    let own: SocketAddrV4 = "192.168.1.4:8555".parse().unwrap();
+    let behind = |kind, address: &str, related: &str| LocalCandidate {
+        kind,
+        address: address.parse().unwrap(),
+        related: related.parse().unwrap(),
+    };
+    let candidates = vec![
+        LocalCandidate::host(own),
+        behind(LocalKind::ServerReflexive, "192.168.1.4:8555", "192.168.1.4:8555"),
+        behind(LocalKind::ServerReflexive, "203.0.113.5:40000", "192.168.1.4:8555"),
+        behind(LocalKind::Relayed, "198.51.100.9:50000", "203.0.113.5:40001"),
+    ];
+    let facts = AnswerFacts { candidates, ..facts() };
+    let answer = finish(&offer, &recorded_answer(&offer), &facts).unwrap();
+    let named: Vec<&str> = answer.lines().filter_map(|line| line.strip_prefix("a=candidate:")).collect();
+    let expected = [
+        "1 1 UDP 2130706431 192.168.1.4 8555 typ host",
+        "2 1 UDP 1694498559 203.0.113.5 40000 typ srflx raddr 192.168.1.4 rport 8555",
+        "3 1 UDP 16776703 198.51.100.9 50000 typ relay raddr 203.0.113.5 rport 40001",
+    ];
+    assert_eq!(named, [expected, expected].concat(), "in each of the two sections");
 }
 
 #[test]
@@ -289,6 +342,7 @@ proptest! {
                 let name = line.split(':').next().unwrap();
                 let known = names.contains(name)
                     || ALWAYS.contains(&name)
+                    || (name == "ssrc-group" && text.to_ascii_lowercase().contains("rtx/90000"))
                     || (name == "msid" && names.contains("msid-semantic"))
                     || (name == "end-of-candidates" && names.contains("ice-options"));
                 prop_assert!(known, "{name} in\n{answer}\nto\n{text}");

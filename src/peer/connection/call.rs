@@ -88,7 +88,7 @@ async fn offer(
     let mut speech = None;
     if options.talk {
         let cname = Alphanumeric.sample_string(&mut rand::rng(), 16);
-        let [ssrc, _] = super::ssrcs();
+        let [ssrc, ..] = super::ssrcs();
         let outgoing = Outgoing::speech(ssrc, &cname);
         let track = Arc::clone(outgoing.track()) as Arc<dyn TrackLocal>;
         let init = direction(RTCRtpTransceiverDirection::Sendrecv);

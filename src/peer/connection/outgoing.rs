@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtp;
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+    RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RTCRtpRtxParameters, RtpCodecKind,
 };
 use tokio::sync::Mutex;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -21,6 +21,7 @@ use crate::peer::offer::{Offer, Section};
 pub(super) struct Outgoing {
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
+    rtx_ssrc: Option<u32>,
     /// Of a call of ours it is known only once the far end has answered.
     payload_type: AtomicU8,
     /// Sequence number of the next packet. Held while a picture is sent, so that no other gets between.
@@ -28,33 +29,48 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The picture's stream, if the offer wants one.
-    pub(super) fn video(offer: &Offer, ssrc: u32, cname: &str) -> Option<Self> {
-        Self::new(offer.video()?, RtpCodecKind::Video, ssrc, cname)
+    /// The picture's stream, if the offer wants one. What is sent again has `rtx_ssrc`, if the offer has
+    /// a payload type for it.
+    pub(super) fn video(offer: &Offer, ssrc: u32, rtx_ssrc: u32, cname: &str) -> Option<Self> {
+        let section = offer.video()?;
+        let rtx = section.codec.as_ref()?.rtx.map(|_| rtx_ssrc);
+        Self::new(section, RtpCodecKind::Video, ssrc, rtx, cname)
     }
 
     /// The sound's stream, if the offer wants one.
     pub(super) fn audio(offer: &Offer, ssrc: u32, cname: &str) -> Option<Self> {
-        Self::new(offer.audio()?, RtpCodecKind::Audio, ssrc, cname)
+        Self::new(offer.audio()?, RtpCodecKind::Audio, ssrc, None, cname)
     }
 
-    fn new(section: &Section, kind: RtpCodecKind, ssrc: u32, cname: &str) -> Option<Self> {
+    fn new(
+        section: &Section,
+        kind: RtpCodecKind,
+        ssrc: u32,
+        rtx_ssrc: Option<u32>,
+        cname: &str,
+    ) -> Option<Self> {
         if !section.direction.receives() {
             return None;
         }
         let codec = section.codec.as_ref()?;
-        Some(Self::of(stack::codec(codec, kind), codec.payload_type, kind, ssrc, cname))
+        Some(Self::of((stack::codec(codec, kind), codec.payload_type), kind, ssrc, rtx_ssrc, cname))
     }
 
     /// What is said in a call of ours.
     pub(super) fn speech(ssrc: u32, cname: &str) -> Self {
-        let (codec, payload_type) = stack::speech();
-        Self::of(codec, payload_type, RtpCodecKind::Audio, ssrc, cname)
+        Self::of(stack::speech(), RtpCodecKind::Audio, ssrc, None, cname)
     }
 
-    fn of(codec: RTCRtpCodec, payload_type: u8, kind: RtpCodecKind, ssrc: u32, cname: &str) -> Self {
+    fn of(
+        (codec, payload_type): (RTCRtpCodec, u8),
+        kind: RtpCodecKind,
+        ssrc: u32,
+        rtx_ssrc: Option<u32>,
+        cname: &str,
+    ) -> Self {
+        let rtx = rtx_ssrc.map(|ssrc| RTCRtpRtxParameters { ssrc });
         let encoding = RTCRtpEncodingParameters {
-            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+            rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), rtx, ..Default::default() },
             codec,
             ..Default::default()
         };
@@ -63,6 +79,7 @@ impl Outgoing {
         Self {
             track: Arc::new(TrackLocalStaticRTP::new(track)),
             ssrc,
+            rtx_ssrc,
             payload_type: AtomicU8::new(payload_type),
             next: Mutex::new(rand::random()),
         }
@@ -79,6 +96,11 @@ impl Outgoing {
 
     pub(super) fn ssrc(&self) -> u32 {
         self.ssrc
+    }
+
+    /// SSRC of what is sent again, if that is a stream of its own.
+    pub(super) fn rtx_ssrc(&self) -> Option<u32> {
+        self.rtx_ssrc
     }
 
     /// Sends payloads in order under one timestamp, with the marker bit on the last if asked for.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rtc::ice::mdns::MulticastDnsMode;
-use rtc::interceptor::{NackGeneratorBuilder, NackResponderBuilder, Registry, Slot};
+use rtc::interceptor::{NackGeneratorBuilder, Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::configure_rtcp_reports;
 use rtc::peer_connection::configuration::media_engine::{
-    MIME_TYPE_H264, MIME_TYPE_HEVC, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MediaEngine,
+    MIME_TYPE_H264, MIME_TYPE_HEVC, MIME_TYPE_OPUS, MIME_TYPE_PCMA, MIME_TYPE_PCMU, MIME_TYPE_RTX,
+    MediaEngine,
 };
 use rtc::peer_connection::configuration::setting_engine::{SettingEngine, SettingEngineBuilder};
 use rtc::peer_connection::transport::RTCDtlsRole;
@@ -21,11 +22,10 @@ use super::stack_error;
 use super::strangers::Strangers;
 use crate::peer::calling::Kind;
 use crate::peer::offer::{Codec, Offer};
+use crate::peer::repair::Repair;
 use crate::peer::rtcp::{self, PeerTally, RtcpTap};
 use crate::peer::{PeerError, PeerEvent, PictureFormat, SoundFormat};
 
-/// Packets kept for repair: ten seconds at 4 Mbit/s, and more than any key frame's burst.
-const REPAIR_RING: u16 = 4096;
 /// Missing packets are asked for this often.
 const NACKS: Duration = Duration::from_millis(40);
 /// How often one is asked for: after that the picture has been given up.
@@ -49,8 +49,8 @@ pub(super) fn builder(
     events: mpsc::Sender<PeerEvent>,
 ) -> Result<PeerConnectionBuilder<SocketAddr>, PeerError> {
     let registry = Registry::new()
-        .with(rtcp::slot(), RtcpTap::new(tally, events))
-        .with(Slot::NackResponder, NackResponderBuilder::new().with_size(REPAIR_RING).build());
+        .with(rtcp::slot(), RtcpTap::new(Arc::clone(&tally), events))
+        .with(Slot::NackResponder, Repair::new(tally));
     Ok(PeerConnectionBuilder::new()
         .with_setting_engine(settings(ufrag, password))
         .with_media_engine(media_engine(offer)?)
@@ -171,8 +171,22 @@ fn media_engine(offer: &Offer) -> Result<MediaEngine, PeerError> {
         let parameters =
             RTCRtpCodecParameters { rtp_codec: codec(offered, kind), payload_type: offered.payload_type };
         engine.register_codec(parameters, kind).map_err(stack_error)?;
+        if let Some(payload_type) = offered.rtx {
+            let parameters = RTCRtpCodecParameters { rtp_codec: rtx(offered), payload_type };
+            engine.register_codec(parameters, kind).map_err(stack_error)?;
+        }
     }
     Ok(engine)
+}
+
+/// The codec of a codec's packets when they are sent again.
+fn rtx(of: &Codec) -> RTCRtpCodec {
+    RTCRtpCodec {
+        mime_type: MIME_TYPE_RTX.to_owned(),
+        clock_rate: 90_000,
+        sdp_fmtp_line: format!("apt={}", of.payload_type),
+        ..Default::default()
+    }
 }
 
 /// The stack's form of a codec.

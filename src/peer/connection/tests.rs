@@ -5,6 +5,7 @@ mod far_end;
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use rtc::rtcp;
@@ -36,11 +37,16 @@ async fn answer_to(peers: &Peers, offer: &str) -> Answered {
 /// A far end and our peer, connected.
 async fn call(peers: &Peers) -> (FarEnd, Answered) {
     let far = FarEnd::new().await;
+    let answered = connect(&far, peers).await;
+    (far, answered)
+}
+
+async fn connect(far: &FarEnd, peers: &Peers) -> Answered {
     let mut answered = answer_to(peers, &far.offer().await).await;
     far.take_answer(&answered.sdp).await;
     until(&mut answered, |event| *event == PeerEvent::Connected).await;
     far.connected().await;
-    (far, answered)
+    answered
 }
 
 async fn until(answered: &mut Answered, wanted: impl Fn(&PeerEvent) -> bool) -> Vec<PeerEvent> {
@@ -206,20 +212,6 @@ async fn the_answer_names_the_shared_port_and_no_other() {
 }
 
 #[tokio::test]
-async fn advertised_addresses_take_the_place_of_our_own() {
-    let config = PortConfig {
-        bind: vec![Ipv4Addr::LOCALHOST, Ipv4Addr::new(127, 0, 0, 2)],
-        advertise: vec![Ipv4Addr::new(203, 0, 113, 5)],
-        ..PortConfig::default()
-    };
-    let bound: Vec<SocketAddr> = vec!["192.168.1.4:8555".parse().unwrap(), "127.0.0.1:8555".parse().unwrap()];
-    let expected: Vec<SocketAddr> =
-        vec!["203.0.113.5:8555".parse().unwrap(), "127.0.0.1:8555".parse().unwrap()];
-    assert_eq!(candidates(&bound, &config.advertise), expected);
-    assert_eq!(candidates(&bound, &[]), bound);
-}
-
-#[tokio::test]
 async fn an_offer_without_candidates_connects_because_the_far_end_checks_us() {
     let peers = open();
     let far = FarEnd::new().await;
@@ -233,7 +225,7 @@ async fn an_offer_without_candidates_connects_because_the_far_end_checks_us() {
     let mut answered = answer_to(&peers, &offer).await;
     far.take_answer(&answered.sdp).await;
     let seen = until(&mut answered, |event| *event == PeerEvent::Connected).await;
-    let PeerEvent::IceConnected { remote: Some(remote), remote_kind } = &seen[0] else {
+    let PeerEvent::IceConnected { remote: Some(remote), remote_kind, .. } = &seen[0] else {
         panic!("{seen:?}");
     };
     assert_eq!((remote.ip(), remote_kind.as_str()), (Ipv4Addr::LOCALHOST.into(), "prflx"));
@@ -273,10 +265,10 @@ async fn a_certificate_that_does_not_fit_the_offer_gets_no_packet() {
 
 /// A far end and our peer, connected through a relay.
 async fn call_through_relay(
+    far: FarEnd,
     peers: &Peers,
     lose: impl FnMut(&[u8]) -> bool + Send + 'static,
 ) -> (FarEnd, Answered, Relay) {
-    let far = FarEnd::new().await;
     let offer = far.offer().await;
     let candidate = offer.lines().find(|line| line.starts_with("a=candidate:")).unwrap();
     let words: Vec<&str> = candidate.split(' ').collect();
@@ -297,7 +289,7 @@ async fn call_through_relay(
 #[tokio::test]
 async fn a_far_end_whose_address_changes_keeps_its_picture_and_its_voice() {
     let peers = open();
-    let (far, mut answered, relay) = call_through_relay(&peers, |_| false).await;
+    let (far, mut answered, relay) = call_through_relay(FarEnd::new().await, &peers, |_| false).await;
     let video = ssrc_of(&answered.sdp, "video");
     answered.peer.send_picture(&picture(3), 0).await.unwrap();
     far.packet_of(video).await;
@@ -323,17 +315,18 @@ async fn a_far_end_whose_address_changes_keeps_its_picture_and_its_voice() {
     answered.peer.close().await;
 }
 
-#[tokio::test]
-async fn lost_packets_come_again_on_the_same_ssrc() {
-    let peers = open();
+/// Loses each tenth packet of the picture once.
+fn loses() -> impl FnMut(&[u8]) -> bool + Send + 'static {
     let mut lost = HashSet::new();
-    let lose = move |datagram: &[u8]| {
+    move |datagram: &[u8]| {
         let is_video = datagram[0] & 0xc0 == 0x80 && datagram[1] & 0x7f == 99;
         let sequence = u16::from_be_bytes([datagram[2], datagram[3]]);
         is_video && sequence % 10 == 3 && lost.insert(sequence)
-    };
-    let (far, answered, _relay) = call_through_relay(&peers, lose).await;
-    let video = ssrc_of(&answered.sdp, "video");
+    }
+}
+
+/// Sends 200 packets; all of them arrive in the end.
+async fn show_all(far: &FarEnd, answered: &Answered, video: u32) {
     for round in 0..20 {
         answered.peer.send_picture(&picture(10), round * 3600).await.unwrap();
         sleep(Duration::from_millis(20)).await;
@@ -343,6 +336,14 @@ async fn lost_packets_come_again_on_the_same_ssrc() {
         // The last packets may be lost without a later one to tell.
         sequences.insert(far.packet_of(video).await.header.sequence_number);
     }
+}
+
+#[tokio::test]
+async fn lost_packets_come_again_on_the_same_ssrc() {
+    let peers = open();
+    let (far, answered, _relay) = call_through_relay(FarEnd::new().await, &peers, loses()).await;
+    let video = ssrc_of(&answered.sdp, "video");
+    show_all(&far, &answered, video).await;
     let counters = answered.peer.counters();
     assert!(counters.nack >= 1 && counters.retransmitted >= 19, "{counters:?}");
     assert_eq!(counters.packets_sent, 200);
@@ -350,9 +351,38 @@ async fn lost_packets_come_again_on_the_same_ssrc() {
 }
 
 #[tokio::test]
-async fn what_the_far_end_asks_for_reaches_the_call() {
+async fn lost_packets_come_again_on_a_stream_of_their_own_where_one_is_offered() {
     let peers = open();
-    let (far, mut answered) = call(&peers).await;
+    let (mut lose, seen) = (loses(), Arc::new(AtomicU64::new(0)));
+    let rtx_packets = Arc::clone(&seen);
+    let lose = move |datagram: &[u8]| {
+        let is_rtx = datagram[0] & 0xc0 == 0x80 && datagram[1] & 0x7f == 100;
+        rtx_packets.fetch_add(u64::from(is_rtx), Ordering::Relaxed);
+        lose(datagram)
+    };
+    let (far, answered, _relay) = call_through_relay(FarEnd::with_rtx().await, &peers, lose).await;
+    let video = ssrc_of(&answered.sdp, "video");
+    show_all(&far, &answered, video).await;
+    let counters = answered.peer.counters();
+    assert!(counters.nack >= 1 && counters.retransmitted >= 19, "{counters:?}");
+    assert_eq!(seen.load(Ordering::Relaxed), counters.retransmitted, "none on the picture's own");
+    assert_eq!(counters.packets_sent, 200);
+    answered.peer.close().await;
+}
+
+#[tokio::test]
+async fn what_the_far_end_asks_for_reaches_the_call() {
+    asks(FarEnd::new().await).await;
+}
+
+#[tokio::test]
+async fn what_the_far_end_asks_for_reaches_the_call_beside_a_stream_of_repairs() {
+    asks(FarEnd::with_rtx().await).await;
+}
+
+async fn asks(far: FarEnd) {
+    let peers = open();
+    let mut answered = connect(&far, &peers).await;
     let video = ssrc_of(&answered.sdp, "video");
     answered.peer.send_picture(&picture(2), 0).await.unwrap();
     far.packet_of(video).await;

@@ -17,6 +17,9 @@ pub struct Codec {
     pub fmtp: Option<String>,
     /// RTCP feedback that was offered and is acted on: of `nack`, `nack pli`, `ccm fir`, `goog-remb`.
     pub feedback: Vec<&'static str>,
+    /// Payload type of this one's packets when they are sent again in a stream of their own
+    /// (RFC 4588); `None` when that, or `nack`, was not offered.
+    pub rtx: Option<u8>,
 }
 
 impl Codec {
@@ -28,9 +31,7 @@ impl Codec {
     pub fn pick(kind: &Kind, formats: &[&str], attributes: &[(&str, &str)]) -> Option<Self> {
         let mut best: Option<(u8, Self)> = None;
         for format in formats {
-            let Some(payload_type) = format.parse::<u8>().ok().filter(|number| *number < 128) else {
-                continue;
-            };
+            let Some(payload_type) = payload_type(format) else { continue };
             let Some(rtpmap) = of_format(attributes, "rtpmap", format).next() else { continue };
             let parameters = of_format(attributes, "fmtp", format).next();
             let rank = match kind {
@@ -59,11 +60,31 @@ impl Codec {
                 rtpmap: rtpmap.to_owned(),
                 fmtp: parameters.and_then(|text| keep_parameters(text, kept)),
                 feedback,
+                rtx: None,
             };
             best = Some((rank, codec));
         }
-        best.map(|(_, codec)| codec)
+        best.map(|(_, codec)| codec.with_rtx(formats, attributes))
     }
+
+    /// The first payload type that says it repairs this one. What it says of itself besides, and which
+    /// others repair what, is of no matter.
+    fn with_rtx(mut self, formats: &[&str], attributes: &[(&str, &str)]) -> Self {
+        if self.feedback.contains(&"nack") {
+            self.rtx = formats.iter().find_map(|format| {
+                let rtpmap = of_format(attributes, "rtpmap", format).next()?;
+                let repairs = parameter(of_format(attributes, "fmtp", format).next()?, "apt")?;
+                let fits = rtpmap.eq_ignore_ascii_case("rtx/90000")
+                    && self::payload_type(repairs) == Some(self.payload_type);
+                self::payload_type(format).filter(|number| fits && *number != self.payload_type)
+            });
+        }
+        self
+    }
+}
+
+fn payload_type(text: &str) -> Option<u8> {
+    text.parse::<u8>().ok().filter(|number| *number < 128)
 }
 
 /// Values of all `a=NAME:FORMAT value` lines, `*` included.

@@ -99,13 +99,56 @@ fn the_stack_sees_nothing_that_is_not_to_be_answered() {
     for (name, text) in GATEWAYS.into_iter().chain(OTHERS) {
         let offer = parse(text);
         let normalised = offer.normalised();
-        for unwanted in
-            ["extmap", "rsize", "transport-cc", "rtx", "application", " 0 8", "ice-options", "msid"]
-        {
+        for unwanted in ["extmap", "rsize", "transport-cc", "application", " 0 8", "ice-options", "msid"] {
             assert!(!normalised.contains(unwanted), "{name}: {unwanted} in\n{normalised}");
         }
+        let repairs =
+            usize::from(offer.video().is_some_and(|video| video.codec.as_ref().unwrap().rtx.is_some()));
+        assert_eq!(normalised.matches(" rtx/90000\r\n").count(), repairs, "{name}");
         RTCSessionDescription::offer(normalised.to_owned()).unwrap().unmarshal().unwrap();
     }
+}
+
+#[test]
+fn browsers_and_libraries_offer_a_stream_for_repairs_and_gateways_do_not() {
+    let rtx =
+        |text: &str| parse(text).video().and_then(|video| video.codec.clone()).and_then(|codec| codec.rtx);
+    assert!(GATEWAYS.iter().all(|(_, text)| rtx(text).is_none()));
+    let found: Vec<Option<u8>> = OTHERS.iter().map(|(_, text)| rtx(text)).collect();
+    assert_eq!(found, [Some(117), Some(102), None, None]);
+    let chromium = parse(OTHERS[0].1);
+    assert!(chromium.normalised().contains("m=video 9 UDP/TLS/RTP/SAVPF 116 117\r\n"));
+    assert!(chromium.normalised().contains("a=rtpmap:117 rtx/90000\r\na=fmtp:117 apt=116\r\n"));
+}
+
+#[test]
+fn a_payload_type_repairs_only_what_it_names() {
+    let rtx = |offered: &str| {
+        let formats = "97 98 99 100 101 300 x";
+        let text = g3_with("RTP/SAVPF 99", &format!("RTP/SAVPF {formats}"));
+        parse(&(text + offered)).video().unwrap().codec.as_ref().unwrap().rtx
+    };
+    for (offered, expected) in [
+        ("a=rtpmap:100 rtx/90000\na=fmtp:100 apt=99\n", Some(100)),
+        ("a=rtpmap:100 RTX/90000\na=fmtp:100 rtx-time=3000; apt = 99\n", Some(100)),
+        ("a=rtpmap:97 rtx/90000\na=fmtp:97 apt=98\na=rtpmap:98 rtx/90000\na=fmtp:98 apt=97\n", None),
+        ("a=rtpmap:98 rtx/90000\na=fmtp:98 apt=98\na=rtpmap:101 rtx/90000\na=fmtp:101 apt=99\n", Some(101)),
+        ("a=rtpmap:100 rtx/90000\na=fmtp:100 apt=99\na=rtpmap:101 rtx/90000\na=fmtp:101 apt=99\n", Some(100)),
+        ("a=rtpmap:100 rtx/90000\n", None),
+        ("a=rtpmap:100 rtx/90000\na=fmtp:100 apt=\n", None),
+        ("a=rtpmap:100 rtx/48000\na=fmtp:100 apt=99\n", None),
+        ("a=rtpmap:100 VP8/90000\na=fmtp:100 apt=99\n", None),
+        ("a=rtpmap:102 rtx/90000\na=fmtp:102 apt=99\n", None),
+        ("a=rtpmap:300 rtx/90000\na=fmtp:300 apt=99\n", None),
+        ("a=rtpmap:x rtx/90000\na=fmtp:x apt=99\n", None),
+        ("a=rtpmap:99 rtx/90000\na=fmtp:99 apt=99\n", None),
+        ("a=fmtp:100 apt=99\n", None),
+    ] {
+        assert_eq!(rtx(offered), expected, "{offered}");
+    }
+    let without_nack = g3_without("a=rtcp-fb:99 nack").replace("RTP/SAVPF 99", "RTP/SAVPF 99 100");
+    let offered = "\na=rtpmap:100 rtx/90000\na=fmtp:100 apt=99\n";
+    assert_eq!(parse(&(without_nack + offered)).video().unwrap().codec.as_ref().unwrap().rtx, None);
 }
 
 #[test]
@@ -352,6 +395,33 @@ proptest! {
     fn no_text_breaks_the_gate(text in "(v=0\n)?([amcb]=[ -~]{0,40}\n|\\PC{0,20}\r?\n){0,30}", loopback: bool) {
         if let Ok(offer) = Offer::parse(&text, loopback) {
             check(&offer, loopback);
+        }
+    }
+
+    #[test]
+    fn whatever_repairs_what_one_payload_type_at_most_repairs_the_picture(
+        formats in prop::collection::vec(90..104_u8, 0..70),
+        lines in prop::collection::vec((90..104_u8, 0..4_u8, 90..104_u8), 0..60),
+    ) {
+        let list: Vec<String> = formats.iter().map(u8::to_string).collect();
+        let mut text = g3_with("RTP/SAVPF 99", &format!("RTP/SAVPF 99 {}", list.join(" ")));
+        for (format, what, other) in &lines {
+            text.push_str(&match what {
+                0 => format!("a=rtpmap:{format} H264/90000\n"),
+                1 => format!("a=rtpmap:{format} rtx/90000\n"),
+                2 => format!("a=rtcp-fb:{format} nack\n"),
+                _ => format!("a=fmtp:{format} apt={other}\n"),
+            });
+        }
+        if let Ok(offer) = Offer::parse(&text, false) {
+            check(&offer, false);
+            let codec = offer.video().unwrap().codec.as_ref().unwrap();
+            if let Some(rtx) = codec.rtx {
+                prop_assert!(formats.contains(&rtx) && rtx != codec.payload_type);
+                let mapped = format!("a=rtpmap:{rtx} rtx/90000\n");
+                let names = format!("a=fmtp:{rtx} apt={}\n", codec.payload_type);
+                prop_assert!(text.contains(&mapped) && text.contains(&names));
+            }
         }
     }
 

@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MediaEngine};
+use rtc::peer_connection::configuration::media_engine::{
+    MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_RTX, MediaEngine,
+};
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
@@ -91,7 +93,24 @@ fn codec(kind: RtpCodecKind) -> RTCRtpCodec {
 
 impl FarEnd {
     pub(super) async fn new() -> Self {
+        Self::with(MediaEngine::default()).await
+    }
+
+    /// One that offers a stream of its own (payload type 100) for what is sent again.
+    pub(super) async fn with_rtx() -> Self {
         let mut engine = MediaEngine::default();
+        let rtp_codec = RTCRtpCodec {
+            mime_type: MIME_TYPE_RTX.into(),
+            clock_rate: 90_000,
+            sdp_fmtp_line: "apt=99".into(),
+            ..Default::default()
+        };
+        let parameters = RTCRtpCodecParameters { rtp_codec, payload_type: 100 };
+        engine.register_codec(parameters, RtpCodecKind::Video).unwrap();
+        Self::with(engine).await
+    }
+
+    async fn with(mut engine: MediaEngine) -> Self {
         for (kind, payload_type) in [(RtpCodecKind::Video, 99), (RtpCodecKind::Audio, 96)] {
             let parameters = RTCRtpCodecParameters { rtp_codec: codec(kind), payload_type };
             engine.register_codec(parameters, kind).unwrap();
