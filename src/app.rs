@@ -20,6 +20,7 @@ use tracing::{error, info, warn};
 
 use crate::camera::EndpointId;
 use crate::camera::call::EndReason;
+use crate::camera::hub_servers;
 use crate::camera::places::Places;
 use crate::camera::registry::{Pressed, Registry, Sessions};
 use crate::camera::resources::Resources;
@@ -181,6 +182,7 @@ impl App {
             bridge: bridge.clone(),
             sessions: sessions.clone(),
             resources,
+            hub_changed: watch::Sender::default(),
             presses: None,
             deaths: Vec::new(),
             wakes_again: false,
@@ -404,6 +406,8 @@ struct Keeper {
     /// Handed from one Registry to the next.
     sessions: Sessions,
     resources: Resources,
+    /// Tells those who follow the hub that it is not what it was.
+    hub_changed: watch::Sender<()>,
     /// From the bridge to the Registry.
     presses: Option<mpsc::Sender<Press>>,
     /// When actors died, newest last.
@@ -436,6 +440,18 @@ impl Keeper {
         {
             let wake = ctx.address().recipient();
             seat.fill(HubBridge::new(config, wake, presses).with_ties(hand_ties(&self.config)).start());
+        }
+    }
+
+    /// The settings' own servers come before the hub's.
+    fn follow_hub_servers(&self) {
+        let webrtc = &self.config.webrtc;
+        if let Some(bridge) = self.bridge.clone()
+            && webrtc.stun.is_empty()
+            && webrtc.turn.is_empty()
+        {
+            let (peers, changed) = (self.resources.peers.clone(), self.hub_changed.subscribe());
+            actix::spawn(hub_servers::follow(bridge, peers, changed));
         }
     }
 
@@ -472,6 +488,7 @@ impl Actor for Keeper {
         actix::spawn(tell_presses(pressed, self.registry.clone()));
         self.build_registry();
         self.build_bridge(ctx);
+        self.follow_hub_servers();
         ctx.run_interval(WATCH, Self::watch);
     }
 }
@@ -492,6 +509,7 @@ impl Handler<HubChanged> for Keeper {
     type Result = ();
 
     fn handle(&mut self, changed: HubChanged, ctx: &mut Self::Context) {
+        self.hub_changed.send_replace(());
         let is_busy = self.registry.addr().is_some_and(|registry| registry.try_send(changed).is_err());
         // The hub may have nothing more to say for hours.
         if is_busy && !std::mem::replace(&mut self.wakes_again, true) {

@@ -16,6 +16,7 @@ pub mod catalogue;
 pub mod entity;
 pub mod fanout;
 pub mod fit;
+pub mod hub_servers;
 pub mod line;
 pub mod line_rate;
 pub mod live;

@@ -12,6 +12,7 @@ use crate::error::ErrorKind;
 pub mod bridge;
 pub mod capabilities;
 pub mod entity;
+pub mod ice_server;
 pub mod lines;
 pub mod listing;
 pub mod model;

@@ -179,7 +179,7 @@ fn run(
         "config/device_registry/list" => world.devices(),
         "config/area_registry/list" => world.areas(),
         "config/floor_registry/list" | "config/label_registry/list" => json!([]),
-        "web_rtc/ice_servers" => camera::ice_servers(),
+        "web_rtc/ice_servers" => office.ice_servers.clone(),
         "config/entity_registry/get" => {
             world.entity(entity_id).ok_or(("not_found", "Entity not found"))?.detailed(flavour)
         }

@@ -241,6 +241,11 @@ impl SimHub {
         self.core.office().faults.candidates_first = first;
     }
 
+    /// Clients are told of these STUN and TURN servers from now on: a list of `{"urls": ...}`.
+    pub fn set_ice_servers(&self, servers: Value) {
+        self.core.office().ice_servers = servers;
+    }
+
     /// Stops: connections are dropped, the port is free, no program is left.
     pub async fn stop(mut self) {
         let _guard = self.stop.take();

@@ -50,6 +50,8 @@ pub(super) struct Office {
     pub(super) faults: Faults,
     pub(super) relays: Relays,
     pub(super) streams: Streams,
+    /// The STUN and TURN servers that clients are told of.
+    pub(super) ice_servers: Value,
     /// The hub stops.
     pub(super) stop: CancellationToken,
     /// What a start takes: from the open port to the entities, and from there to `RUNNING`.
@@ -73,6 +75,8 @@ impl Office {
             faults: Faults::default(),
             relays: Relays::default(),
             streams: Streams::new(stop.clone()),
+            // Two addresses of one server, as a hub names its maker's; this name leads nowhere.
+            ice_servers: json!([{"urls": ["stun:stun.invalid:3478", "stun:stun.invalid:80"]}]),
             stop,
             start_takes: (options.entities_after, options.running_after),
             failed_logins: 0,

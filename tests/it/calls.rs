@@ -163,6 +163,24 @@ async fn lost_packets_come_again_on_the_same_ssrc_when_they_are_asked_for() {
 }
 
 #[actix::test]
+async fn repairs_have_a_stream_of_their_own_where_it_is_offered_and_wishes_still_arrive() {
+    let house = House::start(DOORBELL);
+    let peer = options(&house).drop_percent(5.0).seconds(8.0).session("rtx").flag("--rtx");
+    let outcome = AiortcPeer::run(peer.with("--pli", 2).with("--remb", 3000)).await;
+    let summary = outcome.summary();
+    assert!(summary.problems.is_empty(), "{summary:?}");
+    assert!(summary.dropped > 5 && summary.recovered * 10 >= summary.dropped * 8, "{summary:?}");
+    assert_eq!((summary.video_ssrcs.len(), &summary.video_payload_types[..]), (1, &[99][..]));
+    assert!(summary.frames > 100, "{summary:?}");
+    let record = house.call_record("rtx", |call| call["ended"].is_string()).await;
+    let counted = |counter: &str| record["counters"][counter].as_u64().unwrap();
+    // Aiortc may end before the last repairs arrive; all of them had their own stream.
+    assert!(summary.rtx_packets >= summary.recovered && summary.rtx_packets <= counted("retransmitted"));
+    assert!(counted("nack") > 0 && counted("pli") >= 3, "{record}");
+    assert_eq!(counted("remb_kbps"), 3000, "{record}");
+}
+
+#[actix::test]
 async fn two_echos_share_one_feed_and_one_stays_when_the_other_leaves() {
     let mut camera = Camera::start(CameraOptions::default()).await;
     let house = House::start(&with_source(camera.url()));

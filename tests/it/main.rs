@@ -13,6 +13,7 @@ mod feed;
 mod fetched;
 mod fixture;
 mod hub;
+mod hub_servers;
 mod instant;
 mod limits;
 mod onvif;

@@ -81,6 +81,7 @@ class Call:
         self.sent = {"nack": 0, "nacked_packets": 0, "pli": 0, "fir": 0, "remb": 0}
         self.dropped = set()
         self.recovered = set()
+        self.rtx_packets = 0
         self.flooded = 0
         self.problems = []
         self.tasks = []
@@ -162,18 +163,23 @@ class Call:
         watch = self.watch[kind]
 
         async def handle_rtp(packet, arrival_time_ms):
-            number = packet.sequence_number
+            number, ssrc = packet.sequence_number, packet.ssrc
+            payload_type, payload = packet.payload_type, packet.payload
+            if kind == "video" and payload_type == offers.RTX and watch.ssrcs:
+                self.rtx_packets += 1
+                ssrc, payload_type = watch.ssrcs[0], offers.H264
+                number, payload = int.from_bytes(payload[:2], "big"), payload[2:]
             if kind == "video" and number in self.dropped:
                 self.recovered.add(number)
             if watch.first is None:
-                self.tell("first_packet", kind=kind, ms=self.ms(), ssrc=packet.ssrc)
+                self.tell("first_packet", kind=kind, ms=self.ms(), ssrc=ssrc)
             watch.packet(
                 time.monotonic(),
-                packet.ssrc,
-                packet.payload_type,
+                ssrc,
+                payload_type,
                 number,
                 packet.timestamp,
-                packet.payload,
+                payload,
             )
             await handle(packet, arrival_time_ms=arrival_time_ms)
 
@@ -227,7 +233,7 @@ class Call:
             video_ssrc=ssrcs.get("video", 2),
         )
         options = self.options
-        return offers.write(options.generation, local, options.line_end, options.kbps)
+        return offers.write(options.generation, local, options.line_end, options.kbps, options.rtx)
 
     async def ask(self, text):
         """Posts the offer; the answer's SDP or None."""
@@ -440,6 +446,7 @@ class Call:
             "talk_sent": talk_sent + self.flooded,
             "dropped": len(self.dropped),
             "recovered": len(self.recovered),
+            "rtx_packets": self.rtx_packets,
             **{f"{what}_sent": count for what, count in self.sent.items()},
             **self.ear.summary(),
             "problems": self.problems,
@@ -458,7 +465,7 @@ def for_aiortc(answer):
         proto = "UDP/TLS/RTP/SAVPF"
         lines.append(f"m={section.kind} {section.port} {proto} {' '.join(section.formats)}")
         lines += section.lines
-        if section.kind == "video" and not section.attributes("fmtp"):
+        if section.kind == "video" and "99" not in (f.split()[0] for f in section.attributes("fmtp")):
             lines.append("a=fmtp:99 packetization-mode=1;profile-level-id=42e01f")
         # The answer is complete; aiortc gives up on a dead address only when it is told so.
         if "a=end-of-candidates" not in section.lines:

@@ -143,7 +143,9 @@ def _section_problems(offer, mine, answer, theirs):
         return
     if mine.kind == "application":
         yield "a data channel is accepted"
-    expected = {"audio": ["96"], "video": ["99"]}.get(mine.kind)
+    repairs = mine.kind == "video" and "a=fmtp:100 apt=99" in mine.lines
+    video = ["99", "100"] if repairs else ["99"]
+    expected = {"audio": ["96"], "video": video}.get(mine.kind)
     if expected and theirs.formats != expected:
         yield f"formats {theirs.formats}, expected {expected}"
     for line in theirs.lines:
@@ -156,7 +158,7 @@ def _section_problems(offer, mine, answer, theirs):
     if allowed and theirs.direction not in allowed:
         yield f"direction {theirs.direction}, expected {' or '.join(allowed)}"
     if mine.kind in ("audio", "video"):
-        if len(theirs.ssrcs) != 1:
+        if len(theirs.ssrcs) != (2 if repairs else 1):
             yield f"announces {len(theirs.ssrcs)} SSRCs"
         if not any(" cname:" in value for value in theirs.attributes("ssrc")):
             yield "announces no cname"

@@ -15,6 +15,7 @@ def parse(description, words=None):
     add("--generation", default="g3", choices=offer.GENERATIONS)
     add("--line-ends", default="crlf", choices=("crlf", "lf"))
     add("--kbps", type=int, help="b=AS of the offer, instead of its generation's")
+    add("--rtx", action="store_true", help="offer a stream of its own for repairs (aiortc only)")
     add("--address", default="127.0.0.1", help="own IPv4 address, offered as the host candidate")
     add("--session", help="session id, for one call; drawn when absent")
     add("--seconds", type=float, default=5.0, help="length of a call, from connected")

@@ -15,6 +15,7 @@ GENERATIONS = ("g1", "g2", "g3", "g4", "g5", "g6", "g7", "video")
 ABS_SEND_TIME = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 OPUS = 96
 H264 = 99
+RTX = 100
 
 
 @dataclasses.dataclass
@@ -82,8 +83,9 @@ def candidates(generation, local, shuffle):
     return lines
 
 
-def write(generation, local, line_end="\r\n", kbps=None):
-    """The offer's text; `kbps` replaces the generation's own `b=AS`."""
+def write(generation, local, line_end="\r\n", kbps=None, rtx=False):
+    """The offer's text; `kbps` replaces the generation's own `b=AS`. With `rtx` the picture's repairs may
+    have a stream of their own, as browsers offer and the gateway never did."""
     if generation not in GENERATIONS:
         raise ValueError("no such generation: " + generation)
     proto = "RTP/SAVPF" if generation == "g1" else "UDP/TLS/RTP/SAVPF"
@@ -116,12 +118,17 @@ def write(generation, local, line_end="\r\n", kbps=None):
             lines.append(f"a=ssrc:{local.audio_ssrc} {cname}")
             lines += identity
         elif kind == "video":
-            lines.append(f"m=video 1 {proto} 99")
+            lines.append(f"m=video 1 {proto} 99" + (f" {RTX}" if rtx else ""))
             lines += candidates(generation, local, shuffle=True)
             lines.append(f"b=AS:{kbps or (500 if generation in ('g1', 'g2') else 2500)}")
             lines += ["a=setup:actpass", f"a=extmap:3 {ABS_SEND_TIME}", "a=rtpmap:99 H264/90000"]
             lines += ["a=rtcp:9 IN IP4 0.0.0.0", "a=rtcp-mux", "a=sendrecv", "a=mid:video0"]
             lines += ["a=rtcp-fb:99 nack", "a=rtcp-fb:99 nack pli", "a=rtcp-fb:99 ccm fir"]
+            if rtx:
+                lines += [f"a=rtpmap:{RTX} rtx/90000", f"a=fmtp:{RTX} apt=99"]
+                repairs = local.video_ssrc ^ 1
+                lines.append(f"a=ssrc-group:FID {local.video_ssrc} {repairs}")
+                lines.append(f"a=ssrc:{repairs} {cname}")
             lines.append(f"a=ssrc:{local.video_ssrc} {cname}")
             lines += identity
         else:

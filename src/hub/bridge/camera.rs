@@ -8,6 +8,7 @@ use url::Url;
 
 use super::desk::OpenLine;
 use super::{HubBridge, crowded, lost};
+use crate::hub::ice_server::{HubIceServer, ice_servers};
 use crate::hub::{HubError, RelayLine, protocol};
 
 /// Ask: a WebRTC session at a camera of the hub (`camera/webrtc/offer`). Answered when the hub has taken
@@ -26,6 +27,15 @@ pub struct OpenRelay {
 #[derive(Debug, Clone, actix::Message)]
 #[rtype(result = "Result<Option<String>, HubError>")]
 pub struct RelayWishes {
+    /// The camera.
+    pub entity_id: String,
+}
+
+/// Ask: the STUN and TURN servers that a WebRTC session at this camera is to use, from the same answer.
+/// Within 10 s.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<Vec<HubIceServer>, HubError>")]
+pub struct IceServers {
     /// The camera.
     pub entity_id: String,
 }
@@ -82,6 +92,18 @@ impl Handler<RelayWishes> for HubBridge {
         Box::pin(async move {
             let config = config.await?;
             Ok(config.as_object().and_then(|config| protocol::some_text(config, "dataChannel", 64)))
+        })
+    }
+}
+
+impl Handler<IceServers> for HubBridge {
+    type Result = ResponseFuture<Result<Vec<HubIceServer>, HubError>>;
+
+    fn handle(&mut self, IceServers { entity_id }: IceServers, _: &mut Self::Context) -> Self::Result {
+        let config = self.ask("camera/webrtc/get_client_config", of_camera(entity_id));
+        Box::pin(async move {
+            let config = config.await?;
+            ice_servers(&config).ok_or_else(|| HubError::Protocol("no list of ICE servers".into()))
         })
     }
 }

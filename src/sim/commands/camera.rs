@@ -43,13 +43,9 @@ pub(super) fn capabilities(office: &Office, entity_id: &str) -> Result<Value, Fa
     Ok(told)
 }
 
-pub(super) fn ice_servers() -> Value {
-    json!([{"urls": ["stun:stun.home-assistant.io:3478", "stun:stun.home-assistant.io:80"]}])
-}
-
 pub(super) fn client_config(office: &Office, entity_id: &str) -> Result<Value, Failure> {
     let camera = webrtc_camera(office, entity_id, "webrtc_get_client_config_failed")?;
-    let mut told = json!({"configuration": {"iceServers": ice_servers()}});
+    let mut told = json!({"configuration": {"iceServers": office.ice_servers}});
     if let Some(label) = &camera.data_channel {
         told["dataChannel"] = label.as_str().into();
     }
