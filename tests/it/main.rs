@@ -4,6 +4,7 @@
 mod bell;
 mod browser;
 mod cage;
+mod call_line;
 mod calls;
 mod codecs;
 mod demo;
