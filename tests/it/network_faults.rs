@@ -86,10 +86,12 @@ async fn seconds(seconds: f64) {
 #[actix::test]
 async fn n3_a_peer_whose_port_changes_keeps_its_picture() {
     let mut away = Away::from(copied().await, 3).await;
-    let shown = Shown::by(WebrtcbinPeer::start(away.options("moves").seconds(12.0))).await;
+    let shown = Shown::by(WebrtcbinPeer::start(away.options("moves").seconds(25.0))).await;
     seconds(2.0).await;
     away.line.set(json!({ "move": true })).await;
     let moved = shown.now();
+    seconds(18.0).await;
+    println!("{}", (away.house.shared.port_counters)());
     let summary = shown.end().await;
     let gap = summary.longest_gap_ms(moved - 500.0);
     println!("no picture for {gap} ms");
