@@ -83,6 +83,7 @@ class Line:
         self.strangers = strangers.Strangers(seed)
         self.peer = self.house = None
         self.ways = {}
+        self.calls = 0
 
     async def lay(self):
         """Two new sockets, for a new call."""
@@ -90,7 +91,8 @@ class Line:
             end.close()
         for before in self.ways.values():
             before.stop()
-        self.ways = {name: way.Way(self.loop, f"{self.seed} {name}") for name in self.wanted}
+        self.calls += 1
+        self.ways = {name: way.Way(self.loop, f"{self.seed} {self.calls} {name}") for name in self.wanted}
         for name, wanted in self.wanted.items():
             self.ways[name].set(**wanted)
         self.peer, self.house = End(self.loop, self.from_peer), End(self.loop, self.from_house)

@@ -10,7 +10,7 @@ import heapq
 import random
 
 HEADERS = 28  # IPv4 and UDP
-SPELL = 0.1  # s; jitter stays the same for so long, as in a radio that is busy
+SPELL = 0.2  # s; jitter drifts from one value to the next in this time
 LATE = 0.05  # s; what is overtaken comes so much later at most
 SHORT = 40  # bytes at most of a packet that is cut
 REMEMBERED = 64  # packets that may be sent again
@@ -46,7 +46,7 @@ class Way:
         self.latest = 0.0  # when the last one of those in order arrives
         self.free = 0.0  # when the bottleneck has nothing left
         self.dark = 0.0  # nothing passes until then
-        self.spell, self.shift = None, 0.0
+        self.spell, self.shifts = None, (0.0, 0.0)  # from and to
         self.sent = collections.deque(maxlen=REMEMBERED)
         self.count = dict.fromkeys(("came", "bytes", "dropped", "outage", *CHANCES), 0)
         self.deepest = 0.0
@@ -110,10 +110,11 @@ class Way:
         return self.free
 
     def arrives(self, at, leaves, overtaken):
-        spell = int(at / SPELL)
+        spell, part = divmod(at / SPELL, 1)
         if spell != self.spell:
-            self.spell, self.shift = spell, self.spells.uniform(-1, 1)
-        late = max(self.impairment.delay + self.shift * self.impairment.jitter, 0) / 1000
+            self.spell, self.shifts = spell, (self.shifts[1], self.spells.uniform(-1, 1))
+        shift = self.shifts[0] * (1 - part) + self.shifts[1] * part
+        late = max(self.impairment.delay + shift * self.impairment.jitter, 0) / 1000
         arrives = max(leaves + late, self.latest)
         if overtaken:
             return arrives + self.amounts.uniform(0, LATE)

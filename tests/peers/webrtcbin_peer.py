@@ -76,6 +76,7 @@ class Call:
         self.session = options.session or str(uuid.uuid4())
         self.door = doors.Door(options.door, options.token, options.endpoint)
         self.offered_at = None
+        self.connected_at = None
         self.connected = threading.Event()
         self.ended = threading.Event()
         self.changed = threading.Condition()
@@ -234,6 +235,7 @@ class Call:
         state = rtc.get_property("connection-state")
         kinds = GstWebRTC.WebRTCPeerConnectionState
         if state == kinds.CONNECTED:
+            self.connected_at = self.connected_at or time.monotonic()
             self.connected.set()
         elif state in (kinds.FAILED, kinds.CLOSED):
             self.end_reason = self.end_reason or "peer " + state.value_nick
@@ -463,7 +465,7 @@ class Call:
             self.finish(self.end_reason or "never connected", answer)
             return
         self.result["connected"] = True
-        self.tell("connected", ms=self.ms())
+        self.tell("connected", ms=self.ms(self.connected_at))
         if not options.no_session_connected:
             reply = self.door.connected(self.session)
             self.problems += reply.problems
