@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """First picture, freezes and losses when the way to the peer carries 5 Mbit/s with a queue of 200 ms.
 
-The line is `line.py`; the camera makes 4 Mbit/s, its key pictures are 10 s apart, and it is warm. Judged is by
+The line is `tests/peers/line.py`; the camera makes 4 Mbit/s, its key pictures are 10 s apart, and it is warm. Judged is by
 the peer's decoder, GStreamer's behind webrtcbin's own jitter buffer of 200 ms, which the first picture waits
 for. A freeze is the time between two decoded pictures, in the 15 s after the first.
 """
@@ -11,63 +11,28 @@ import json
 import os
 import random
 import statistics
-import subprocess
 import sys
 import time
 
-from house import ROOT, Camera, House, figure, machine
-from watcher import Watcher, begin, longest_gap
-
-import webrtcbin_peer
+from house import Camera, House, figure, machine
+from impaired import Call, Line
+from watcher import begin, longest_gap
 
 SECONDS = 15
 COUNTED = ("dropped", "nacked_packets_sent", "video_lost", "spoiled", "overrun")
 FREEZE_MS = 500
 
 
-class Line:
-    """`line.py`."""
-
-    def __init__(self, house, options):
-        command = [sys.executable, str(ROOT / "benches" / "line.py"), "--door", house.door]
-        command += ["--kbps", str(options.kbps), "--queue", str(options.queue)]
-        command += ["--delay", str(options.delay), "--seed", str(options.seed)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.door = json.loads(self.process.stdout.readline())["door"]
-
-    def told(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
-
-
-class Viewer(Watcher):
-    """With the jitter buffer that an ordinary receiver has."""
-
-    latency_ms = webrtcbin_peer.LATENCY_MS
-
-
 def call(house, line, options):
     """One call; what it saw."""
     words = ["--kbps", options.offered] if options.offered else []
-    viewer = Viewer(house, "front", SECONDS + 4, *words, door=line.door)
-    over = viewer.start()
-    told = {}
-    while not over.done():
-        time.sleep(0.5)
-        # The peer's socket is gone when the call is over, and its count with it.
-        before, told = told.get("overrun", 0), line.told()
-        told["overrun"] = max(before, told.get("overrun", 0))
-    result = over.result()
+    watched = Call(house, line, SECONDS + 4, *words)
+    result, viewer = watched.ends(), watched.viewer
     first = next((picture.at for picture in viewer.of_camera), None)
     seen = [picture for picture in viewer.of_camera if first <= picture.at < first + SECONDS]
-    run = told | {
+    told = line.told()["to_peer"]
+    run = {key: told[key] for key in ("came", "dropped", "deepest_ms")} | {
+        "overrun": watched.overrun,
         "first": viewer.first_ms,
         "freeze": longest_gap(seen, first, first + SECONDS) if first else None,
         "spoiled": sum(picture.spoiled for picture in seen),
@@ -124,7 +89,8 @@ def main():
         *("--gop", options.gop, "--prerecord", options.gop),
     )
     house = House([("front", camera.url, True)], options.doorstep)
-    line = Line(house, options)
+    bottleneck = {"kbps": options.kbps, "queue": options.queue}
+    line = Line(house, options.seed, delay=options.delay, jitter=0.5, to_peer=bottleneck)
     try:
         time.sleep(options.gop + 4)
         runs = []

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_never_connects_lives_a_minute_and_no_longer_than_65_seconds() {
+    fn n1_a_call_that_never_connects_lives_a_minute_and_no_longer_than_65_seconds() {
         let now = Instant::now();
         let mut call = Call::new(now, HOUR);
         call.answered();

@@ -196,12 +196,13 @@ async fn two_echos_share_one_feed_and_one_stays_when_the_other_leaves() {
 }
 
 #[actix::test]
-async fn a_peer_that_vanishes_is_noticed_and_its_camera_is_let_go() {
+async fn n2_a_peer_that_vanishes_in_mid_call_is_noticed_within_30_s_and_its_camera_is_let_go() {
     let mut camera = Camera::start(CameraOptions::default()).await;
     let house = House::start(&with_source(camera.url()));
     let outcome = AiortcPeer::run(options(&house).seconds(2.0).vanishes().session("gone")).await;
     assert_eq!(outcome.summary().ended, "vanished");
-    let ended = tokio::time::timeout(Duration::from_secs(50), async {
+    // Beside the 30 s, what looking for it takes on a busy machine.
+    let ended = tokio::time::timeout(Duration::from_secs(35), async {
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
             if house.camera("front_door").await["calls"] == 0 {
@@ -209,7 +210,7 @@ async fn a_peer_that_vanishes_is_noticed_and_its_camera_is_let_go() {
             }
         }
     });
-    ended.await.expect("the call ends within 30 s and some");
+    ended.await.expect("the call ends");
     let record = house.call_record("gone", |call| call["ended"].is_string()).await;
     assert!(record["end_reason"].as_str().unwrap().contains("vanished"), "{record}");
     assert_quiet(&house).await;

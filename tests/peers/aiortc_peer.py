@@ -20,18 +20,17 @@ import aioice.ice
 import aiortc.rtcpeerconnection
 from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError
-from aiortc.rtp import RTCP_PSFB_APP, RtcpPsfbPacket, RtpPacket, pack_remb_fci
+from aiortc.rtp import RtpPacket
 from av import AudioFrame
 
 import answer as answers
 import arguments
+import asking
 import door as doors
 import offer as offers
 import picture
 import report
 import sound
-
-RTCP_PSFB_FIR = 4
 
 
 class Voice(AudioStreamTrack):
@@ -233,6 +232,8 @@ class Call:
             video_ssrc=ssrcs.get("video", 2),
         )
         options = self.options
+        if options.wrong_fingerprint:
+            local.fingerprint = offers.made_up().fingerprint
         return offers.write(options.generation, local, options.line_end, options.kbps, options.rtx)
 
     async def ask(self, text):
@@ -285,7 +286,7 @@ class Call:
             reply = await asyncio.to_thread(self.door.connected, self.session)
             self.problems += reply.problems
             self.tell("session_connected", **reply.fields())
-        self.tasks.append(asyncio.ensure_future(self.ask_for_things(peer)))
+        self.tasks.append(asyncio.ensure_future(asking.Asking(self, peer).run()))
         if options.progress:
             self.tasks.append(asyncio.ensure_future(self.say_how_far()))
         if options.talk_flood:
@@ -311,38 +312,6 @@ class Call:
             return
         self.problems += reply.problems
         self.tell("session_disconnected", **reply.fields())
-
-    async def ask_for_things(self, peer):
-        """PLI, FIR and REMB by the clock."""
-        options = self.options
-        receiver = next((t.receiver for t in peer.getTransceivers() if t.kind == "video"), None)
-        if receiver is None:
-            return
-        own = next(t.sender._ssrc for t in peer.getTransceivers() if t.kind == "video")
-        started = time.monotonic()
-        due = {"pli": options.pli, "fir": options.fir, "remb": 1.0 if options.remb else None}
-        while True:
-            await asyncio.sleep(0.02)
-            ssrc = next(iter(self.watch["video"].ssrcs), None)
-            if ssrc is None:
-                continue
-            for what, at in list(due.items()):
-                if at is None or time.monotonic() - started < at:
-                    continue
-                if what == "pli":
-                    due[what] += options.pli
-                    await receiver._send_rtcp_pli(ssrc)
-                    continue
-                self.sent[what] += 1
-                if what == "fir":
-                    due[what] += options.fir
-                    fci = ssrc.to_bytes(4, "big") + bytes([self.sent["fir"] & 255, 0, 0, 0])
-                    packet = RtcpPsfbPacket(fmt=RTCP_PSFB_FIR, ssrc=own, media_ssrc=0, fci=fci)
-                else:
-                    due[what] += 1.0
-                    fci = pack_remb_fci(options.remb * 1000, [ssrc])
-                    packet = RtcpPsfbPacket(fmt=RTCP_PSFB_APP, ssrc=own, media_ssrc=0, fci=fci)
-                await receiver._send_rtcp(packet)
 
     async def say_how_far(self):
         while True:
@@ -431,6 +400,7 @@ class Call:
             "idr_ms": [self.ms(at) for at in video.idr_times],
             "video_packets": video.packets,
             "video_kbps": round(video.bytes * 8 / span / 1000) if span else 0,
+            "video_kbps_by_second": video.kbps_by_second(),
             "video_lost": video.lost,
             "video_reordered": max(video.reordered - len(self.recovered), 0),
             "video_repeated": video.repeated,

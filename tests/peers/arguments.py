@@ -33,6 +33,8 @@ def parse(description, words=None):
     add("--pli", type=float, help="ask for a key frame (PLI) every so many seconds")
     add("--fir", type=float, help="ask for a key frame (FIR) every so many seconds")
     add("--remb", type=int, help="report this bandwidth (REMB, kbit/s) once a second")
+    add("--nack", type=float, help="ask again for packets that came or never were (NACK) every so many seconds")
+    add("--wrong-fingerprint", action="store_true", help="offer a certificate that is not the peer's")
     add("--progress", type=float, help="say every so many seconds how many pictures there were")
     add("--count", type=int, default=1, help="calls")
     add("--parallel", type=int, default=1, help="calls at once")

@@ -119,6 +119,7 @@ class RtpWatch:
         self.first = None  # seconds, the caller's clock
         self.sps = None
         self.idr_times = []
+        self._bytes_by_second = []
         self._lags = []
         self._ticks = None  # timestamp without wrapping
         self._seen = set()
@@ -135,6 +136,9 @@ class RtpWatch:
         self.payload_types.add(payload_type)
         self.packets += 1
         self.bytes += len(payload)
+        second = int(now - self.first)
+        self._bytes_by_second += [0] * (second + 1 - len(self._bytes_by_second))
+        self._bytes_by_second[second] += len(payload)
         self._lag(now, timestamp)
         if self._top is None:
             extended = sequence
@@ -177,12 +181,54 @@ class RtpWatch:
         times = [now * 1000 - ticks / per_ms for _, now, ticks in self._lags]
         return [round(at - times[0], 1) for at in times]
 
+    def kbps_by_second(self):
+        """Payload of each second since the first packet, kbit/s."""
+        return [round(count * 8 / 1000) for count in self._bytes_by_second]
+
+    @property
+    def top(self):
+        """The highest sequence number so far."""
+        return (self._top or 0) & 0xFFFF
+
     @property
     def lost(self):
         """Packets that never came, between the first and the last that did."""
         if self._top is None:
             return 0
         return self._top - self._bottom + 1 - len(self._seen)
+
+
+class Decodable:
+    """Pictures that came whole with all that they need: each needs the one before, but for key pictures.
+
+    Packets are taken in their order, as a jitter buffer hands them on.
+    """
+
+    def __init__(self):
+        self.times = []
+        self._next = None  # sequence number
+        self._timestamp = None
+        self._whole = self._key = self._good = False
+
+    def packet(self, now, sequence, timestamp, marker, payload):
+        """Takes one packet."""
+        gap = self._next is not None and sequence != self._next
+        self._next = (sequence + 1) & 0xFFFF
+        kinds = {kind for kind, _nal in nals(payload)}
+        if timestamp != self._timestamp:
+            # The picture before, or one in between, is not whole.
+            self._good = self._good and self._timestamp is None and not gap
+            self._timestamp = timestamp
+            # A key picture begins with its parameter sets.
+            self._whole, self._key = not gap or 7 in kinds, False
+        elif gap:
+            self._whole = False
+        self._key = self._key or 5 in kinds
+        if marker:
+            self._good = self._whole and (self._key or self._good)
+            self._timestamp = None
+            if self._good:
+                self.times.append(now)
 
 
 def freezes(times):

@@ -35,6 +35,7 @@ import report  # noqa: E402
 import sound  # noqa: E402
 
 LATENCY_MS = 200  # webrtcbin's default
+RTCP_INTERVAL = 500 * Gst.MSECOND  # the least, as the gateway's family has it; GStreamer's own is 5 s
 CAPS = {
     "audio": "application/x-rtp,media=audio,encoding-name=OPUS,payload=96,clock-rate=48000,"
     "encoding-params=(string)2",
@@ -56,6 +57,14 @@ def buffers(info):
         yield buffer.extract_dup(0, buffer.get_size())
 
 
+def parsed(data):
+    """Sequence number, timestamp and payload of an RTP packet."""
+    at = 12 + 4 * (data[0] & 15)
+    if data[0] & 16:
+        at += 4 + 4 * int.from_bytes(data[at + 2 : at + 4], "big")
+    return int.from_bytes(data[2:4], "big"), int.from_bytes(data[4:8], "big"), data[at:]
+
+
 class Call:
     """One session from offer to farewell."""
 
@@ -67,6 +76,7 @@ class Call:
         self.session = options.session or str(uuid.uuid4())
         self.door = doors.Door(options.door, options.token, options.endpoint)
         self.offered_at = None
+        self.connected_at = None
         self.connected = threading.Event()
         self.ended = threading.Event()
         self.changed = threading.Condition()
@@ -79,6 +89,7 @@ class Call:
         self.level_dbfs = sound.SILENCE_DBFS
         self.ear = sound.Ear()
         self.watch = {kind: picture.RtpWatch(kind) for kind in ("audio", "video")}
+        self.decodable = picture.Decodable()
         self.sent = {"nack": 0, "nacked_packets": 0, "pli": 0, "fir": 0, "remb": 0}
         self.dropped = set()
         self.recovered = set()
@@ -224,6 +235,7 @@ class Call:
         state = rtc.get_property("connection-state")
         kinds = GstWebRTC.WebRTCPeerConnectionState
         if state == kinds.CONNECTED:
+            self.connected_at = self.connected_at or time.monotonic()
             self.connected.set()
         elif state in (kinds.FAILED, kinds.CLOSED):
             self.end_reason = self.end_reason or "peer " + state.value_nick
@@ -257,6 +269,8 @@ class Call:
                 dice = random.Random(self.options.seed)
                 element.get_static_pad("sink").add_probe(PROBE, self.lose, dice)
             element.get_static_pad("rtp_src").add_probe(PROBE, self.on_rtp)
+        elif factory == "rtpsession":
+            element.get_property("internal-session").set_property("rtcp-min-interval", RTCP_INTERVAL)
         elif factory == "dtlssrtpenc":
             element.connect("pad-added", self.on_encoder_pad)
             for pad in element.sinkpads:
@@ -286,21 +300,12 @@ class Call:
             if kind is None:
                 self.problems.append(f"packet with payload type {payload_type}")
                 continue
-            at = 12 + 4 * (data[0] & 15)
-            if data[0] & 16:
-                at += 4 + 4 * int.from_bytes(data[at + 2 : at + 4], "big")
+            sequence, timestamp, payload = parsed(data)
             watch = self.watch[kind]
             ssrc = int.from_bytes(data[8:12], "big")
             if watch.first is None:
                 self.tell("first_packet", kind=kind, ms=self.ms(), ssrc=ssrc)
-            watch.packet(
-                time.monotonic(),
-                ssrc,
-                payload_type,
-                int.from_bytes(data[2:4], "big"),
-                int.from_bytes(data[4:8], "big"),
-                data[at:],
-            )
+            watch.packet(time.monotonic(), ssrc, payload_type, sequence, timestamp, payload)
         return Gst.PadProbeReturn.OK
 
     def on_rtcp(self, _pad, info):
@@ -341,11 +346,19 @@ class Call:
         self.pipeline.add(element)
         if video:
             self.video_pad = pad
+            element.get_by_name("depay").get_static_pad("sink").add_probe(PROBE, self.on_picture)
             element.get_by_name("decoder").get_static_pad("src").add_probe(PROBE, self.on_frame)
         else:
             element.get_by_name("ear").connect("handoff", self.on_sound)
         element.sync_state_with_parent()
         pad.link(element.get_static_pad("sink"))
+
+    def on_picture(self, _pad, info):
+        """Behind the jitter buffer: what did not come by now never does."""
+        for data in buffers(info):
+            sequence, timestamp, payload = parsed(data)
+            self.decodable.packet(time.monotonic(), sequence, timestamp, data[1] & 128, payload)
+        return Gst.PadProbeReturn.OK
 
     def on_frame(self, pad, _info):
         now = time.monotonic()
@@ -452,7 +465,7 @@ class Call:
             self.finish(self.end_reason or "never connected", answer)
             return
         self.result["connected"] = True
-        self.tell("connected", ms=self.ms())
+        self.tell("connected", ms=self.ms(self.connected_at))
         if not options.no_session_connected:
             reply = self.door.connected(self.session)
             self.problems += reply.problems
@@ -519,6 +532,8 @@ class Call:
             "frames": len(times),
             "fps": round((len(times) - 1) / span, 1) if span else 0,
             "first_frame_ms": self.ms(times[0]) if times else None,
+            "frame_ms": [self.ms(at) for at in times],
+            "decodable_ms": [self.ms(at) for at in self.decodable.times],
             "freezes": frozen,
             "frozen_ms": frozen_ms,
             "width": self.size[0] if self.size else None,
@@ -530,6 +545,8 @@ class Call:
             "idr_ms": [self.ms(at) for at in video.idr_times],
             "video_packets": video.packets,
             "video_kbps": round(video.bytes * 8 / span / 1000) if span else 0,
+            "video_kbps_by_second": video.kbps_by_second(),
+            "video_lags_ms": video.lags(90),
             "video_lost": video.lost,
             "video_reordered": max(video.reordered - len(self.recovered), 0),
             "video_repeated": video.repeated,

@@ -235,7 +235,7 @@ async fn an_offer_without_candidates_connects_because_the_far_end_checks_us() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_fit_the_offer_gets_no_packet() {
+async fn n5_a_certificate_that_does_not_fit_the_offer_gets_no_packet() {
     let peers = open();
     let far = FarEnd::new().await;
     let mut offer = String::new();

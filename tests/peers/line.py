@@ -1,21 +1,21 @@
 #!/usr/bin/python3
-"""A thin line between a call's peer and the house, for one call after another.
+"""A bad line between a call's peer and the house, for one call after another; both ends are on this machine.
 
-It stands in for the door and rewrites the candidates of both descriptions, so that all packets of a call come
-by here. Towards the house they are late by `--delay`, nothing else. Towards the peer they pass a bottleneck
-of so many kbit/s with a queue that drops what finds no place in it (drop-tail), and are late after that; up
-to a millisecond of the delay is drawn with `--seed`.
-Prints `{"door": address}`, and for each line that it reads what it has carried of this call.
+It stands in for the door and rewrites the candidates of both descriptions, so that all packets of a call come by
+here. JSON lines both ways. Out: `ready` with the door's address; then for each line in a `told` of what it has
+carried of this call (`way.Way.told`, in each direction). In, each of these or none:
+`{"loss": 5, "delay": 20}` as `way.Impairment` has it, in both directions; `{"to_peer": {...}, "to_house": {...}}`
+in one; `{"outage": seconds}` nothing passes; `{"move": true}` the house sees another port of the peer;
+`{"strangers": packets a second, "kinds": ["dtls", "stun", "rtp"]}` others send to the house too.
 """
 
 import argparse
 import asyncio
-import collections
 import contextlib
+import dataclasses
 import http.client
 import http.server
 import json
-import random
 import re
 import socket
 import struct
@@ -24,59 +24,17 @@ import threading
 import time
 import urllib.parse
 
-HEADERS = 28  # IPv4 and UDP
+import report
+import strangers
+import way
+
 SO_RCVBUFFORCE = 33  # asm-generic/socket.h; beyond the kernel's limit
 SO_TIMESTAMPNS = 35
 ROOM = 4 << 20
 HOST = re.compile(r"(a=candidate:\S+ 1 UDP \d+ )(\S+) (\d+)( typ host)", re.IGNORECASE)
-
-
-class Bottleneck:
-    """When a packet that comes now leaves: the queue is time that is spent already."""
-
-    def __init__(self, kbps, queue):
-        self.seconds_per_byte = 8 / (kbps * 1000)
-        self.queue = queue
-        self.free = 0.0
-        self.carried = self.dropped = 0
-        self.deepest = 0.0
-
-    def leaves(self, now, size):
-        """Seconds, or None when there is no place."""
-        waiting = max(self.free - now, 0) / self.seconds_per_byte
-        if waiting + size > self.queue:
-            self.dropped += 1
-            return None
-        self.carried += 1
-        self.free = max(self.free, now) + size * self.seconds_per_byte
-        self.deepest = max(self.deepest, self.free - now)
-        return self.free
-
-    def told(self):
-        return {"carried": self.carried, "dropped": self.dropped, "deepest_ms": round(self.deepest * 1000)}
-
-
-class Delay:
-    """What is under way, in order."""
-
-    def __init__(self, loop):
-        self.loop = loop
-        self.under_way = collections.deque()
-
-    def carry(self, at, send, data):
-        """Hands it over at this moment, and never before what came earlier."""
-        if self.under_way:
-            at = max(at, self.under_way[-1][0])
-        else:
-            self.loop.call_at(at, self.arrive)
-        self.under_way.append((at, send, data))
-
-    def arrive(self):
-        while self.under_way and self.under_way[0][0] <= self.loop.time():
-            _at, send, data = self.under_way.popleft()
-            send(data)
-        if self.under_way:
-            self.loop.call_at(self.under_way[0][0], self.arrive)
+# A path beside the line.
+OTHER = re.compile(r"a=candidate:\S+ \d UDP \d+ \S+ \d+ typ (?!host).*\r?\n", re.IGNORECASE)
+FIELDS = {field.name for field in dataclasses.fields(way.Impairment)}
 
 
 class End:
@@ -116,58 +74,83 @@ class End:
 
 
 class Line:
-    """The way of one call at a time."""
+    """Both ways of one call at a time."""
 
-    def __init__(self, options):
+    def __init__(self, seed):
         self.loop = asyncio.get_running_loop()
-        self.delay = options.delay / 1000
-        self.dice = random.Random(options.seed)
-        self.options = options
-        self.there, self.back = Delay(self.loop), Delay(self.loop)
-        self.bottleneck = self.peer = self.house = None
-        self.ends = ()
+        self.seed = seed
+        self.wanted = {"to_peer": {}, "to_house": {}}
+        self.strangers = strangers.Strangers(seed)
+        self.peer = self.house = None
+        self.ways = {}
+        self.calls = 0
 
     async def lay(self):
         """Two new sockets, for a new call."""
-        for end in self.ends:
+        for end in filter(None, (self.peer, self.house)):
             end.close()
-        self.bottleneck = Bottleneck(self.options.kbps, self.options.queue)
-        self.peer, self.house = self.ends = (
-            End(self.loop, self.from_peer),
-            End(self.loop, self.from_house),
-        )
+        for before in self.ways.values():
+            before.stop()
+        self.calls += 1
+        self.ways = {name: way.Way(self.loop, f"{self.seed} {self.calls} {name}") for name in self.wanted}
+        for name, wanted in self.wanted.items():
+            self.ways[name].set(**wanted)
+        self.peer, self.house = End(self.loop, self.from_peer), End(self.loop, self.from_house)
+
+    def set(self, wanted):
+        """One line of the input."""
+        wanted = dict(wanted)
+        if "strangers" in wanted:
+            self.strangers.send(wanted.pop("strangers"), wanted.pop("kinds", None))
+        outage = wanted.pop("outage", 0)
+        if wanted.pop("move", False) and self.house:
+            self.move()
+        both = {name: wanted.pop(name) for name in FIELDS & wanted.keys()}
+        for name, known in self.wanted.items():
+            changed = both | wanted.pop(name, {})
+            known.update(changed)
+            if name in self.ways:
+                self.ways[name].set(**changed)
+                self.ways[name].outage(outage)
+        if wanted:
+            sys.exit(f"a line cannot do {wanted}")
+
+    def move(self):
+        """The peer has another port from now on, as behind a NAT that forgot it."""
+        before, self.house = self.house, End(self.loop, self.from_house)
+        self.house.other = before.other
+        before.close()
 
     def from_peer(self, at, data, address):
         self.peer.other = address
-        self.there.carry(at + self.delay, self.house.send, data)
+        self.ways["to_house"].carry(at, data, lambda data: self.house.send(data))
 
     def from_house(self, at, data, _address):
-        left = self.bottleneck.leaves(at, len(data) + HEADERS)
-        if left is not None:
-            late = self.delay + self.dice.uniform(-0.0005, 0.0005)
-            self.back.carry(left + late, self.peer.send, data)
+        self.ways["to_peer"].carry(at, data, self.peer.send)
 
     def told(self):
         """What became of the packets; `overrun`: the kernel had no room, the machine is too slow."""
-        if not self.ends:
-            return {}
-        ports = {end.port for end in self.ends} | {self.peer.other[1] if self.peer.other else None}
+        ends = [end for end in (self.peer, self.house) if end]
+        ports = {end.port for end in ends} | {end.other[1] for end in ends[:1] if end.other}
         with open("/proc/net/udp") as file:
             lines = [line.split() for line in file.readlines()[1:]]
         overrun = sum(int(line[-1]) for line in lines if int(line[1].split(":")[1], 16) in ports)
-        return self.bottleneck.told() | {"overrun": overrun}
+        ways = {name: way.told() for name, way in self.ways.items()}
+        return ways | {"strangers": self.strangers.count, "overrun": overrun}
 
     async def offered(self, text):
         """The offer as the house shall see it."""
         await self.lay()
-        return HOST.sub(rf"\g<1>127.0.0.1 {self.house.port}\g<4>", text)
+        return HOST.sub(rf"\g<1>127.0.0.1 {self.house.port}\g<4>", OTHER.sub("", text))
 
     async def answered(self, text):
         """The answer as the peer shall see it."""
         found = HOST.search(text)
         if found:
             self.house.other = (found[2], int(found[3]))
-        return HOST.sub(rf"\g<1>127.0.0.1 {self.peer.port}\g<4>", text)
+            name = re.search(r"a=ice-ufrag:(\S+)", text)
+            self.strangers.aim(self.house.other, f"{name[1]}:peer")
+        return HOST.sub(rf"\g<1>127.0.0.1 {self.peer.port}\g<4>", OTHER.sub("", text))
 
 
 def door(line, loop, house):
@@ -209,16 +192,16 @@ def door(line, loop, house):
 async def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--door", required=True, help="the house's")
-    parser.add_argument("--kbps", type=float, default=5000, help="of the bottleneck")
-    parser.add_argument("--queue", type=int, default=125_000, help="bytes")
-    parser.add_argument("--delay", type=float, default=10, help="ms each way")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     loop = asyncio.get_running_loop()
-    line = Line(options)
-    print(json.dumps({"door": door(line, loop, options.door)}), flush=True)
-    while await asyncio.to_thread(sys.stdin.readline):
-        print(json.dumps(line.told()), flush=True)
+    line = Line(options.seed)
+    report.emit("ready", door=door(line, loop, options.door))
+    order = 0
+    while wanted := await asyncio.to_thread(sys.stdin.readline):
+        order += 1
+        line.set(json.loads(wanted))
+        report.emit("told", order=order, **line.told())
 
 
 if __name__ == "__main__":
