@@ -3,6 +3,7 @@
 
 mod bell;
 mod browser;
+mod bystanders;
 mod cage;
 mod calls;
 mod codecs;
@@ -15,6 +16,7 @@ mod fixture;
 mod hub;
 mod instant;
 mod limits;
+mod nat;
 mod onvif;
 mod probe;
 mod reach;
