@@ -40,7 +40,7 @@ async fn s4_no_packet_goes_where_no_far_end_can_be() {
         rules += &format!("ip daddr {addresses} meta l4proto udp counter name {name}\n");
     }
     home.house.filter(&format!(
-        "table inet watch {{ {counters} chain leaving {{ type filter hook output priority -5; {rules} }} }}"
+        "table inet watch {{ {counters} chain leaving {{ type filter hook output priority -5; {rules} }}\n}}"
     ));
 
     let mut places: Vec<(String, u16)> = Vec::new();

@@ -126,6 +126,18 @@ async fn the_routers_of_these_tests_are_of_their_kinds() {
 }
 
 #[actix::test]
+async fn behind_any_nat_outgoing_datagrams_are_enough_for_a_far_end_that_takes_what_comes() {
+    for nat in [Nat::FullCone, Nat::PortRestricted, Nat::Symmetric] {
+        let home = Home::with_open_far_end(nat);
+        let _program = home.doorstep("", Outfit::default()).await;
+        let outcome = home.call(|peer| peer).await;
+        // An address that nobody outside can reach.
+        assert_connected(&outcome, &[&format!(" {HOUSE} 8555 typ host")]);
+        assert_eq!(candidates(&outcome.answer().sdp).len(), 2, "the one address, in both sections");
+    }
+}
+
+#[actix::test]
 async fn by_stun_a_call_crosses_a_nat_that_keeps_its_port() {
     for nat in [Nat::FullCone, Nat::PortRestricted] {
         let scene = Scene::start(nat, Way::Stun).await;
