@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
 
 use crate::fixture::Outcome;
 use crate::fixture::add_on::{AddOn, Outfit};
@@ -168,34 +169,35 @@ async fn by_turn_over_tls_a_call_leaves_a_network_that_lets_no_udp_out() {
     assert_relayed(&scene);
 }
 
+/// Calls in vain, until the record says so.
+async fn never_connects(scene: Scene) {
+    // Whoever hung up would be the reason why it ended.
+    let waits = scene.home.call(|peer| peer.with("--connect-seconds", 8).flag("--no-disconnect"));
+    let outcome = waits.await;
+    assert!(!outcome.summary().connected, "{:?}", outcome.summary());
+    let ended = async {
+        loop {
+            match scene.home.record(&outcome.summary().session).await {
+                Some(record) => break record,
+                None => sleep(Duration::from_millis(500)).await,
+            }
+        }
+    };
+    let record: Value = timeout(NEVER, ended).await.expect("the call ends");
+    assert!(record["end_reason"].as_str().unwrap().contains("never connected"), "{record}");
+    assert!(record["stages"]["ice_connected"].is_null(), "{record}");
+}
+
 #[actix::test]
 async fn without_what_crosses_its_nat_a_call_never_connects_and_its_record_says_so() {
-    let tried = |scene: Scene| async move {
-        // Whoever hung up would be the reason why it ended.
-        let waits = scene.home.call(|peer| peer.with("--connect-seconds", 8).flag("--no-disconnect"));
-        let outcome = waits.await;
-        assert!(!outcome.summary().connected, "{:?}", outcome.summary());
-        let session = outcome.summary().session.clone();
-        let ended = async {
-            loop {
-                match scene.home.record(&session).await {
-                    Some(record) => break record,
-                    None => tokio::time::sleep(Duration::from_millis(500)).await,
-                }
-            }
-        };
-        let record: Value = tokio::time::timeout(NEVER, ended).await.expect("the call ends");
-        assert!(record["end_reason"].as_str().unwrap().contains("never connected"), "{record}");
-        assert!(record["stages"]["ice_connected"].is_null(), "{record}");
-    };
     // Side by side: each takes a minute.
-    let scenes = vec![
+    let scenes = [
         Scene::start(Nat::FullCone, Way::Alone).await,
         Scene::start(Nat::PortRestricted, Way::Alone).await,
         Scene::start(Nat::Symmetric, Way::Stun).await,
         Scene::without_udp(Nat::Symmetric, Way::Turn).await,
     ];
-    join_all(scenes.into_iter().map(tried)).await;
+    join_all(scenes.map(never_connects)).await;
 }
 
 /// What an answer says now, without a call.
@@ -218,7 +220,7 @@ async fn answers_fit(home: &Home, fit: impl Fn(&[Ipv4Addr]) -> bool) {
             break;
         }
         assert!(changed.elapsed() < NEW_ADDRESS, "{addresses:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        sleep(Duration::from_millis(200)).await;
     }
 }
 
