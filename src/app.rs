@@ -33,6 +33,7 @@ use crate::hub::{Press, trust};
 use crate::media::feed::WorkerProgram;
 use crate::media::{AddressPolicy, MediaError};
 use crate::peer::connection::Peers;
+use crate::peer::ice_server::IceServer;
 use crate::peer::{PeerError, PortConfig};
 use crate::runtime::MediaRuntime;
 use crate::seat::{Seat, ask};
@@ -147,7 +148,11 @@ impl App {
         config.secrets().iter().chain([&door_token]).for_each(hide);
 
         let media = MediaRuntime::start().map_err(AppError::Thread)?;
-        let peers = open_port(&media, &config).await?;
+        let tls = tls_client(None).await;
+        let peers = open_port(&media, &config, tls).await?;
+        let (servers, unusable) = ice_servers(&config);
+        peers.use_servers(servers);
+        state.note(unusable);
 
         let unreachable = out_of_reach(&config, &peers.addresses());
         unreachable.iter().for_each(|problem| warn!("{problem}"));
@@ -278,6 +283,8 @@ impl App {
             }
         };
         let _late = tokio::time::timeout(LEAVE, closed).await;
+        // No call is left that a TURN server relays.
+        self.peers.use_servers(Vec::new());
         let state = self.house.state.clone();
         self.media.stop().await;
         if actix_web::web::block(move || state.flush()).await.is_err() {
@@ -310,19 +317,40 @@ fn hand_ties(config: &Config) -> Vec<HandTie> {
     config.cameras.iter().filter_map(tied).filter(|tie| tie.bell.is_some() || tie.motion.is_some()).collect()
 }
 
+/// TLS that trusts the system's authorities and those in `ca_file`; `None` without any.
+async fn tls_client(ca_file: Option<PathBuf>) -> Option<Arc<rustls::ClientConfig>> {
+    actix_web::web::block(move || trust::client_config(ca_file.as_deref())).await.ok()?.ok()
+}
+
+/// The STUN and TURN servers of the settings, and what is wrong with the others.
+fn ice_servers(config: &Config) -> (Vec<IceServer>, Vec<String>) {
+    let stun = config.webrtc.stun.iter().enumerate();
+    let stun = stun.map(|(index, server)| (format!("webrtc.stun[{index}]"), IceServer::stun(server)));
+    let turn = config.webrtc.turn.iter().enumerate().map(|(index, turn)| {
+        let server = IceServer::parse(&turn.url, Some(&turn.username), Some(&turn.password));
+        (format!("webrtc.turn[{index}]"), server)
+    });
+    let (mut servers, mut unusable) = (Vec::new(), Vec::new());
+    for (key, server) in stun.chain(turn) {
+        match server {
+            Ok(server) => servers.push(server),
+            Err(why) => unusable.push(format!("{key}: {why}")),
+        }
+    }
+    (servers, unusable)
+}
+
 /// Fetches the hub's streams and stills. Follows nobody elsewhere.
 async fn http_client(ca_file: Option<PathBuf>) -> Result<reqwest::Client, AppError> {
-    let load = move || trust::client_config(ca_file.as_deref());
-    let tls = actix_web::web::block(load).await.map_err(|error| AppError::Http(error.to_string()))?;
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(Duration::from_secs(5))
         .read_timeout(Duration::from_secs(15));
-    let client = match tls {
-        Ok(tls) => client.tls_backend_preconfigured((*tls).clone()),
+    let client = match tls_client(ca_file).await {
+        Some(tls) => client.tls_backend_preconfigured((*tls).clone()),
         // The bridge says why: it cannot connect either.
-        Err(_) => client,
+        None => client,
     };
     client.build().map_err(|error| AppError::Http(error.to_string()))
 }
@@ -333,7 +361,10 @@ fn out_of_reach(config: &Config, calls: &[SocketAddr]) -> Option<String> {
         IpAddr::V4(ip) => matches!(ip.octets(), [172, 30, 32 | 33, _]),
         IpAddr::V6(_) => false,
     };
-    let is_hidden = config.supervised && config.webrtc.advertise.is_empty() && calls.iter().all(inner);
+    let is_hidden = config.supervised
+        && config.webrtc.advertise.is_empty()
+        && !calls.is_empty()
+        && calls.iter().all(inner);
     is_hidden.then(|| {
         format!(
             "webrtc.advertise: is empty, and no Echo can reach the add-on's own address: put this machine's \
@@ -343,12 +374,17 @@ fn out_of_reach(config: &Config, calls: &[SocketAddr]) -> Option<String> {
     })
 }
 
-async fn open_port(media: &MediaRuntime, config: &Config) -> Result<Peers, AppError> {
+async fn open_port(
+    media: &MediaRuntime,
+    config: &Config,
+    tls: Option<Arc<rustls::ClientConfig>>,
+) -> Result<Peers, AppError> {
     let port = PortConfig {
         udp_port: config.webrtc.udp_port,
         bind: config.webrtc.bind.clone(),
         advertise: config.webrtc.advertise.clone(),
         allow_loopback: config.webrtc.allow_loopback,
+        tls,
     };
     let number = port.udp_port;
     let failed = |reason| AppError::Port { port: number, reason };

@@ -143,6 +143,7 @@ impl Visit {
             bind: webrtc.bind.clone(),
             advertise: Vec::new(),
             allow_loopback: webrtc.allow_loopback,
+            ..PortConfig::default()
         };
         let peers = media.handle().spawn(async move { Peers::open(&port) }).await;
         let peers = peers.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;

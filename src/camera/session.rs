@@ -292,9 +292,9 @@ impl CameraSession {
     fn peer_event(&mut self, serial: u64, event: PeerEvent) {
         let Some((session, ongoing)) = self.by_serial(serial) else { return };
         match event {
-            PeerEvent::IceConnected { remote, remote_kind } => {
+            PeerEvent::IceConnected { remote, remote_kind, local_kind } => {
                 ongoing.record.stages.ice_connected.get_or_insert(ongoing.since_offer());
-                debug!(call = ongoing.id(), ?remote, remote_kind, "path found");
+                debug!(call = ongoing.id(), ?remote, remote_kind, local_kind, "path found");
             }
             PeerEvent::Connected => {
                 let now = Instant::now();

@@ -11,9 +11,10 @@
 mod tests;
 
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::PeerError;
+use super::local_candidate::LocalCandidate;
 use super::offer::{Codec, Direction, Kind, Offer, Section, Setup};
 
 /// What is true of the peer that answers.
@@ -27,8 +28,8 @@ pub struct AnswerFacts {
     pub cname: String,
     /// The far end's sound is wanted.
     pub talk: bool,
-    /// Where we can be reached; only IPv4 is answered. Best first.
-    pub candidates: Vec<SocketAddr>,
+    /// Where we can be reached. Best first.
+    pub candidates: Vec<LocalCandidate>,
 }
 
 /// Writes the answer to `offer`, CRLF line ends.
@@ -50,11 +51,11 @@ pub fn finish(offer: &Offer, local_sdp: &str, facts: &AnswerFacts) -> Result<Str
             return Err(PeerError::Stack(format!("refused the {} section", section.kind.as_str())));
         }
     }
-    let mut candidates: Vec<SocketAddrV4> = Vec::new();
-    for address in &facts.candidates {
-        match address {
-            SocketAddr::V4(address) if !candidates.contains(address) => candidates.push(*address),
-            _ => {}
+    let mut candidates: Vec<LocalCandidate> = Vec::new();
+    for candidate in &facts.candidates {
+        // What a NAT or a relay makes of an address may be the address itself.
+        if candidates.iter().all(|known| known.address != candidate.address) {
+            candidates.push(*candidate);
         }
     }
     let mut answer = Answer { offer, local, facts, candidates, out: String::with_capacity(2048) };
@@ -87,7 +88,7 @@ struct Answer<'a> {
     offer: &'a Offer,
     local: Local<'a>,
     facts: &'a AnswerFacts,
-    candidates: Vec<SocketAddrV4>,
+    candidates: Vec<LocalCandidate>,
     out: String,
 }
 
@@ -141,14 +142,13 @@ impl Answer<'_> {
     fn accept(&mut self, section: &Section, codec: &Codec) {
         let Codec { payload_type: pt, rtpmap, fmtp, feedback } = codec;
         // The default destination is the first candidate; 9 and 0.0.0.0 stand for none.
-        let default = self.candidates.first().copied().unwrap_or(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9));
+        let none = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 9);
+        let default = self.candidates.first().map_or(none, |candidate| candidate.address);
         let (kind, protocol) = (section.kind.as_str(), &section.protocol);
         self.line(format_args!("m={kind} {} {protocol} {pt}", default.port()));
         self.line(format_args!("c=IN IP4 {}", default.ip()));
-        for (index, address) in self.candidates.clone().iter().enumerate() {
-            let priority = host_priority(index);
-            let (ip, port) = (address.ip(), address.port());
-            self.line(format_args!("a=candidate:{} 1 UDP {priority} {ip} {port} typ host", index + 1));
+        for (index, candidate) in self.candidates.clone().iter().enumerate() {
+            self.line(format_args!("a=candidate:{}", candidate.line(index)));
         }
         if self.offer.end_of_candidates() {
             self.line(format_args!("a=end-of-candidates"));
@@ -190,12 +190,6 @@ impl Answer<'_> {
             Setup::Actpass => self.local.setup,
         }
     }
-}
-
-/// RFC 8445 5.1.2.1 for a host candidate of component 1; those in front win.
-pub(super) fn host_priority(index: usize) -> u32 {
-    let local_preference = 65_535 - u32::try_from(index.min(65_535)).unwrap_or(65_535);
-    (126 << 24) + (local_preference << 8) + 255
 }
 
 /// What is taken over from the stack's answer.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::answer::host_priority;
+use super::local_candidate::{HOST_PREFERENCE, priority};
 use super::offer::Candidate;
 use super::{Agreed, PeerError, PictureFormat, SoundFormat};
 
@@ -58,7 +58,7 @@ pub fn finish(offer: &str, addresses: &[SocketAddr]) -> String {
     let mut in_section = false;
     let close = |out: &mut String| {
         for (index, address) in addresses.iter().enumerate() {
-            let (ip, port, priority) = (address.ip(), address.port(), host_priority(index));
+            let (ip, port, priority) = (address.ip(), address.port(), priority(HOST_PREFERENCE, index));
             put(out, &format!("a=candidate:{} 1 udp {priority} {ip} {port} typ host", index + 1));
         }
         put(out, "a=end-of-candidates");

@@ -12,7 +12,7 @@ mod webrtc_peer;
 #[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +24,10 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::peer_connection::{PeerConnection, RTCSessionDescription};
 
 use super::answer::{self, AnswerFacts};
+use super::ice_server::IceServer;
+use super::local_candidate::LocalCandidate;
 use super::offer::Offer;
-use super::port::{MediaPort, PeerRuntime, PortCounters};
+use super::port::{MediaPort, Paths, PeerRuntime, PortCounters, Ways};
 use super::rtcp::{PeerTally, RESERVED_EVENTS};
 use super::{AnswerOptions, Answered, CallOptions, Calling, PeerError, PortConfig};
 use outgoing::Outgoing;
@@ -52,8 +54,6 @@ pub struct Peers {
 #[derive(Debug)]
 struct Inner {
     port: MediaPort,
-    /// What the answers name, best first.
-    candidates: Vec<SocketAddr>,
     /// Far ends on this machine may be dialled.
     allow_loopback: bool,
 }
@@ -62,18 +62,28 @@ impl Peers {
     /// Opens the port. To be called on the media runtime, which reads it and runs all peers.
     ///
     /// # Errors
-    /// [`PeerError::Port`] when a configured address or the port number cannot be had, or when no
-    /// address is left.
+    /// [`PeerError::Port`] when a configured address or the port number cannot be had.
     pub fn open(config: &PortConfig) -> Result<Self, PeerError> {
         let port = MediaPort::open(config)?;
-        let candidates = candidates(&port.addresses(), &config.advertise);
-        Ok(Self { inner: Arc::new(Inner { port, candidates, allow_loopback: config.allow_loopback }) })
+        Ok(Self { inner: Arc::new(Inner { port, allow_loopback: config.allow_loopback }) })
     }
 
-    /// The addresses that are bound, all with the same port number.
+    /// The addresses that are bound and there now, all with the same port number.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.inner.port.addresses()
+    }
+
+    /// From now on these STUN and TURN servers help calls, and no others. Calls that a server of before
+    /// relays go on. May be called from any thread.
+    pub fn use_servers(&self, servers: Vec<IceServer>) {
+        self.inner.port.use_servers(servers);
+    }
+
+    /// How far ends can reach us, as far as it is known now.
+    #[must_use]
+    pub fn paths(&self) -> Paths {
+        self.inner.port.paths()
     }
 
     /// What the port did since it was opened, and what it holds now.
@@ -113,18 +123,11 @@ impl Peers {
     }
 }
 
-/// Our addresses as the far end shall know them: the advertised ones in place of our own, which are
-/// then behind a NAT; loopback stays, it is there only when asked for.
-fn candidates(bound: &[SocketAddr], advertise: &[Ipv4Addr]) -> Vec<SocketAddr> {
-    let Some(first) = bound.first() else { return Vec::new() };
-    if advertise.is_empty() {
-        return bound.to_vec();
-    }
-    let advertised = advertise.iter().map(|ip| SocketAddr::from((*ip, first.port())));
-    advertised.chain(bound.iter().copied().filter(|address| address.ip().is_loopback())).collect()
-}
-
 async fn establish(peers: Peers, offer: Offer, options: AnswerOptions) -> Result<Answered, PeerError> {
+    let Ways { candidates, inner } = peers.inner.port.ways();
+    if inner.is_empty() {
+        return Err(PeerError::Port("this machine is in no network now".into()));
+    }
     let (ufrag, password) = credentials();
     let runtime = Arc::new(peers.inner.port.runtime(ufrag.clone(), password.clone()));
     let tally = Arc::new(PeerTally::default());
@@ -138,10 +141,10 @@ async fn establish(peers: Peers, offer: Offer, options: AnswerOptions) -> Result
         stack::builder(&offer, &ufrag, password.expose_secret(), Arc::clone(&tally), events.clone())?
             .with_runtime(Arc::clone(&runtime) as Arc<dyn webrtc::runtime::Runtime>)
             .with_handler(handler)
-            .with_udp_addrs(peers.addresses().iter().map(|bound| SocketAddr::new(bound.ip(), 0)).collect());
+            .with_udp_addrs(inner);
     let connection: Arc<dyn PeerConnection> = Arc::new(builder.build().await.map_err(stack_error)?);
     let negotiated =
-        negotiate(&peers, &offer, &options, connection.as_ref(), progress_receiver.clone()).await;
+        negotiate(candidates, &offer, &options, connection.as_ref(), progress_receiver.clone()).await;
     let Negotiated { sdp, video, audio } = match negotiated {
         Ok(negotiated) => negotiated,
         Err(error) => {
@@ -169,7 +172,7 @@ struct Negotiated {
 }
 
 async fn negotiate(
-    peers: &Peers,
+    candidates: Vec<LocalCandidate>,
     offer: &Offer,
     options: &AnswerOptions,
     connection: &dyn PeerConnection,
@@ -208,7 +211,7 @@ async fn negotiate(
         audio_ssrc: audio.as_ref().map(Outgoing::ssrc),
         cname,
         talk,
-        candidates: peers.inner.candidates.clone(),
+        candidates,
     };
     Ok(Negotiated { sdp: answer::finish(offer, &local.sdp, &facts)?, video, audio })
 }

@@ -12,11 +12,14 @@ pub mod answer;
 pub mod calling;
 pub mod connection;
 pub mod depacketizer;
+pub mod ice_server;
+pub mod local_candidate;
 pub mod offer;
 pub mod packetizer;
 pub mod port;
 pub mod reorder;
 mod rtcp;
+pub mod turn;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -75,6 +78,8 @@ pub enum PeerEvent {
         remote: Option<std::net::SocketAddr>,
         /// `host`, `srflx`, `prflx` or `relay`: the far end's candidate type.
         remote_kind: String,
+        /// `direct`, or `relay` through a TURN server of ours.
+        local_kind: &'static str,
     },
     /// DTLS is up: media may flow.
     Connected,
@@ -332,4 +337,6 @@ pub struct PortConfig {
     pub advertise: Vec<std::net::Ipv4Addr>,
     /// Offers and answers loopback candidates (demo and tests).
     pub allow_loopback: bool,
+    /// Whom TURN servers that are spoken to over TLS have to convince.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
 }

@@ -12,6 +12,7 @@ use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 
+use super::super::local_candidate::LocalKind;
 use super::super::offer::tests::{GATEWAYS, OTHERS, damaged, gateway};
 use super::*;
 
@@ -68,13 +69,17 @@ fn recorded_answer(offer: &Offer) -> String {
     text
 }
 
+fn hosts(addresses: &[&str]) -> Vec<LocalCandidate> {
+    addresses.iter().map(|address| LocalCandidate::host(address.parse().unwrap())).collect()
+}
+
 fn facts() -> AnswerFacts {
     AnswerFacts {
         video_ssrc: Some(7),
         audio_ssrc: Some(8),
         cname: "doorstep".to_owned(),
         talk: true,
-        candidates: vec!["198.51.100.4:8555".parse().unwrap(), "203.0.113.5:8555".parse().unwrap()],
+        candidates: hosts(&["198.51.100.4:8555", "203.0.113.5:8555"]),
     }
 }
 
@@ -236,11 +241,37 @@ fn streams_are_named_for_those_who_name_theirs() {
 }
 
 #[test]
-fn an_answer_without_addresses_is_still_whole_and_others_than_ipv4_are_left_out() {
+fn an_answer_without_addresses_is_still_whole() {
     let offer = offer(&gateway("g3"));
-    let candidates = vec!["[2001:db8::1]:8555".parse().unwrap()];
-    let answer = finish(&offer, &recorded_answer(&offer), &AnswerFacts { candidates, ..facts() }).unwrap();
+    let facts = AnswerFacts { candidates: Vec::new(), ..facts() };
+    let answer = finish(&offer, &recorded_answer(&offer), &facts).unwrap();
     assert!(!answer.contains("a=candidate") && answer.contains("m=audio 9 "));
+}
+
+#[test]
+fn mapped_and_relayed_addresses_follow_our_own_with_what_lies_behind_them_and_none_is_named_twice() {
+    let offer = offer(&gateway("g3"));
+    let own: SocketAddrV4 = "192.168.1.4:8555".parse().unwrap();
+    let behind = |kind, address: &str, related: &str| LocalCandidate {
+        kind,
+        address: address.parse().unwrap(),
+        related: related.parse().unwrap(),
+    };
+    let candidates = vec![
+        LocalCandidate::host(own),
+        behind(LocalKind::ServerReflexive, "192.168.1.4:8555", "192.168.1.4:8555"),
+        behind(LocalKind::ServerReflexive, "203.0.113.5:40000", "192.168.1.4:8555"),
+        behind(LocalKind::Relayed, "198.51.100.9:50000", "203.0.113.5:40001"),
+    ];
+    let facts = AnswerFacts { candidates, ..facts() };
+    let answer = finish(&offer, &recorded_answer(&offer), &facts).unwrap();
+    let named: Vec<&str> = answer.lines().filter_map(|line| line.strip_prefix("a=candidate:")).collect();
+    let expected = [
+        "1 1 UDP 2130706431 192.168.1.4 8555 typ host",
+        "2 1 UDP 1694498559 203.0.113.5 40000 typ srflx raddr 192.168.1.4 rport 8555",
+        "3 1 UDP 16776703 198.51.100.9 50000 typ relay raddr 203.0.113.5 rport 40001",
+    ];
+    assert_eq!(named, [expected, expected].concat(), "in each of the two sections");
 }
 
 #[test]

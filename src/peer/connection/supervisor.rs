@@ -110,7 +110,7 @@ async fn watch_over(
                 if let Some(reason) = now.over {
                     return reason;
                 }
-                tell(shared, events, seen, now).await;
+                tell(shared, runtime, events, seen, now).await;
                 deadline = next_deadline(deadline, seen, now);
                 seen = now;
             }
@@ -118,11 +118,17 @@ async fn watch_over(
     }
 }
 
-async fn tell(shared: &Shared, events: &mpsc::Sender<PeerEvent>, seen: Progress, now: Progress) {
+async fn tell(
+    shared: &Shared,
+    runtime: &PeerRuntime,
+    events: &mpsc::Sender<PeerEvent>,
+    seen: Progress,
+    now: Progress,
+) {
     // A call that no longer reads its events is about to close the peer.
     if now.path != seen.path {
         let event = match now.path {
-            Path::Open => Some(ice_connected(shared).await),
+            Path::Open => Some(ice_connected(shared, runtime).await),
             Path::Silent => Some(PeerEvent::Disconnected),
             Path::Searching => None,
         };
@@ -173,13 +179,17 @@ async fn dtls_state(shared: &Shared) -> Option<RTCDtlsTransportState> {
     dtls(shared).await?.state().await.ok()
 }
 
-async fn ice_connected(shared: &Shared) -> PeerEvent {
+async fn ice_connected(shared: &Shared, runtime: &PeerRuntime) -> PeerEvent {
     let pair = match dtls(shared).await {
         Some(transport) => transport.ice_transport().get_selected_candidate_pair().await.ok().flatten(),
         None => None,
     };
     let Some(pair) = pair else {
-        return PeerEvent::IceConnected { remote: None, remote_kind: "prflx".to_owned() };
+        return PeerEvent::IceConnected {
+            remote: None,
+            remote_kind: "prflx".to_owned(),
+            local_kind: "direct",
+        };
     };
     let remote = pair.remote();
     let kind = match remote.typ {
@@ -189,5 +199,7 @@ async fn ice_connected(shared: &Shared) -> PeerEvent {
         _ => "prflx",
     };
     let address = remote.address.parse().ok().map(|ip| SocketAddr::new(ip, remote.port));
-    PeerEvent::IceConnected { remote: address, remote_kind: kind.to_owned() }
+    let is_relay = pair.local().address.parse().is_ok_and(|inner| runtime.is_relay(inner));
+    let local_kind = if is_relay { "relay" } else { "direct" };
+    PeerEvent::IceConnected { remote: address, remote_kind: kind.to_owned(), local_kind }
 }

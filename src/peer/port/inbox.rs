@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use super::remote::Remote;
 
@@ -19,6 +20,8 @@ pub(super) type Datagram = (SocketAddr, Box<[u8]>);
 pub(super) struct Inbox {
     /// The far end.
     pub(super) remote: Remote,
+    /// When the first signed check came.
+    pub(super) sought: OnceLock<Instant>,
     state: Mutex<State>,
 }
 

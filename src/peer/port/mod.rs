@@ -10,92 +10,143 @@
 //!      +---- one call per picture <--Outbox-----+
 //! ```
 
+mod base;
+mod bases;
+mod budget;
 mod counters;
 mod inbox;
 mod interfaces;
 mod outbox;
+mod paths;
 mod peer_runtime;
+mod reflexive;
+mod relay;
 mod remote;
+mod resolve;
+mod servers;
 mod shared_socket;
 mod stun;
 mod table;
 mod virtual_socket;
+mod ways;
 
-use std::io;
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustls::ClientConfig;
 use secrecy::SecretString;
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::AbortHandle;
 
 pub use counters::{DroppedCounters, PortCounters, UnsentCounters};
+pub use paths::{Nat, Paths, ServerPath, SocketPath};
 pub(in crate::peer) use peer_runtime::PeerRuntime;
+pub(in crate::peer) use ways::Ways;
 
 #[cfg(test)]
 pub(in crate::peer) use stun::tests::message as stun_message;
 
+use super::ice_server::IceServer;
 use super::{PeerError, PortConfig};
+use base::Base;
+use bases::{BaseId, Bases};
 use counters::Tally;
 use outbox::Outbox;
-use shared_socket::{ReceiveBuffers, SharedSocket};
+use reflexive::Reflexive;
+use remote::Proof;
+use servers::Servers;
+use shared_socket::ReceiveBuffers;
 use table::{Stray, Table};
 
 /// Longest datagram that a peer reads, in bytes.
 const MAX_DATAGRAM: usize = 2000;
 /// Batches read in a row before others on the thread get their turn.
 const BATCHES_IN_A_ROW: u32 = 16;
-/// Tries to find a port number that is free on every address.
-const TRIES: usize = 20;
 /// Pause after a socket error, so that a broken socket costs no whole core.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
-/// The sockets that all peers share. Dropping it ends the reading; peers must be gone
-/// by then.
+/// The bases that all peers share. Dropping it ends the reading; peers must be gone by then.
 #[derive(Debug)]
 pub struct MediaPort {
     core: Arc<PortCore>,
-    tasks: Vec<JoinHandle<()>>,
+    advertise: Vec<Ipv4Addr>,
 }
 
 /// What the port's parts share.
 #[derive(Debug)]
 pub(super) struct PortCore {
-    sockets: Vec<Arc<SharedSocket>>,
+    bases: Bases,
     table: Mutex<Table>,
     tally: Arc<Tally>,
+    servers: Mutex<Servers>,
+    reflexive: Mutex<Reflexive>,
+    /// There may be something to ask the STUN servers.
+    ask_servers: Notify,
     /// Outboxes that hold something, for the flusher.
     unflushed: Mutex<Vec<Arc<Outbox>>>,
     flush: Notify,
+    /// For TURN servers that are spoken to over TLS.
+    tls: Option<Arc<ClientConfig>>,
+    /// The media runtime.
+    runtime: Handle,
+    tasks: Mutex<Vec<AbortHandle>>,
 }
 
 impl MediaPort {
-    /// Binds the sockets and starts reading. To be called on the media runtime.
+    /// Binds the sockets and starts reading. To be called on the media runtime. Without configured
+    /// addresses it follows those that the machine has, even if that is none now.
     ///
     /// # Errors
-    /// [`PeerError::Port`] when a configured address or the port number cannot be had, or when no
-    /// address is left.
+    /// [`PeerError::Port`] when a configured address or the port number cannot be had.
     pub fn open(config: &PortConfig) -> Result<Self, PeerError> {
-        let sockets = bind_all(config)?;
         let core = Arc::new(PortCore {
-            sockets: sockets.into_iter().map(Arc::new).collect(),
+            bases: Bases::default(),
             table: Mutex::default(),
             tally: Arc::default(),
+            servers: Mutex::default(),
+            reflexive: Mutex::default(),
+            ask_servers: Notify::new(),
             unflushed: Mutex::default(),
             flush: Notify::new(),
+            tls: config.tls.clone(),
+            runtime: Handle::current(),
+            tasks: Mutex::default(),
         });
-        let mut tasks = vec![tokio::spawn(flush_collected(Arc::clone(&core)))];
-        for index in 0..core.sockets.len() {
-            tasks.push(tokio::spawn(read(Arc::clone(&core), index)));
-        }
-        Ok(Self { core, tasks })
+        interfaces::open(&core, config)?;
+        core.spawn(flush_collected(Arc::clone(&core)));
+        core.spawn(servers::ask(Arc::clone(&core)));
+        Ok(Self { core, advertise: config.advertise.clone() })
     }
 
-    /// The bound addresses, loopback last.
+    /// The addresses that are bound and there, loopback last.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.core.sockets.iter().map(|socket| SocketAddr::V4(socket.address())).collect()
+        self.core.bases.addresses()
+    }
+
+    /// What a new call can be reached by now.
+    pub(in crate::peer) fn ways(&self) -> Ways {
+        Ways::now(&self.core, &self.advertise)
+    }
+
+    /// From now on these STUN and TURN servers help calls, and no others.
+    pub(in crate::peer) fn use_servers(&self, servers: Vec<IceServer>) {
+        self.core.servers().replace(&self.core, servers);
+    }
+
+    /// What is known of the ways to the network.
+    pub(in crate::peer) fn paths(&self) -> Paths {
+        let servers = self.core.servers().paths(&self.core);
+        let reflexive = self.core.reflexive();
+        let socket = |(id, address): (BaseId, SocketAddrV4)| SocketPath {
+            address,
+            mapped: reflexive.mapped(id),
+            nat: reflexive.nat(id, address),
+        };
+        Paths { sockets: self.core.bases.hosts().into_iter().map(socket).collect(), servers }
     }
 
     /// What the port did and what it holds.
@@ -124,13 +175,47 @@ impl MediaPort {
 
 impl Drop for MediaPort {
     fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
+        for (_, base) in self.core.bases.all() {
+            if let Some(relay) = base.relay() {
+                relay.release(&self.core.tally);
+            }
         }
+        self.core.tasks().iter().for_each(AbortHandle::abort);
     }
 }
 
 impl PortCore {
+    /// Runs on the media runtime until the port is dropped.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        let task = self.runtime.spawn(task).abort_handle();
+        let mut tasks = self.tasks();
+        tasks.retain(|task| !task.is_finished());
+        tasks.push(task.clone());
+        task
+    }
+
+    /// The machine has other addresses than before.
+    fn network_changed(&self) {
+        self.ask_servers.notify_one();
+        for (_, base) in self.bases.all() {
+            if let Some(relay) = base.relay() {
+                relay.network_changed(&self.tally);
+            }
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Vec<AbortHandle>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reflexive(&self) -> MutexGuard<'_, Reflexive> {
+        self.reflexive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,17 +231,20 @@ impl PortCore {
         self.flush.notify_one();
     }
 
-    fn receive(&self, socket: usize, from: SocketAddr, datagram: &[u8]) {
+    fn receive(&self, base: BaseId, from: SocketAddr, datagram: &[u8]) {
         self.tally.received.one();
         if datagram.len() > MAX_DATAGRAM {
             return self.tally.too_long.one();
         }
         let now = Instant::now();
-        let route = self.table().route(socket, from, datagram, now);
+        let route = self.table().route(base, from, datagram, now);
         match route {
             Ok(route) => {
                 if route.rebound {
                     self.tally.rebound.one();
+                }
+                if route.proof == Proof::Signed {
+                    route.inbox.sought.get_or_init(|| now);
                 }
                 let (from, moved) = route.inbox.remote.source(from, route.proof, now);
                 if moved {
@@ -165,6 +253,10 @@ impl PortCore {
                 if !route.inbox.push(from, datagram) {
                     self.tally.queue_full.one();
                 }
+            }
+            // No peer asked; then perhaps the port itself.
+            Err(Stray::UnsolicitedResponse) if self.reflexive().answered(base, from, datagram, now) => {
+                self.ask_servers.notify_one();
             }
             Err(stray) => self.count(stray),
         }
@@ -185,13 +277,13 @@ impl PortCore {
     }
 }
 
-async fn read(core: Arc<PortCore>, index: usize) {
-    let Some(socket) = core.sockets.get(index) else { return };
+async fn read(core: Arc<PortCore>, id: BaseId) {
+    let Some(base) = core.bases.by_id(id) else { return };
+    let Base::Host(socket) = &*base else { return };
     let mut buffers = ReceiveBuffers::new();
     let mut batches = 0;
     loop {
-        let received =
-            socket.receive(&mut buffers, |from, datagram| core.receive(index, from, datagram)).await;
+        let received = socket.receive(&mut buffers, |from, datagram| core.receive(id, from, datagram)).await;
         if let Err(error) = received {
             tracing::warn!(address = %socket.address(), kind = ?error.kind(), "the media port cannot read");
             tokio::time::sleep(ERROR_PAUSE).await;
@@ -212,39 +304,6 @@ async fn flush_collected(core: Arc<PortCore>) {
             outbox.flush();
         }
     }
-}
-
-fn bind_all(config: &PortConfig) -> Result<Vec<SharedSocket>, PeerError> {
-    let named: Vec<Ipv4Addr> = config.bind.iter().copied().filter(|ip| !ip.is_unspecified()).collect();
-    // Addresses found by looking may vanish between looking and binding; named ones are a wish.
-    let must_have = !named.is_empty();
-    let addresses = if must_have { named } else { interfaces::usable_addresses(config.allow_loopback)? };
-    let mut last = PeerError::Port("no usable IPv4 address".into());
-    let tries = if config.udp_port == 0 { TRIES } else { 1 };
-    for _ in 0..tries {
-        match bind_each(&addresses, config.udp_port, must_have) {
-            Ok(sockets) if sockets.is_empty() => return Err(last),
-            Ok(sockets) => return Ok(sockets),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn bind_each(addresses: &[Ipv4Addr], port: u16, must_have: bool) -> Result<Vec<SharedSocket>, PeerError> {
-    let mut sockets: Vec<SharedSocket> = Vec::new();
-    for ip in addresses {
-        // With any free port the first address draws the number and the others follow.
-        let port = sockets.first().map_or(port, |first| first.address().port());
-        match SharedSocket::bind(SocketAddrV4::new(*ip, port)) {
-            Ok(socket) => sockets.push(socket),
-            Err(error) if !must_have && error.kind() == io::ErrorKind::AddrNotAvailable => {
-                tracing::warn!(address = %ip, "address vanished, not used for calls");
-            }
-            Err(error) => return Err(PeerError::Port(format!("UDP {ip}:{port}: {error}"))),
-        }
-    }
-    Ok(sockets)
 }
 
 #[cfg(test)]

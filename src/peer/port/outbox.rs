@@ -5,16 +5,16 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::base::Base;
 use super::counters::Tally;
-use super::shared_socket::SharedSocket;
 
 /// Bytes of one collected send; below what one UDP message may hold.
 const MAX_BYTES: usize = 60_000;
 
-/// What one peer has still to send through one socket.
+/// What one peer has still to send through one base.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    socket: Arc<SharedSocket>,
+    base: Arc<Base>,
     tally: Arc<Tally>,
     run: Mutex<Run>,
     /// True while the port's flusher has been told of this outbox.
@@ -50,9 +50,9 @@ impl Run {
         self.bytes.extend_from_slice(datagram);
     }
 
-    fn leave(&mut self, socket: &SharedSocket, tally: &Tally) {
+    fn leave(&mut self, base: &Base, tally: &Tally) {
         if let Some(to) = self.to.take() {
-            socket.send(to, &self.bytes, self.segment, tally);
+            base.send(to, &self.bytes, self.segment, tally);
         }
         self.bytes.clear();
         self.count = 0;
@@ -61,15 +61,15 @@ impl Run {
 }
 
 impl Outbox {
-    pub(super) fn new(socket: Arc<SharedSocket>, tally: Arc<Tally>) -> Self {
-        Self { socket, tally, run: Mutex::default(), queued: AtomicBool::new(false) }
+    pub(super) fn new(base: Arc<Base>, tally: Arc<Tally>) -> Self {
+        Self { base, tally, run: Mutex::default(), queued: AtomicBool::new(false) }
     }
 
     /// Collects a datagram. True when the flusher has to be told.
     pub(super) fn collect(&self, to: SocketAddr, datagram: &[u8]) -> bool {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        if !run.fits(to, datagram.len(), self.socket.max_segments()) {
-            run.leave(&self.socket, &self.tally);
+        if !run.fits(to, datagram.len(), self.base.max_segments()) {
+            run.leave(&self.base, &self.tally);
         }
         run.push(to, datagram);
         !self.queued.swap(true, Ordering::Relaxed)
@@ -79,14 +79,14 @@ impl Outbox {
     /// in which things were sent.
     pub(super) fn send(&self, to: SocketAddr, datagram: &[u8]) {
         let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
-        run.leave(&self.socket, &self.tally);
-        self.socket.send(to, datagram, datagram.len(), &self.tally);
+        run.leave(&self.base, &self.tally);
+        self.base.send(to, datagram, datagram.len(), &self.tally);
     }
 
     /// Sends what was collected.
     pub(super) fn flush(&self) {
         self.queued.store(false, Ordering::Relaxed);
-        self.run.lock().unwrap_or_else(PoisonError::into_inner).leave(&self.socket, &self.tally);
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).leave(&self.base, &self.tally);
     }
 }
 
@@ -97,6 +97,7 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
     use std::time::Duration;
 
+    use super::super::shared_socket::SharedSocket;
     use super::*;
 
     fn receiver() -> (UdpSocket, SocketAddr) {
@@ -109,7 +110,7 @@ mod tests {
     fn outbox() -> (Outbox, Arc<Tally>) {
         let socket = SharedSocket::bind(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
         let tally = Arc::new(Tally::default());
-        (Outbox::new(Arc::new(socket), Arc::clone(&tally)), tally)
+        (Outbox::new(Arc::new(Base::Host(socket)), Arc::clone(&tally)), tally)
     }
 
     fn read(socket: &UdpSocket, count: usize) -> Vec<(u8, usize)> {
@@ -144,7 +145,7 @@ mod tests {
         assert_eq!(read(&socket, 41), expected);
         let counters = tally.snapshot();
         assert_eq!(counters.sent, 41);
-        assert!(counters.send_calls <= 2 || outbox.socket.max_segments() == 1, "{counters:?}");
+        assert!(counters.send_calls <= 2 || outbox.base.max_segments() == 1, "{counters:?}");
     }
 
     #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tokio::sync::Notify;
@@ -16,6 +16,8 @@ use webrtc::runtime::{
 };
 
 use super::PortCore;
+use super::base::Base;
+use super::bases::BaseId;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::table::PeerId;
@@ -89,17 +91,23 @@ impl PeerRuntime {
         }
     }
 
-    fn virtual_socket(&self, socket: usize, inner_address: SocketAddr) -> VirtualSocket {
-        let shared = Arc::clone(&self.core.sockets[socket]);
+    /// True if this address of a throw-away socket stands for a TURN server.
+    pub(in crate::peer) fn is_relay(&self, inner: Ipv4Addr) -> bool {
+        self.core.bases.by_inner(inner).is_some_and(|(_, base)| base.relay().is_some())
+    }
+
+    fn virtual_socket(&self, id: BaseId, base: Arc<Base>, inner_address: SocketAddr) -> VirtualSocket {
         let inbox = Arc::new(Inbox::default());
-        self.core.table().register(self.peer, &self.ufrag, &self.password, socket, Arc::clone(&inbox));
+        self.core.table().register(self.peer, &self.ufrag, &self.password, id, Arc::clone(&inbox));
         VirtualSocket {
             core: Arc::clone(&self.core),
             peer: self.peer,
-            socket,
+            id,
+            base: Arc::clone(&base),
             inner_address,
+            born: Instant::now(),
             inbox,
-            outbox: Arc::new(Outbox::new(shared, Arc::clone(&self.core.tally))),
+            outbox: Arc::new(Outbox::new(base, Arc::clone(&self.core.tally))),
             handshake_refused: self.handshake_refused.clone(),
         }
     }
@@ -122,15 +130,13 @@ impl Runtime for PeerRuntime {
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
         let inner_address = socket.local_addr()?;
-        let shared = match inner_address.ip() {
-            IpAddr::V4(ip) if !ip.is_multicast() => {
-                self.core.sockets.iter().position(|shared| shared.ip() == ip)
-            }
+        let base = match inner_address.ip() {
+            IpAddr::V4(ip) if !ip.is_multicast() => self.core.bases.by_inner(ip),
             _ => None,
         };
-        match shared {
+        match base {
             // `socket` is dropped: only its address lives on, as the name of this peer's end.
-            Some(index) => Ok(Arc::new(self.virtual_socket(index, inner_address))),
+            Some((id, base)) => Ok(Arc::new(self.virtual_socket(id, base, inner_address))),
             // A multicast socket, or one that the port has nothing to do with.
             None => TokioRuntime.wrap_udp_socket(socket),
         }
@@ -186,8 +192,6 @@ impl Runtime for PeerRuntime {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use std::net::Ipv4Addr;
 
     use super::super::MediaPort;
     use super::super::stun::tests::message;

@@ -1,7 +1,7 @@
 //! One real UDP socket that all peers share.
 
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -60,11 +60,6 @@ impl SharedSocket {
     /// The bound address.
     pub(super) fn address(&self) -> SocketAddrV4 {
         self.address
-    }
-
-    /// The bound IP address.
-    pub(super) fn ip(&self) -> Ipv4Addr {
-        *self.address.ip()
     }
 
     /// Datagrams that one system call can send.

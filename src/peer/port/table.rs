@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::bases::BaseId;
+use super::budget::Budget;
 use super::inbox::Inbox;
 use super::remote::Proof;
 use super::stun::{StunKind, StunView, TransactionId};
@@ -23,15 +25,11 @@ const MAX_TRANSACTIONS: usize = 8192;
 const TRANSACTION_AGE: Duration = Duration::from_secs(15);
 /// Addresses that one peer may check; the offer's gate keeps fewer candidates.
 const MAX_CHECKED: usize = 64;
-/// Checks to an address that never answered: at once, and then per second. Keeps an offer from
-/// turning us against a bystander, and leaves an honest far end all it needs.
-const CHECK_BURST: f64 = 30.0;
-const CHECKS_PER_SECOND: f64 = 15.0;
 
 /// A peer's place at the port.
 pub(super) type PeerId = u64;
-/// One of our sockets and a remote address.
-type Path = (usize, SocketAddr);
+/// One of our bases and a remote address.
+pub(super) type Path = (BaseId, SocketAddr);
 
 /// Why a datagram goes nowhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +78,7 @@ pub(super) struct Table {
 struct Entry {
     ufrag: Box<str>,
     password: SecretString,
-    inboxes: Vec<(usize, Arc<Inbox>)>,
+    inboxes: Vec<(BaseId, Arc<Inbox>)>,
     addresses: VecDeque<Path>,
     checked: HashMap<IpAddr, Budget>,
 }
@@ -92,12 +90,6 @@ struct Transaction {
     sent: Instant,
 }
 
-#[derive(Debug)]
-struct Budget {
-    tokens: f64,
-    filled: Instant,
-}
-
 impl Table {
     /// A number for a new peer.
     pub(super) fn new_peer(&mut self) -> PeerId {
@@ -105,13 +97,13 @@ impl Table {
         self.last_peer
     }
 
-    /// Makes `inbox` the peer's queue for what arrives at `socket`; an earlier one is replaced.
+    /// Makes `inbox` the peer's queue for what arrives at `base`; an earlier one is replaced.
     pub(super) fn register(
         &mut self,
         peer: PeerId,
         ufrag: &str,
         password: &SecretString,
-        socket: usize,
+        base: BaseId,
         inbox: Arc<Inbox>,
     ) {
         self.ufrags.insert(ufrag.into(), peer);
@@ -122,8 +114,8 @@ impl Table {
             addresses: VecDeque::new(),
             checked: HashMap::new(),
         });
-        entry.inboxes.retain(|(at, _)| *at != socket);
-        entry.inboxes.push((socket, inbox));
+        entry.inboxes.retain(|(at, _)| *at != base);
+        entry.inboxes.push((base, inbox));
     }
 
     /// Forgets `inbox` if the peer still uses it, and the peer with its last one.
@@ -149,18 +141,18 @@ impl Table {
     /// The reason to drop it.
     pub(super) fn route(
         &mut self,
-        socket: usize,
+        base: BaseId,
         from: SocketAddr,
         datagram: &[u8],
         now: Instant,
     ) -> Result<Route, Stray> {
-        let path = (socket, from);
+        let path = (base, from);
         match datagram.first() {
             // First bytes as RFC 7983 divides them.
             Some(0..=3) => {
                 let stun = StunView::parse(datagram).ok_or(Stray::MalformedStun)?;
                 match stun.kind() {
-                    StunKind::Request => self.route_request(path, &stun),
+                    StunKind::Request => self.route_request(path, &stun, now),
                     StunKind::Response => self.route_response(path, &stun, now),
                     StunKind::Indication => self.route_by_address(path),
                 }
@@ -170,7 +162,7 @@ impl Table {
         }
     }
 
-    fn route_request(&mut self, path: Path, stun: &StunView<'_>) -> Result<Route, Stray> {
+    fn route_request(&mut self, path: Path, stun: &StunView<'_>, now: Instant) -> Result<Route, Stray> {
         let ufrag = stun.local_ufrag().ok_or(Stray::UnknownUfrag)?;
         let peer = *self.ufrags.get(ufrag).ok_or(Stray::UnknownUfrag)?;
         let entry = self.peers.get_mut(&peer).ok_or(Stray::UnknownUfrag)?;
@@ -178,6 +170,9 @@ impl Table {
             return Err(Stray::BadIntegrity);
         }
         let inbox = entry.inbox(path.0).ok_or(Stray::UnknownAddress)?;
+        if let Some(budget) = entry.budget(path.1.ip(), now) {
+            budget.earn(path);
+        }
         let before = self.addresses.insert(path, peer);
         if before == Some(peer) {
             return Ok(Route { inbox, rebound: false, proof: Proof::Signed });
@@ -205,6 +200,9 @@ impl Table {
         }
         let peer = transaction.peer;
         self.transactions.remove(&id);
+        if let Some(budget) = self.peers.get_mut(&peer).and_then(|entry| entry.budget(path.1.ip(), now)) {
+            budget.answered();
+        }
         self.inbox(peer, path.0, Proof::Reachable).ok_or(Stray::UnsolicitedResponse)
     }
 
@@ -213,24 +211,23 @@ impl Table {
         self.inbox(peer, path.0, Proof::None).ok_or(Stray::UnknownAddress)
     }
 
-    fn inbox(&self, peer: PeerId, socket: usize, proof: Proof) -> Option<Route> {
-        let inbox = self.peers.get(&peer)?.inbox(socket)?;
+    fn inbox(&self, peer: PeerId, base: BaseId, proof: Proof) -> Option<Route> {
+        let inbox = self.peers.get(&peer)?.inbox(base)?;
         Some(Route { inbox, rebound: false, proof })
     }
 
-    /// Notes a check that the peer is about to send; false when it must not leave.
+    /// Notes a check of `length` bytes that the peer is about to send; false when it must not leave.
     pub(super) fn check_sent(
         &mut self,
         peer: PeerId,
-        socket: usize,
-        to: SocketAddr,
+        path: Path,
         id: TransactionId,
+        length: usize,
         now: Instant,
     ) -> bool {
-        let path = (socket, to);
-        let validated = self.addresses.get(&path) == Some(&peer);
-        let Some(entry) = self.peers.get_mut(&peer) else { return false };
-        if !validated && !entry.may_check(to.ip(), now) {
+        let entry = self.peers.get_mut(&peer);
+        let Some(budget) = entry.and_then(|entry| entry.budget(path.1.ip(), now)) else { return false };
+        if !budget.spend(path, length, now) {
             return false;
         }
         while let Some((sent, oldest)) = self.ages.front().copied() {
@@ -256,23 +253,16 @@ impl Table {
 }
 
 impl Entry {
-    fn inbox(&self, socket: usize) -> Option<Arc<Inbox>> {
-        self.inboxes.iter().find(|(at, _)| *at == socket).map(|(_, inbox)| Arc::clone(inbox))
+    fn inbox(&self, base: BaseId) -> Option<Arc<Inbox>> {
+        self.inboxes.iter().find(|(at, _)| *at == base).map(|(_, inbox)| Arc::clone(inbox))
     }
 
-    fn may_check(&mut self, to: IpAddr, now: Instant) -> bool {
-        if !self.checked.contains_key(&to) && self.checked.len() >= MAX_CHECKED {
-            return false;
+    /// The budget toward a host; `None` if there are too many hosts.
+    fn budget(&mut self, host: IpAddr, now: Instant) -> Option<&mut Budget> {
+        if !self.checked.contains_key(&host) && self.checked.len() >= MAX_CHECKED {
+            return None;
         }
-        let budget = self.checked.entry(to).or_insert(Budget { tokens: CHECK_BURST, filled: now });
-        let gained = now.saturating_duration_since(budget.filled).as_secs_f64() * CHECKS_PER_SECOND;
-        budget.tokens = (budget.tokens + gained).min(CHECK_BURST);
-        budget.filled = now;
-        if budget.tokens < 1.0 {
-            return false;
-        }
-        budget.tokens -= 1.0;
-        true
+        Some(self.checked.entry(host).or_insert_with(|| Budget::new(now)))
     }
 }
 
@@ -362,7 +352,7 @@ mod tests {
         let mut it = with_peers(2);
         let to: SocketAddr = "192.0.2.9:3478".parse().unwrap();
         let peer = it.peers[1].0;
-        assert!(it.table.check_sent(peer, 0, to, [5; 12], it.now));
+        assert!(it.table.check_sent(peer, (0, to), [5; 12], 120, it.now));
         let bytes = message(RESPONSE, [5; 12], None, None);
         let elsewhere = "192.0.2.8:3478".parse().unwrap();
         assert_eq!(it.table.route(0, elsewhere, &bytes, it.now).unwrap_err(), Stray::ResponseFromElsewhere);
@@ -376,7 +366,7 @@ mod tests {
         let mut it = with_peers(1);
         let to: SocketAddr = "192.0.2.9:3478".parse().unwrap();
         let peer = it.peers[0].0;
-        assert!(it.table.check_sent(peer, 0, to, [5; 12], it.now));
+        assert!(it.table.check_sent(peer, (0, to), [5; 12], 120, it.now));
         let bytes = message(RESPONSE, [5; 12], None, None);
         let late = it.now + Duration::from_secs(16);
         assert_eq!(it.table.route(0, to, &bytes, late).unwrap_err(), Stray::UnsolicitedResponse);
@@ -396,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bystander_gets_few_checks_and_a_validated_far_end_all() {
+    fn a_bystander_gets_few_checks_and_a_far_end_that_answers_all() {
         let mut it = with_peers(1);
         let peer = it.peers[0].0;
         let to: SocketAddr = "192.0.2.1:5000".parse().unwrap();
@@ -405,11 +395,16 @@ mod tests {
             let now = it.now + Duration::from_micros(u64::from(n) * 2500);
             let mut id = [0; 12];
             id[..4].copy_from_slice(&n.to_be_bytes());
-            sent += usize::from(it.table.check_sent(peer, 0, to, id, now));
+            // Ports of one host are one bystander.
+            let to = SocketAddr::new(to.ip(), 5000 + u16::try_from(n % 7).unwrap());
+            sent += usize::from(it.table.check_sent(peer, (0, to), id, 120, now));
         }
-        assert!((30..=120).contains(&sent), "{sent} checks in 5 s");
+        assert!((20..=60).contains(&sent), "{sent} checks in 5 s");
         it.check(0, "192.0.2.1:5000").unwrap();
-        assert!((0..100_u8).all(|n| it.table.check_sent(peer, 0, to, [n; 12], it.now)));
+        let late = it.now + Duration::from_secs(5);
+        assert!(it.table.check_sent(peer, (0, to), [7; 12], 120, late));
+        it.table.route(0, to, &message(RESPONSE, [7; 12], None, None), late).unwrap();
+        assert!((0..100_u8).all(|n| it.table.check_sent(peer, (0, to), [n; 12], 120, late)));
     }
 
     #[test]
@@ -431,7 +426,7 @@ mod tests {
         it.check(1, "192.0.2.1:5001").unwrap();
         let to: SocketAddr = "192.0.2.9:3478".parse().unwrap();
         for (n, (peer, _)) in it.peers.clone().into_iter().enumerate() {
-            assert!(it.table.check_sent(peer, 0, to, [u8::try_from(n).unwrap(); 12], it.now));
+            assert!(it.table.check_sent(peer, (0, to), [u8::try_from(n).unwrap(); 12], 120, it.now));
         }
         let (peer, inbox) = it.peers[0].clone();
         it.table.unregister(peer, &inbox);

@@ -4,26 +4,36 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
 use super::PortCore;
+use super::base::Base;
+use super::bases::BaseId;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::stun::{StunKind, StunView};
 use super::table::PeerId;
 
-/// A peer's end of one shared socket. The peer knows it by an address that nobody else uses; the
+/// A relay costs its owner money and the call time, and the stack keeps to the first path that the far
+/// end nominates. So checks through one wait for so long after the far end's first through it: a direct
+/// path, if there is any, comes about meanwhile.
+const HEAD_START: Duration = Duration::from_millis(300);
+/// A far end may not check at all before it is checked.
+const LONGEST_HEAD_START: Duration = Duration::from_secs(2);
+
+/// A peer's end of one base. The peer knows it by an address that nobody else uses; the
 /// shared one never reaches it.
 #[derive(Debug)]
 pub(super) struct VirtualSocket {
     pub(super) core: Arc<PortCore>,
     pub(super) peer: PeerId,
-    /// Index of the shared socket.
-    pub(super) socket: usize,
+    pub(super) id: BaseId,
+    pub(super) base: Arc<Base>,
     pub(super) inner_address: SocketAddr,
+    pub(super) born: Instant,
     pub(super) inbox: Arc<Inbox>,
     pub(super) outbox: Arc<Outbox>,
     pub(super) handshake_refused: CancellationToken,
@@ -40,7 +50,9 @@ impl AsyncUdpSocket for VirtualSocket {
         let to = self.inbox.remote.destination(transmit.destination, !is_stun);
         match datagram {
             _ if is_stun => {
-                if self.may_leave(to, datagram) {
+                if !self.is_its_turn(to, datagram) {
+                    // The stack checks again soon.
+                } else if self.may_leave(to, datagram) {
                     self.outbox.send(to, datagram);
                 } else {
                     self.core.tally.check_budget.one();
@@ -84,11 +96,23 @@ impl AsyncUdpSocket for VirtualSocket {
 }
 
 impl VirtualSocket {
+    /// False for a check through a relay that has to wait. What the server needs to know by then is
+    /// said at once.
+    fn is_its_turn(&self, to: SocketAddr, datagram: &[u8]) -> bool {
+        let Some(relay) = self.base.relay() else { return true };
+        if !matches!(datagram, [0, 1, ..]) {
+            return true;
+        }
+        relay.permit(to, &self.core.tally);
+        self.born.elapsed() >= LONGEST_HEAD_START
+            || self.inbox.sought.get().is_some_and(|since| since.elapsed() >= HEAD_START)
+    }
+
     fn may_leave(&self, to: SocketAddr, datagram: &[u8]) -> bool {
         match StunView::parse(datagram) {
             Some(stun) if stun.kind() == StunKind::Request => {
                 let id = stun.transaction();
-                self.core.table().check_sent(self.peer, self.socket, to, id, Instant::now())
+                self.core.table().check_sent(self.peer, (self.id, to), id, datagram.len(), Instant::now())
             }
             Some(_) => true,
             // Not a Binding message: nothing that answers it would find its way back.
