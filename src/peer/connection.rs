@@ -99,9 +99,11 @@ impl Peers {
     /// [`PeerError::Offer`] when the WebRTC stack cannot use the offer, [`PeerError::Stack`] when it
     /// fails otherwise.
     pub async fn answer(&self, offer: &Offer, options: AnswerOptions) -> Result<Answered, PeerError> {
+        let own: Vec<_> = self.addresses().iter().map(SocketAddr::ip).collect();
+        let offer = offer.clone().without(&own);
         // In a task of its own, because the stack's driver would live on when it is started and
         // then nobody waits for it any more.
-        let establishing = tokio::spawn(establish(self.clone(), offer.clone(), options));
+        let establishing = tokio::spawn(establish(self.clone(), offer, options));
         match establishing.await {
             Ok(answered) => answered,
             Err(_) => Err(PeerError::Stack("answering broke off".into())),

@@ -21,6 +21,7 @@ pub use section::{Direction, Kind, Section};
 pub use transport::{Setup, Transport};
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use super::PeerError;
 use section::bandwidth;
@@ -44,6 +45,7 @@ pub struct Offer {
     bundle: Vec<String>,
     names_streams: bool,
     end_of_candidates: bool,
+    ice_lite: bool,
     normalised: String,
 }
 
@@ -102,10 +104,24 @@ impl Offer {
             bundle,
             names_streams,
             end_of_candidates,
+            ice_lite: session_has("ice-lite"),
             normalised: String::new(),
         };
-        offer.normalised = offer.write(session_has("ice-lite"));
+        offer.normalised = offer.write();
         Ok(offer)
+    }
+
+    /// The same without candidates at these addresses of our own: what a stranger writes shall not turn us
+    /// against this machine. A far end that is here all the same is learnt from its checks. Loopback stays,
+    /// it is there only when asked for.
+    #[must_use]
+    pub fn without(mut self, own: &[IpAddr]) -> Self {
+        self.candidates.retain(|candidate| {
+            let ip = candidate.address.ip();
+            ip.is_loopback() || !own.contains(&IpAddr::V4(*ip))
+        });
+        self.normalised = self.write();
+        self
     }
 
     /// What the WebRTC stack gets: the accepted sections alone, one codec each and what repairs it, CRLF
@@ -194,7 +210,7 @@ impl Offer {
         self.end_of_candidates
     }
 
-    fn write(&self, ice_lite: bool) -> String {
+    fn write(&self) -> String {
         let accepted = || self.sections.iter().filter(|section| section.accepted);
         let mut out = String::with_capacity(2048);
         out.push_str("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE");
@@ -203,7 +219,7 @@ impl Offer {
             out.push_str(&section.inner_mid);
         }
         out.push_str("\r\n");
-        if ice_lite {
+        if self.ice_lite {
             out.push_str("a=ice-lite\r\n");
         }
         for section in accepted() {

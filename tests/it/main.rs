@@ -3,6 +3,7 @@
 
 mod bell;
 mod browser;
+mod bystanders;
 mod cage;
 mod call_line;
 mod calls;
@@ -18,6 +19,7 @@ mod hub;
 mod hub_servers;
 mod instant;
 mod limits;
+mod nat;
 mod network_faults;
 mod onvif;
 mod probe;

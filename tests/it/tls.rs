@@ -2,56 +2,15 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::fixture::authority::Authority;
 use crate::fixture::house::{House, wait_for};
 
 const TOKEN: &str = "a-door-token-that-is-long-enough";
-
-/// An authority, one in between as all public ones have, and what they sign. In files of PEM.
-struct Authority {
-    folder: tempfile::TempDir,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let authority = Self { folder: tempfile::tempdir().unwrap() };
-        let sections = "[req]\ndistinguished_name = dn\n[dn]\n[ca]\nbasicConstraints = critical,CA:TRUE\n\
-            [leaf]\nbasicConstraints = critical,CA:FALSE\nsubjectAltName = DNS:localhost\n";
-        std::fs::write(authority.file("openssl.cnf"), sections).unwrap();
-        authority.sign("root", "ca", None);
-        authority.sign("between", "ca", Some("root"));
-        authority
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn sign(&self, name: &str, kind: &str, by: Option<&str>) {
-        let file = |name: &str, end: &str| self.file(&format!("{name}.{end}")).display().to_string();
-        let mut openssl = Command::new("openssl");
-        openssl.args(["req", "-x509", "-config", &self.file("openssl.cnf").display().to_string()]);
-        openssl.args(["-extensions", kind, "-subj", &format!("/CN={name}"), "-days", "2", "-noenc"]);
-        openssl.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
-        openssl.args(["-keyout", &file(name, "key"), "-out", &file(name, "pem")]);
-        if let Some(by) = by {
-            openssl.args(["-CA", &file(by, "pem"), "-CAkey", &file(by, "key")]);
-        }
-        let Output { status, stderr, .. } = openssl.output().expect("openssl, see `make setup-test`");
-        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-    }
-
-    /// A certificate for the door: its chain, and its key.
-    fn issue(&self, name: &str) -> (String, String) {
-        self.sign(name, "leaf", Some("between"));
-        let text = |name: &str| std::fs::read_to_string(self.file(name)).unwrap();
-        (text(&format!("{name}.pem")) + text("between.pem").as_str(), text(&format!("{name}.key")))
-    }
-}
 
 /// A house whose door reads its certificate from the two files.
 fn settings(cert: &Path, key: &Path) -> String {
@@ -101,7 +60,7 @@ const LOOK: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: clos
 
 #[actix::test]
 async fn a_directive_over_tls_is_answered_whatever_the_client_and_without_tls_nothing_is() {
-    let authority = Authority::new();
+    let authority = Authority::new("localhost");
     let (chain, key) = authority.issue("door");
     let (cert, key_file) = (authority.file("fullchain.pem"), authority.file("privkey.pem"));
     std::fs::write(&cert, chain).unwrap();
@@ -126,7 +85,7 @@ async fn a_directive_over_tls_is_answered_whatever_the_client_and_without_tls_no
 
 #[actix::test]
 async fn a_renewed_certificate_is_shown_without_a_new_start_and_never_with_the_key_of_the_old_one() {
-    let authority = Authority::new();
+    let authority = Authority::new("localhost");
     let (cert, key_file) = (authority.file("fullchain.pem"), authority.file("privkey.pem"));
     let (chain, key) = authority.issue("spring");
     std::fs::write(&cert, chain).unwrap();
@@ -164,7 +123,7 @@ fn check(authority: &Authority, settings: &str) -> (bool, String) {
 
 #[test]
 fn files_that_are_no_good_are_named_with_what_to_do() {
-    let authority = Authority::new();
+    let authority = Authority::new("localhost");
     let (cert, key_file) = (authority.file("fullchain.pem"), authority.file("privkey.pem"));
     let ((chain, key), (_, other_key)) = (authority.issue("door"), authority.issue("other"));
     let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
@@ -193,7 +152,7 @@ fn files_that_are_no_good_are_named_with_what_to_do() {
 
 #[actix::test]
 async fn without_a_certificate_the_door_turns_everybody_away_until_there_is_one_and_the_house_lives_on() {
-    let authority = Authority::new();
+    let authority = Authority::new("localhost");
     let (cert, key_file) = (authority.file("fullchain.pem"), authority.file("privkey.pem"));
     let house = House::start(&settings(&cert, &key_file));
     let problems = house.api("status").await["problems"].to_string();

@@ -343,6 +343,24 @@ fn only_an_ordinary_ipv4_host_is_dialled() {
 }
 
 #[test]
+fn a_stranger_does_not_turn_us_against_our_own_machine() {
+    let with = |address: &str| {
+        let text = g3_with("192.0.2.23 60128", &format!("{address} 60128"));
+        Offer::parse(&text, true)
+            .unwrap()
+            .without(&["192.168.1.4".parse().unwrap(), "127.0.0.1".parse().unwrap()])
+    };
+    let own = with("192.168.1.4");
+    assert!(own.candidates().is_empty() && !own.normalised().contains("192.168.1.4"));
+    for other in ["192.168.1.5", "127.0.0.1"] {
+        assert_eq!(
+            with(other),
+            Offer::parse(&g3_with("192.0.2.23 60128", &format!("{other} 60128")), true).unwrap()
+        );
+    }
+}
+
+#[test]
 fn a_flood_of_candidates_is_cut() {
     let line = |number: usize| {
         format!("a=candidate:1 1 UDP 1 192.0.2.{} {} typ host\n", number % 200, 5000 + number)
