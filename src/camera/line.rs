@@ -67,7 +67,7 @@ impl Line {
 
     /// Takes account of what was counted up to now. `wanted_kbps`: what would be sent if the line carried everything.
     pub fn take(&mut self, counters: PeerCounters, wanted_kbps: u32, now: Instant) {
-        let said = |of: &PeerCounters| (of.reported.reports, of.nack, of.pli, of.fir);
+        let said = |of: &PeerCounters| (of.reported.reports, of.nack, of.pli, of.fir, of.checked);
         if said(&counters) != said(&self.counted) {
             self.heard = now;
         }
@@ -92,7 +92,8 @@ impl Line {
     #[must_use]
     pub fn carries_kbps(&self, now: Instant) -> Option<u32> {
         let estimate = self.estimates.back().filter(|(at, _)| is_recent(*at, now)).map(|(_, kbps)| *kbps);
-        self.measured(now).into_iter().chain(estimate).min()
+        let measured = self.rate.picture_kbps().filter(|_| is_recent(self.heard, now));
+        measured.into_iter().chain(estimate).min()
     }
 
     /// Most that a picture may take that is passed on as it is, kbit/s. An estimate has to hold for a while: it often
@@ -102,11 +103,8 @@ impl Line {
         let has_begun = now.saturating_duration_since(self.began) >= RECENT;
         let of_late = self.estimates.iter().filter(|(at, _)| now.saturating_duration_since(*at) < HELD);
         let estimate = of_late.map(|(_, kbps)| *kbps).max().filter(|_| has_begun);
-        self.measured(now).into_iter().chain(estimate).min()
-    }
-
-    fn measured(&self, now: Instant) -> Option<u32> {
-        self.rate.kbps().filter(|_| is_recent(self.heard, now))
+        let measured = self.rate.kbps().filter(|_| is_recent(self.heard, now));
+        measured.into_iter().chain(estimate).min()
     }
 
     /// What the record says of it.
@@ -151,9 +149,9 @@ fn is_recent(at: Instant, now: Instant) -> bool {
 }
 
 /// Packets that did not arrive at once.
-pub(super) fn missing_of(counters: &PeerCounters) -> u64 {
-    // Who reports nothing may still ask for what it misses, and some ask for what is merely late.
-    if counters.reported.reports > 0 { counters.reported.missing } else { counters.retransmitted }
+fn missing_of(counters: &PeerCounters) -> u64 {
+    // Some ask for what is merely late; so reports count more, where there are any.
+    if counters.reported.reports > 0 { counters.reported.missing } else { counters.repairs_wanted }
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -6,9 +6,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::line::missing_of;
 use super::round_trip::RoundTrip;
-use crate::peer::PeerCounters;
+use crate::peer::{Measured, PeerCounters};
 
 /// Nothing is asked to be made for less, kbit/s.
 pub const LEAST_KBPS: u32 = 150;
@@ -32,10 +31,12 @@ const HEAVY_LOSS: f64 = 0.15;
 const SETTLED: Duration = Duration::from_secs(2);
 /// A report that is older says nothing of now.
 const RECENT: Duration = Duration::from_millis(2_500);
-/// Reports that stay away for longer than this, and much longer than usual, mean that nothing came through at all.
+/// A far end of which nothing is heard for longer than this, and much longer than usual, was out of reach.
 const AWAY: Duration = Duration::from_secs(2);
 /// How much is much longer.
 const UNUSUAL: u32 = 3;
+/// Of what is sent no more than this is thought to be sent again.
+const MOST_AGAIN: f64 = 0.4;
 /// Of what a full line carries so much is used.
 const USED: f64 = 0.85;
 /// And so much while what waits has to drain.
@@ -59,7 +60,7 @@ pub struct LineRate {
     /// What was counted over the last [`SPAN`], oldest first.
     window: VecDeque<Counted>,
     round_trip: RoundTrip,
-    /// The usual time between two reports.
+    /// The usual time between two signs of the far end.
     usual_gap: Duration,
     /// Most that may be sent, kbit/s; `None` while no end was seen.
     kbps: Option<f64>,
@@ -85,10 +86,15 @@ struct Counted {
     at: Instant,
     packets: u64,
     bytes: u64,
+    /// Packets that the far end asked for again, and those that it got again.
+    asked: u64,
+    again: u64,
     missing: u64,
     expected: u64,
     received: u64,
     reported: Option<Instant>,
+    /// When a report or the answer to a check last came.
+    heard: Option<Instant>,
 }
 
 impl LineRate {
@@ -113,10 +119,21 @@ impl LineRate {
         }
     }
 
-    /// Most that may be sent for now, headers included, kbit/s; `None`: no end was seen.
+    /// Most that may be sent for now, headers and what is sent again included, kbit/s; `None`: no end was seen.
     #[must_use]
     pub fn kbps(&self) -> Option<u32> {
         self.kbps.map(whole)
+    }
+
+    /// What is left of that for pictures.
+    #[must_use]
+    pub fn picture_kbps(&self) -> Option<u32> {
+        let kbps = self.kbps?;
+        let again = self.ends().map_or(0.0, |(first, last)| {
+            let packets = ratio(last.packets - first.packets) + ratio(last.again - first.again);
+            if packets < 1.0 { 0.0 } else { ratio(last.again - first.again) / packets }
+        });
+        Some(whole((kbps * (1.0 - again.min(MOST_AGAIN))).max(f64::from(LEAST_KBPS))))
     }
 
     /// Takes account of what was counted up to now. `wanted_kbps`: what would be sent if the line carried everything.
@@ -125,10 +142,13 @@ impl LineRate {
             at: now,
             packets: counters.video_packets,
             bytes: counters.video_bytes,
-            missing: missing_of(counters),
+            asked: counters.repairs_wanted,
+            again: counters.retransmitted,
+            missing: counters.reported.missing,
             expected: counters.reported.expected,
             received: counters.reported.received,
             reported: counters.reported.at,
+            heard: counters.reported.at.max(counters.checked.map(|checked| checked.at)),
         };
         if self.was_dark(counted) {
             // What was sent into the dark says nothing of what the line carries.
@@ -139,11 +159,9 @@ impl LineRate {
         while self.window.len() > 2 && self.window.get(1).is_some_and(|second| now - second.at >= SPAN) {
             self.window.pop_front();
         }
-        let is_recent = counted.reported.is_some_and(|at| now.saturating_duration_since(at) < RECENT);
-        let waits = match counters.reported.round_trip.filter(|_| is_recent) {
-            Some(round_trip) => self.round_trip.take(round_trip, now),
-            None => Duration::ZERO,
-        };
+        let waits = latest_round_trip(counters)
+            .filter(|measured| now.saturating_duration_since(measured.at) < RECENT)
+            .map_or(Duration::ZERO, |measured| self.round_trip.take(measured.round_trip, now));
         let elapsed = now.saturating_duration_since(self.took).as_secs_f64().min(1.0);
         self.took = now;
         if now.saturating_duration_since(self.began) < BEGINNING {
@@ -167,8 +185,8 @@ impl LineRate {
 
     /// True if nothing came through for a while until now.
     fn was_dark(&mut self, now: Counted) -> bool {
-        let last = self.window.back().and_then(|last| last.reported);
-        let Some((last, now)) = last.zip(now.reported).filter(|(last, now)| now > last) else { return false };
+        let last = self.window.back().and_then(|last| last.heard);
+        let Some((last, now)) = last.zip(now.heard).filter(|(last, now)| now > last) else { return false };
         let gap = now - last;
         let is_unusual = gap > AWAY && !self.usual_gap.is_zero() && gap > self.usual_gap * UNUSUAL;
         if !is_unusual {
@@ -239,9 +257,14 @@ impl LineRate {
     /// The share of packets that did not arrive at once.
     fn loss(&self) -> f64 {
         let Some((first, last)) = self.ends() else { return 0.0 };
-        let expected = last.expected.saturating_sub(first.expected);
-        let whole = if expected > 0 { expected } else { last.packets - first.packets };
-        let missing = last.missing.saturating_sub(first.missing);
+        // Some ask for what is merely late; so reports count more, where there are any.
+        let is_reported = last.reported.is_some_and(|at| last.at.saturating_duration_since(at) < RECENT);
+        let (missing, whole) = if is_reported {
+            let expected = last.expected.saturating_sub(first.expected);
+            (last.missing.saturating_sub(first.missing), expected)
+        } else {
+            (last.asked - first.asked, last.packets - first.packets)
+        };
         if whole < FEW { 0.0 } else { (ratio(missing) / ratio(whole)).min(1.0) }
     }
 
@@ -261,6 +284,13 @@ impl LineRate {
         let arrived = arrived.unwrap_or(sent * (1.0 - self.loss()));
         Some(if is_waiting { arrived } else { arrived.min(sent) })
     }
+}
+
+/// By the far end's report or by our check, whichever is newer.
+fn latest_round_trip(counters: &PeerCounters) -> Option<Measured> {
+    let reported = &counters.reported;
+    let by_report = reported.at.zip(reported.round_trip).map(|(at, round_trip)| Measured { round_trip, at });
+    by_report.into_iter().chain(counters.checked).max_by_key(|measured| measured.at)
 }
 
 /// Counts are small enough for that.

@@ -130,7 +130,7 @@ async fn establish(peers: Peers, offer: Offer, options: AnswerOptions) -> Result
     }
     let (ufrag, password) = credentials();
     let runtime = Arc::new(peers.inner.port.runtime(ufrag.clone(), password.clone()));
-    let tally = Arc::new(PeerTally::default());
+    let tally = Arc::new(PeerTally::new(runtime.meter()));
     let (events, event_receiver) = mpsc::channel(EVENTS);
     let (talk, talk_receiver) = mpsc::channel(TALK);
     let (progress, progress_receiver) = watch::channel(Progress::default());

@@ -136,6 +136,17 @@ pub struct PeerCounters {
     pub video_bytes: u64,
     /// The far end's reports on the picture.
     pub reported: Reported,
+    /// The last check of ours that the far end answered.
+    pub checked: Option<Measured>,
+}
+
+/// A round trip and when it was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// There and back, with what waited in front of the line.
+    pub round_trip: std::time::Duration,
+    /// When that was known.
+    pub at: std::time::Instant,
 }
 
 /// What the far end reported of the picture so far (RFC 3550 6.4).

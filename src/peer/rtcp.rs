@@ -22,6 +22,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc;
 
+use super::port::Meter;
 use super::reception::Reception;
 use super::{KeyFrameRequest, PeerCounters, PeerEvent, Reported};
 
@@ -45,8 +46,6 @@ pub(super) struct PeerTally {
     pub(super) retransmitted: AtomicU64,
     pub(super) repairs_wanted: AtomicU64,
     pub(super) repairs_refused: AtomicU64,
-    /// Microseconds; 0 while it is unknown.
-    round_trip: AtomicU32,
     pub(super) nack: AtomicU64,
     pub(super) pli: AtomicU64,
     pub(super) fir: AtomicU64,
@@ -56,9 +55,15 @@ pub(super) struct PeerTally {
     pub(super) video_packets: AtomicU64,
     pub(super) video_bytes: AtomicU64,
     pub(super) reported: Mutex<Reported>,
+    meter: Arc<Meter>,
 }
 
 impl PeerTally {
+    /// Of the peer whose meter this is.
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, ..Self::default() }
+    }
+
     pub(super) fn snapshot(&self) -> PeerCounters {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         PeerCounters {
@@ -76,19 +81,14 @@ impl PeerTally {
             video_packets: get(&self.video_packets),
             video_bytes: get(&self.video_bytes),
             reported: *self.reported.lock().unwrap_or_else(PoisonError::into_inner),
+            checked: self.meter.last(),
         }
     }
 
-    /// The last measured round trip.
+    /// The last measured round trip: by the far end's reports, and where there are none by our checks.
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        let micros = self.round_trip.load(Ordering::Relaxed);
-        (micros > 0).then(|| Duration::from_micros(micros.into()))
-    }
-
-    /// The round trip was measured.
-    pub(super) fn set_round_trip(&self, measured: Duration) {
-        let micros = u32::try_from(measured.as_micros()).unwrap_or(u32::MAX);
-        self.round_trip.store(micros.max(1), Ordering::Relaxed);
+        let reported = *self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        reported.round_trip.or_else(|| Some(self.meter.last()?.round_trip))
     }
 }
 
@@ -139,9 +139,6 @@ impl RtcpTap {
         for report in reports {
             let again = self.tally.retransmitted.load(Ordering::Relaxed);
             let Some(reported) = self.reception.take(report, again, now) else { continue };
-            if let Some(round_trip) = reported.round_trip {
-                self.tally.set_round_trip(round_trip);
-            }
             *self.tally.reported.lock().unwrap_or_else(PoisonError::into_inner) = reported;
         }
     }

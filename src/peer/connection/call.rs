@@ -32,7 +32,7 @@ const MEDIA: usize = 256;
 pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, PeerError> {
     let (ufrag, password) = credentials();
     let runtime = Arc::new(peers.inner.port.runtime(ufrag.clone(), password.clone()));
-    let tally = Arc::new(PeerTally::default());
+    let tally = Arc::new(PeerTally::new(runtime.meter()));
     let (events, event_receiver) = mpsc::channel(EVENTS);
     let (tracks, track_receiver) = mpsc::channel(8);
     let (progress, progress_receiver) = watch::channel(Progress::default());

@@ -35,7 +35,8 @@ const DISCONNECTED: Duration = Duration::from_secs(5);
 /// Longer than any end that the supervisor puts to it: the stack's own limit counts from the answer
 /// on, and a far end has a minute to come.
 const FAILED: Duration = Duration::from_secs(90);
-const KEEPALIVE: Duration = Duration::from_secs(2);
+/// A path is checked this often, which also measures the round trip.
+const KEEPALIVE: Duration = Duration::from_secs(1);
 /// A NAT in front of us must be kept open for the far end's checks for some time.
 const CHECK_INTERVAL: Duration = Duration::from_millis(200);
 const CHECKS_PER_PAIR: u16 = 75;

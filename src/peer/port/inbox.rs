@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::meter::Meter;
 use super::remote::Remote;
 
 /// Datagrams that wait for a peer: more than a second of anything a far end sends.
@@ -22,6 +23,8 @@ pub(super) struct Inbox {
     pub(super) remote: Remote,
     /// When the first signed check came.
     pub(super) sought: OnceLock<Instant>,
+    /// Of the peer: what its checks need there and back.
+    pub(super) meter: Arc<Meter>,
     state: Mutex<State>,
 }
 
@@ -32,6 +35,11 @@ struct State {
 }
 
 impl Inbox {
+    /// An empty one of the peer whose meter this is.
+    pub(super) fn new(meter: Arc<Meter>) -> Self {
+        Self { meter, ..Self::default() }
+    }
+
     /// Queues a datagram; false when the reader is too slow.
     pub(super) fn push(&self, from: SocketAddr, datagram: &[u8]) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -16,6 +16,7 @@ mod budget;
 mod counters;
 mod inbox;
 mod interfaces;
+mod meter;
 mod outbox;
 mod paths;
 mod peer_runtime;
@@ -42,6 +43,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 pub use counters::{DroppedCounters, PortCounters, UnsentCounters};
+pub(in crate::peer) use meter::Meter;
 pub use paths::{Nat, Paths, ServerPath, SocketPath};
 pub(in crate::peer) use peer_runtime::PeerRuntime;
 pub(in crate::peer) use ways::Ways;

@@ -19,6 +19,7 @@ use super::PortCore;
 use super::base::Base;
 use super::bases::BaseId;
 use super::inbox::Inbox;
+use super::meter::Meter;
 use super::outbox::Outbox;
 use super::table::PeerId;
 use super::virtual_socket::VirtualSocket;
@@ -34,6 +35,7 @@ pub(in crate::peer) struct PeerRuntime {
     driver_stopped: CancellationToken,
     handshake_refused: CancellationToken,
     hurry: Arc<Notify>,
+    meter: Arc<Meter>,
 }
 
 /// The driver's task, for the stack.
@@ -65,6 +67,7 @@ impl PeerRuntime {
             driver_stopped: CancellationToken::new(),
             handshake_refused: CancellationToken::new(),
             hurry: Arc::default(),
+            meter: Arc::default(),
         }
     }
 
@@ -72,6 +75,11 @@ impl PeerRuntime {
     /// comes up, until its next timer, which would cost every call a fifth of a second.
     pub(in crate::peer) fn hurry(&self) -> Arc<Notify> {
         Arc::clone(&self.hurry)
+    }
+
+    /// Measures the peer's round trip.
+    pub(in crate::peer) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
     }
 
     /// Cancelled when the peer's driver has ended, for whatever reason.
@@ -97,7 +105,7 @@ impl PeerRuntime {
     }
 
     fn virtual_socket(&self, id: BaseId, base: Arc<Base>, inner_address: SocketAddr) -> VirtualSocket {
-        let inbox = Arc::new(Inbox::default());
+        let inbox = Arc::new(Inbox::new(Arc::clone(&self.meter)));
         self.core.table().register(self.peer, &self.ufrag, &self.password, id, Arc::clone(&inbox));
         VirtualSocket {
             core: Arc::clone(&self.core),

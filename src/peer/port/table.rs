@@ -198,12 +198,14 @@ impl Table {
         if transaction.path != path {
             return Err(Stray::ResponseFromElsewhere);
         }
-        let peer = transaction.peer;
+        let (peer, sent) = (transaction.peer, transaction.sent);
         self.transactions.remove(&id);
         if let Some(budget) = self.peers.get_mut(&peer).and_then(|entry| entry.budget(path.1.ip(), now)) {
             budget.answered();
         }
-        self.inbox(peer, path.0, Proof::Reachable).ok_or(Stray::UnsolicitedResponse)
+        let route = self.inbox(peer, path.0, Proof::Reachable).ok_or(Stray::UnsolicitedResponse)?;
+        route.inbox.meter.answered(now.saturating_duration_since(sent), now);
+        Ok(route)
     }
 
     fn route_by_address(&self, path: Path) -> Result<Route, Stray> {

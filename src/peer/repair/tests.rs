@@ -162,7 +162,7 @@ fn a_packet_is_not_sent_again_before_its_last_repair_can_have_come() {
     assert_eq!(line.ask(3), 0);
     line.now += MILLISECOND;
     assert_eq!(line.ask(3), 1);
-    line.tally.set_round_trip(Duration::from_millis(400));
+    line.tally.reported.lock().unwrap().round_trip = Some(Duration::from_millis(400));
     line.now += Duration::from_millis(300);
     assert_eq!(line.ask(3), 0);
     line.now += Duration::from_millis(60);
