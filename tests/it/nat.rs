@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 use crate::fixture::Outcome;
 use crate::fixture::add_on::{AddOn, Outfit};
@@ -203,12 +204,12 @@ async fn without_what_crosses_its_nat_a_call_never_connects_and_its_record_says_
 
 /// What an answer says now, without a call; nothing while there is none.
 async fn offered(home: &Home) -> Vec<Ipv4Addr> {
-    let event = home.offer("front_door", "look", &offer("g3-2023")).await;
-    let answer = event["event"]["payload"]["answer"]["value"].as_str().unwrap_or_default();
+    let session = Uuid::new_v4().to_string();
+    let event = home.offer("front_door", &session, &offer("g3-2023")).await;
+    let Some(answer) = event["event"]["payload"]["answer"]["value"].as_str() else { return Vec::new() };
+    home.hang_up("front_door", &session).await;
     let address = |candidate: &&str| candidate.split(' ').nth(4).unwrap().parse().unwrap();
-    let addresses = candidates(answer).iter().map(address).collect();
-    home.hang_up("front_door", "look").await;
-    addresses
+    candidates(answer).iter().map(address).collect()
 }
 
 /// Waits until answers fit.
