@@ -130,7 +130,7 @@ async fn the_routers_of_these_tests_are_of_their_kinds() {
 
 #[actix::test]
 async fn behind_any_nat_outgoing_datagrams_are_enough_for_a_far_end_that_takes_what_comes() {
-    for nat in [Nat::FullCone, Nat::PortRestricted, Nat::Symmetric] {
+    async fn connects(nat: Nat) {
         let home = Home::with_open_far_end(nat);
         let _program = home.doorstep("", Outfit::default()).await;
         let outcome = home.call(|peer| peer).await;
@@ -138,15 +138,17 @@ async fn behind_any_nat_outgoing_datagrams_are_enough_for_a_far_end_that_takes_w
         assert_connected(&outcome, &[&format!(" {HOUSE} 8555 typ host")]);
         assert_eq!(candidates(&outcome.answer().sdp).len(), 2, "the one address, in both sections");
     }
+    join_all([Nat::FullCone, Nat::PortRestricted, Nat::Symmetric].map(connects)).await;
 }
 
 #[actix::test]
 async fn by_stun_a_call_crosses_a_nat_that_keeps_its_port() {
-    for nat in [Nat::FullCone, Nat::PortRestricted] {
+    async fn connects(nat: Nat) {
         let scene = Scene::start(nat, Way::Stun).await;
         let outcome = scene.home.call(|peer| peer).await;
         assert_connected(&outcome, &[&format!(" {OUTSIDE} 8555 typ srflx")]);
     }
+    join_all([Nat::FullCone, Nat::PortRestricted].map(connects)).await;
 }
 
 /// The picture went through the server.
@@ -230,7 +232,7 @@ async fn p10_new_calls_use_new_addresses_and_a_call_at_another_address_goes_on()
     const OTHER: Ipv4Addr = Ipv4Addr::new(192, 168, 7, 9);
     let home = Home::with_open_far_end(Nat::PortRestricted);
     let _program = home.doorstep("", Outfit::default()).await;
-    let mut peer = home.ring(|peer| peer.seconds(12.0)).await;
+    let mut peer = home.ring(|peer| peer.seconds(9.0)).await;
     peer.wait_for("first_frame").await;
     home.house.address("eth0", &format!("{OTHER}/24"));
     answers_fit(&home, |addresses| addresses.contains(&OTHER) && addresses.contains(&HOUSE)).await;
