@@ -15,9 +15,9 @@ use crate::seat::Seat;
 
 /// Time-limited credentials of TURN servers are good for an hour and more.
 const EVERY: Duration = Duration::from_secs(30 * 60);
-/// After a failure it is tried again, each time later than before, at another camera if there is one.
+/// After a failure it is tried again in another way, each time later than before.
 const AGAIN: Duration = Duration::from_secs(5);
-const LATEST_AGAIN: u32 = 24;
+const LATEST_AGAIN: u32 = 120;
 /// The hub has 10 s for its answer.
 const ANSWER: Duration = Duration::from_secs(12);
 
@@ -28,9 +28,11 @@ pub async fn follow(bridge: Seat<HubBridge>, peers: Peers, mut changed: watch::R
     let mut known = None;
     loop {
         let snapshot = bridge.ask(Snapshot, ANSWER).await.ok();
-        if let Some(entity_id) = snapshot.and_then(|snapshot| schedule.next(&snapshot, Instant::now())) {
-            let asked = bridge.ask(IceServers { entity_id: entity_id.clone() }, ANSWER).await;
-            match asked {
+        if let Some(ask) = snapshot.and_then(|snapshot| schedule.next(&snapshot, Instant::now())) {
+            let is_camera = ask.entity_id.is_some();
+            match bridge.ask(ask, ANSWER).await {
+                // One with servers of its own may be told of none.
+                Ok(Ok(servers)) if servers.is_empty() && is_camera => schedule.failed(Instant::now()),
                 Ok(Ok(servers)) => {
                     let servers = usable(servers);
                     if known.as_ref() != Some(&servers) {
@@ -41,7 +43,7 @@ pub async fn follow(bridge: Seat<HubBridge>, peers: Peers, mut changed: watch::R
                     schedule.answered(Instant::now());
                 }
                 Ok(Err(error)) => {
-                    debug!(entity_id, %error, "the hub names no STUN and TURN servers");
+                    debug!(%error, "the hub names no STUN and TURN servers");
                     schedule.failed(Instant::now());
                 }
                 Err(error) => {
@@ -74,7 +76,7 @@ fn usable(servers: Vec<HubIceServer>) -> Vec<IceServer> {
     servers.into_iter().filter_map(read).collect()
 }
 
-/// When to ask, and at which camera. Pure.
+/// When to ask, and for what. Pure.
 #[derive(Debug, Default)]
 struct Schedule {
     /// `None`: as soon as the hub is there.
@@ -83,8 +85,9 @@ struct Schedule {
 }
 
 impl Schedule {
-    /// The camera at which the hub is to be asked now, if it is.
-    fn next(&mut self, snapshot: &HubSnapshot, now: Instant) -> Option<String> {
+    /// What the hub is to be asked now: first for its own servers, then, if it does not tell those, for
+    /// what it tells sessions at its cameras.
+    fn next(&mut self, snapshot: &HubSnapshot, now: Instant) -> Option<IceServers> {
         if snapshot.link != Link::Running {
             *self = Self::default();
             return None;
@@ -93,14 +96,11 @@ impl Schedule {
             return None;
         }
         let entities = snapshot.cameras.iter().flat_map(|camera| &camera.entities);
-        let able: Vec<&String> = entities
-            .filter(|entity| entity.ways.is_some_and(|ways| ways.relay))
-            .map(|entity| &entity.entity_id)
-            .collect();
-        // Without any, the next change tells more.
-        self.due = None;
-        let turn = usize::try_from(self.failures).unwrap_or_default();
-        able.get(turn.checked_rem(able.len())?).map(|entity_id| (*entity_id).clone())
+        let able = entities.filter(|entity| entity.ways.is_some_and(|ways| ways.relay));
+        let cameras: Vec<&String> = able.map(|entity| &entity.entity_id).collect();
+        let turn = usize::try_from(self.failures).unwrap_or_default() % (1 + cameras.len());
+        let entity_id = turn.checked_sub(1).map(|index| cameras[index].clone());
+        Some(IceServers { entity_id })
     }
 
     fn answered(&mut self, now: Instant) {
@@ -144,40 +144,38 @@ mod tests {
 
     const CAMERAS: [(&str, bool); 3] = [("camera.still", false), ("camera.a", true), ("camera.b", true)];
 
+    fn ask(entity_id: Option<&str>) -> Option<IceServers> {
+        Some(IceServers { entity_id: entity_id.map(str::to_owned) })
+    }
+
     #[test]
     fn the_hub_is_asked_when_it_is_there_when_it_returns_and_from_time_to_time() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
         let (up, down) = (hub(Link::Running, &CAMERAS), hub(Link::Starting, &CAMERAS));
         assert_eq!(schedule.next(&down, now), None);
-        assert_eq!(schedule.next(&up, now).as_deref(), Some("camera.a"));
+        assert_eq!(schedule.next(&up, now), ask(None));
         schedule.answered(now);
         assert_eq!(schedule.next(&up, now + EVERY - AGAIN), None);
         assert_eq!(schedule.due, Some(now + EVERY));
         assert!(EVERY <= Duration::from_secs(3600) && schedule.next(&up, now + EVERY).is_some());
         schedule.answered(now);
         assert_eq!((schedule.next(&down, now), schedule.due), (None, None));
-        assert_eq!(schedule.next(&up, now).as_deref(), Some("camera.a"));
+        assert_eq!(schedule.next(&up, now), ask(None));
     }
 
     #[test]
-    fn after_a_failure_another_camera_is_asked_later_and_later() {
+    fn a_hub_that_does_not_tell_is_asked_at_its_cameras_later_and_later() {
         let (mut schedule, mut now) = (Schedule::default(), Instant::now());
         let up = hub(Link::Running, &CAMERAS);
-        for (asked, wait) in [("camera.a", 5), ("camera.b", 10), ("camera.a", 15)] {
-            assert_eq!(schedule.next(&up, now).as_deref(), Some(asked));
+        for (asked, wait) in [(None, 5), (Some("camera.a"), 10), (Some("camera.b"), 15), (None, 20)] {
+            assert_eq!(schedule.next(&up, now), ask(asked));
             schedule.failed(now);
             assert_eq!(schedule.due, Some(now + Duration::from_secs(wait)));
+            assert_eq!(schedule.next(&up, now), None);
             now += Duration::from_secs(wait);
         }
-        (0..100).for_each(|_| schedule.failed(now));
-        assert_eq!(schedule.due, Some(now + Duration::from_secs(120)));
-    }
-
-    #[test]
-    fn without_a_camera_for_webrtc_nothing_is_asked_before_something_changes() {
-        let (mut schedule, now) = (Schedule::default(), Instant::now());
-        assert_eq!(schedule.next(&hub(Link::Running, &CAMERAS[..1]), now), None);
-        assert_eq!((schedule.next(&hub(Link::Running, &[]), now), schedule.due), (None, None));
-        assert!(schedule.next(&hub(Link::Running, &CAMERAS), now).is_some());
+        (0..1000).for_each(|_| schedule.failed(now));
+        assert_eq!(schedule.due, Some(now + Duration::from_secs(600)));
+        assert_eq!(schedule.next(&hub(Link::Running, &[]), now + Duration::from_secs(600)), ask(None));
     }
 }

@@ -19,11 +19,11 @@ pub struct HubIceServer {
     pub credential: Option<SecretString>,
 }
 
-/// The servers in an answer to `camera/webrtc/get_client_config`, at most eight addresses; what makes no
-/// sense is left out. `None` if the answer is none: it names not even an empty list.
+/// The servers in an answer to `web_rtc/ice_servers` or `camera/webrtc/get_client_config`, at most eight
+/// addresses; what makes no sense is left out. `None` if there is not even an empty list in it.
 #[must_use]
 pub fn ice_servers(answer: &Value) -> Option<Vec<HubIceServer>> {
-    let servers = answer.pointer("/configuration/iceServers")?.as_array()?;
+    let servers = answer.as_array().or_else(|| answer.pointer("/configuration/iceServers")?.as_array())?;
     Some(servers.iter().flat_map(addresses).take(MOST).collect())
 }
 
@@ -51,8 +51,17 @@ mod tests {
 
     use super::*;
 
+    /// What is read is the same in both answers.
     fn told(servers: Value) -> Option<Vec<HubIceServer>> {
-        ice_servers(&json!({"configuration": {"iceServers": servers}}))
+        let both = [ice_servers(&servers), ice_servers(&json!({"configuration": {"iceServers": servers}}))];
+        let urls = both.iter().map(|read| {
+            let servers = read.as_ref()?.iter();
+            Some(servers.map(|server| server.url.clone()).collect::<Vec<_>>())
+        });
+        let urls: Vec<_> = urls.collect();
+        assert_eq!(urls[0], urls[1]);
+        let [of_hub, _] = both;
+        of_hub
     }
 
     fn urls(servers: Value) -> Vec<String> {
@@ -91,9 +100,7 @@ mod tests {
     #[test]
     fn an_empty_list_is_an_answer_and_no_list_is_none() {
         assert!(told(json!([])).unwrap().is_empty());
-        for answer in
-            [json!(null), json!([]), json!({}), json!({"configuration": {}}), json!({"iceServers": []})]
-        {
+        for answer in [json!(null), json!({}), json!({"configuration": {}}), json!({"iceServers": []})] {
             assert!(ice_servers(&answer).is_none(), "{answer}");
         }
         assert!(told(json!("stun:a")).is_none());

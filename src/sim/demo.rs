@@ -96,6 +96,8 @@ impl Demo {
         let door = free(&addresses.door, "the door", "--door", "DOOR")?;
         let data = tempfile::Builder::new().prefix("doorstep-demo-").tempdir().map_err(DemoError::Prepare)?;
         let hub = SimHub::start(SimHubOptions::default()).await.map_err(DemoError::Prepare)?;
+        // The demo stays on this machine.
+        hub.set_ice_servers(json!([]));
         let config = settings(ui, door, &hub.url, &hub.token);
         let info = DemoInfo { door: format!("http://{door}"), hub: hub.url.to_string() };
         let app = App::start(config, data.path(), Some(info), Vec::new()).await?;

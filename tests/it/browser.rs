@@ -51,6 +51,13 @@ async fn a_call_through_the_page_is_seen_heard_and_spoken_and_leaves_nothing() {
     browser.wait_until(&meter("speaker-level"), SOON).await;
     browser.wait_until("/^\\d+ ms$/.test(document.querySelector('#answer-time').innerText)", SOON).await;
     assert_eq!(demo.calls().await.len(), 1);
+    // Chromium offers a stream for repairs; what it estimates comes behind reports on that one.
+    let estimated = async {
+        while demo.calls().await[0]["counters"]["remb_kbps"].as_u64().unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(SOON, estimated).await.expect("an estimate of the browser's");
 
     browser.press("Hang up").await;
     browser.wait_until(ENDED, SOON).await;
@@ -62,8 +69,6 @@ async fn a_call_through_the_page_is_seen_heard_and_spoken_and_leaves_nothing() {
         assert!(call["stages"][stage].is_u64(), "{stage}: {call}");
     }
     assert!(call["counters"]["talk_packets"].as_u64().unwrap() > 0, "{call}");
-    // Chromium offers a stream for repairs; what it estimates comes behind reports on that one.
-    assert!(call["counters"]["remb_kbps"].as_u64().unwrap() > 0, "{call}");
     browser.wait_until("document.querySelector('td[data-column=end]')?.innerText === 'hung up'", SOON).await;
     assert_eq!(browser.value("document.querySelector('#lost')").await, serde_json::Value::Null);
     browser.close().await;

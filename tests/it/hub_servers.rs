@@ -88,6 +88,6 @@ async fn the_settings_own_servers_come_before_those_of_the_hub() {
     })
     .await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(hub.commands("camera/webrtc/get_client_config"), 0);
+    assert_eq!(hub.commands("web_rtc/ice_servers") + hub.commands("camera/webrtc/get_client_config"), 0);
     assert!(hub_asked.try_recv().is_err());
 }

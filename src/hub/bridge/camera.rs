@@ -31,13 +31,13 @@ pub struct RelayWishes {
     pub entity_id: String,
 }
 
-/// Ask: the STUN and TURN servers that a WebRTC session at this camera is to use, from the same answer.
-/// Within 10 s.
-#[derive(Debug, Clone, actix::Message)]
+/// Ask: the STUN and TURN servers that the hub hands out. Within 10 s.
+#[derive(Debug, Clone, PartialEq, Eq, actix::Message)]
 #[rtype(result = "Result<Vec<HubIceServer>, HubError>")]
 pub struct IceServers {
-    /// The camera.
-    pub entity_id: String,
+    /// `None`: those of the hub itself (`web_rtc/ice_servers`), which hubs before 2025.12 do not tell. With a
+    /// camera: those for a session there, which are the hub's as well unless the camera has its own.
+    pub entity_id: Option<String>,
 }
 
 /// Ask: the address of a camera's HLS stream (`camera/stream`), absolute; it is a secret. Within 10 s.
@@ -100,10 +100,13 @@ impl Handler<IceServers> for HubBridge {
     type Result = ResponseFuture<Result<Vec<HubIceServer>, HubError>>;
 
     fn handle(&mut self, IceServers { entity_id }: IceServers, _: &mut Self::Context) -> Self::Result {
-        let config = self.ask("camera/webrtc/get_client_config", of_camera(entity_id));
+        let answer = match entity_id {
+            Some(entity_id) => self.ask("camera/webrtc/get_client_config", of_camera(entity_id)),
+            None => self.ask("web_rtc/ice_servers", Map::new()),
+        };
         Box::pin(async move {
-            let config = config.await?;
-            ice_servers(&config).ok_or_else(|| HubError::Protocol("no list of ICE servers".into()))
+            let answer = answer.await?;
+            ice_servers(&answer).ok_or_else(|| HubError::Protocol("no list of ICE servers".into()))
         })
     }
 }
