@@ -15,6 +15,10 @@ pub const LEAST_KBPS: u32 = 150;
 const SPAN: Duration = Duration::from_millis(1_500);
 /// What was there before the call goes out fast at its beginning: that says nothing.
 pub const BEGINNING: Duration = Duration::from_secs(3);
+/// What arrives is taken over this time at least.
+const SHORT: Duration = Duration::from_millis(300);
+/// No less than this of what is sent is thought to arrive where nothing is reported.
+const UNKNOWN: f64 = 0.7;
 /// Fewer packets than this make no share.
 const FEW: u64 = 20;
 /// Packets wait this long where a line is full.
@@ -268,7 +272,7 @@ impl LineRate {
         if whole < FEW { 0.0 } else { (ratio(missing) / ratio(whole)).min(1.0) }
     }
 
-    /// What arrived of late, kbit/s. `is_waiting`: more than was sent may arrive, of what waited.
+    /// What arrives now, kbit/s. `is_waiting`: that may be more than was sent, of what waited.
     fn carried_now(&self, is_waiting: bool) -> Option<f64> {
         let (first, last) = self.ends()?;
         let packets = last.packets - first.packets;
@@ -277,12 +281,23 @@ impl LineRate {
         }
         let bytes = ratio(last.bytes - first.bytes);
         let sent = bytes * 0.008 / (last.at - first.at).as_secs_f64().max(0.1);
-        let arrived = first.reported.zip(last.reported).filter(|(from, to)| to > from).map(|(from, to)| {
-            let arrived = ratio(last.received.saturating_sub(first.received));
-            arrived * (bytes / ratio(packets)) * 0.008 / (to - from).as_secs_f64()
-        });
-        let arrived = arrived.unwrap_or(sent * (1.0 - self.loss()));
+        let Some(arrived) = self.arrives() else { return Some(sent * (1.0 - self.loss()).max(UNKNOWN)) };
+        let size = bytes / ratio(packets + last.again - first.again);
+        let arrived = arrived * size * 0.008;
         Some(if is_waiting { arrived } else { arrived.min(sent) })
+    }
+
+    /// Packets a second by the last reports, if they are of now.
+    fn arrives(&self) -> Option<f64> {
+        let last = self.window.back()?;
+        let now = last.reported.filter(|at| last.at.saturating_duration_since(*at) < RECENT)?;
+        // What came before the line was full shall not count.
+        let before =
+            self.window.iter().rev().find(|before| {
+                before.reported.is_some_and(|at| now.saturating_duration_since(at) >= SHORT)
+            })?;
+        let since = now.saturating_duration_since(before.reported?).as_secs_f64();
+        Some(ratio(last.received.saturating_sub(before.received)) / since)
     }
 }
 

@@ -25,6 +25,8 @@ struct Simulated {
     waiting: f64,
     /// Share that is lost by the way.
     loss: f64,
+    /// Time between two reports, ms.
+    report_ms: u64,
     /// Nothing comes through, either way.
     dark: bool,
     /// What is sent if the line carries it, kbit/s.
@@ -47,6 +49,7 @@ impl Simulated {
             queue,
             waiting: 0.0,
             loss: 0.0,
+            report_ms: 500,
             dark: false,
             wanted,
             owed: 0.0,
@@ -83,7 +86,7 @@ impl Simulated {
         self.gone += packets * self.loss;
         self.arrived += packets;
         let now = self.start + Duration::from_millis(self.now_ms);
-        if self.now_ms % 1_000 == 0 && !self.dark {
+        if self.now_ms % self.report_ms == 0 && !self.dark {
             let round_trip = Duration::from_secs_f64(0.04 + self.waits_ms() / 1_000.0);
             let reported = &mut self.counters.reported;
             reported.reports += 1;
@@ -135,7 +138,14 @@ fn a_line_that_becomes_thin_is_followed_within_seconds_its_queue_drains_and_the_
 
 #[test]
 fn a_full_line_is_used_well_and_hardly_anything_waits_for_it() {
-    let mut line = Simulated::new(1_000.0, 4_000.0);
+    for report_ms in [500, 1_000] {
+        let mut line = Simulated::new(1_000.0, 4_000.0);
+        line.report_ms = report_ms;
+        is_used_well(line);
+    }
+}
+
+fn is_used_well(mut line: Simulated) {
     line.run(60);
     let (mut longest, mut sum): (f64, f64) = (0.0, 0.0);
     for _ in 0..300 {
