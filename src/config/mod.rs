@@ -205,9 +205,9 @@ pub struct WebRtc {
     pub bind: Vec<Ipv4Addr>,
     /// Public or host IPv4 addresses in front of a 1:1 NAT or a published port.
     pub advertise: Vec<Ipv4Addr>,
-    /// STUN servers, `host:port`. Not used yet.
+    /// STUN servers, `host:port`.
     pub stun: Vec<String>,
-    /// TURN servers. Not used yet.
+    /// TURN servers.
     pub turn: Vec<Turn>,
     /// Offers and answers loopback candidates; for demo and tests.
     pub allow_loopback: bool,
@@ -233,7 +233,7 @@ impl Default for WebRtc {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Turn {
-    /// `turn:host:port` or `turns:host:port`.
+    /// `turn:host:port`, with `?transport=tcp` if not UDP, or `turns:host:port`.
     pub url: String,
     /// User name.
     pub username: String,

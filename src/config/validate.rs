@@ -240,10 +240,14 @@ fn webrtc(config: &Config, report: &mut Report) {
         }
     }
     for (index, turn) in webrtc.turn.iter().enumerate() {
-        let rest = turn.url.strip_prefix("turn:").or_else(|| turn.url.strip_prefix("turns:"));
-        let server = rest.map(|rest| rest.split('?').next().unwrap_or_default());
-        if !server.is_some_and(host_and_port) {
-            report.add(format!("webrtc.turn[{index}].url"), "is not turn:host:port or turns:host:port");
+        if !turn_server(&turn.url) {
+            report.add(
+                format!("webrtc.turn[{index}].url"),
+                "is not turn:host:port, turn:host:port?transport=tcp or turns:host:port",
+            );
+        }
+        if turn.username.is_empty() || turn.password.expose_secret().is_empty() {
+            report.add(format!("webrtc.turn[{index}]"), "needs a user name and a password");
         }
     }
     report.range("webrtc.max_kbps", webrtc.max_kbps.into(), 100, 50_000);
@@ -346,6 +350,15 @@ fn entity_of(entity: &str, domains: &[&str]) -> bool {
     let Some((domain, object)) = entity.split_once('.') else { return false };
     let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     domains.contains(&domain) && !object.is_empty() && object.len() <= 255 && object.bytes().all(fits)
+}
+
+fn turn_server(url: &str) -> bool {
+    let (server, transport) = url.split_once("?transport=").map_or((url, None), |(url, by)| (url, Some(by)));
+    match (server.split_once(':'), transport) {
+        (Some(("turn", server)), None | Some("udp" | "tcp")) => host_and_port(server),
+        (Some(("turns", server)), None | Some("tcp")) => host_and_port(server),
+        _ => false,
+    }
 }
 
 fn host_and_port(text: &str) -> bool {

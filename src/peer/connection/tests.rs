@@ -2,6 +2,7 @@
 
 mod calling;
 mod far_end;
+mod paths;
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
@@ -225,10 +226,11 @@ async fn an_offer_without_candidates_connects_because_the_far_end_checks_us() {
     let mut answered = answer_to(&peers, &offer).await;
     far.take_answer(&answered.sdp).await;
     let seen = until(&mut answered, |event| *event == PeerEvent::Connected).await;
-    let PeerEvent::IceConnected { remote: Some(remote), remote_kind, .. } = &seen[0] else {
+    let PeerEvent::IceConnected { remote: Some(remote), remote_kind, local_kind } = &seen[0] else {
         panic!("{seen:?}");
     };
     assert_eq!((remote.ip(), remote_kind.as_str()), (Ipv4Addr::LOCALHOST.into(), "prflx"));
+    assert_eq!(*local_kind, "direct");
     answered.peer.close().await;
 }
 

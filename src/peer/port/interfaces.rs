@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::PortCore;
 use super::base::Base;
+use super::port_core::{PortCore, read};
 use super::shared_socket::SharedSocket;
 use crate::peer::{PeerError, PortConfig};
 
@@ -45,7 +45,7 @@ pub(super) fn open(core: &Arc<PortCore>, config: &PortConfig) -> Result<(), Peer
 fn take(core: &Arc<PortCore>, socket: SharedSocket) {
     let id = core.bases.number();
     core.bases.add(id, Base::Host(socket));
-    core.spawn(super::read(Arc::clone(core), id));
+    core.spawn(read(Arc::clone(core), id));
 }
 
 /// Looks at the machine's addresses for ever: a new one gets a socket, one that is gone is no longer

@@ -15,11 +15,11 @@ use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime, TokioRuntime,
 };
 
-use super::PortCore;
 use super::base::Base;
 use super::bases::BaseId;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::port_core::PortCore;
 use super::table::PeerId;
 use super::virtual_socket::VirtualSocket;
 

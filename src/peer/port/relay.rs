@@ -13,9 +13,9 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::PortCore;
 use super::bases::BaseId;
 use super::counters::Tally;
+use super::port_core::PortCore;
 use crate::peer::ice_server::TurnTransport;
 use crate::peer::turn::TurnClient;
 use link::{Link, Receiver};

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-use super::PortCore;
 use super::base::Base;
 use super::bases::BaseId;
 use super::paths::ServerPath;
+use super::port_core::PortCore;
 use super::relay::{self, Relay, TurnServer};
 use super::resolve::resolve;
 use crate::peer::ice_server::IceServer;

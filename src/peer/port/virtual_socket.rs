@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
 
-use super::PortCore;
 use super::base::Base;
 use super::bases::BaseId;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::port_core::PortCore;
 use super::stun::{StunKind, StunView};
 use super::table::PeerId;
 

@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::PortCore;
 use super::bases::BaseId;
+use super::port_core::PortCore;
 use crate::peer::local_candidate::{LocalCandidate, LocalKind};
 
 /// What one peer can be reached by.

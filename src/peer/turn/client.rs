@@ -2,27 +2,25 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use rtc::stun::attributes::{ATTR_XOR_RELAYED_ADDRESS, ATTR_XORMAPPED_ADDRESS, AttrType};
 use rtc::stun::error_code::ErrorCodeAttribute;
 use rtc::stun::message::{
-    CLASS_ERROR_RESPONSE, CLASS_INDICATION, CLASS_SUCCESS_RESPONSE, Getter, METHOD_ALLOCATE,
-    METHOD_CHANNEL_BIND, METHOD_CREATE_PERMISSION, METHOD_DATA, METHOD_REFRESH, METHOD_SEND, Message,
-    MessageType, Setter, TransactionId,
+    CLASS_ERROR_RESPONSE, CLASS_INDICATION, CLASS_SUCCESS_RESPONSE, Getter, METHOD_DATA, METHOD_SEND,
+    Message, MessageType, TransactionId,
 };
 use rtc::stun::xoraddr::XorMappedAddress;
-use rtc::turn::proto::PROTO_UDP;
-use rtc::turn::proto::channum::ChannelNumber;
 use rtc::turn::proto::data::Data;
 use rtc::turn::proto::lifetime::Lifetime;
 use rtc::turn::proto::peeraddr::PeerAddress;
-use rtc::turn::proto::reqtrans::RequestedTransport;
 use secrecy::SecretString;
 
+use super::TurnError;
+use super::ask::Ask;
 use super::auth::Auth;
-use super::pending::{Ask, Pending};
+use super::pending::Pending;
 use super::permits::Permits;
 use crate::peer::local_candidate::sendable;
 
@@ -32,30 +30,6 @@ const REFRESH: Duration = Duration::from_secs(25);
 const LIFETIMES: [Duration; 2] = [Duration::from_secs(30), Duration::from_secs(3600)];
 /// Times that one request is signed anew before the credentials count as wrong.
 const CHALLENGES: u32 = 3;
-const CHANNEL_HEADER: usize = 4;
-
-/// Why there is no relayed address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum TurnError {
-    /// No response.
-    #[error("it does not answer")]
-    Silent,
-    /// 401 or 441 to signed requests.
-    #[error("it refuses the user name or the password")]
-    Credentials,
-    /// 437: the server and we do not agree on whether there is an allocation.
-    #[error("it knows nothing of our allocation any more")]
-    Mismatch,
-    /// 486 or 508.
-    #[error("it has no room for another relayed address")]
-    Full,
-    /// Any other error response.
-    #[error("it refuses to relay (error {0})")]
-    Refused(u16),
-    /// A message that cannot be read, or written.
-    #[error("it speaks no TURN that we understand")]
-    Malformed,
-}
 
 /// What came from a far end through the server.
 pub type Received<'a> = (SocketAddr, Cow<'a, [u8]>);
@@ -231,7 +205,6 @@ impl TurnClient {
         if let &[first @ 0x40..=0x4F, second, high, low, ref rest @ ..] = message {
             let far = self.permits.channel(u16::from_be_bytes([first, second]))?;
             let datagram = rest.get(..usize::from(u16::from_be_bytes([high, low])))?;
-            debug_assert_eq!(message.len() - rest.len(), CHANNEL_HEADER);
             return Some((SocketAddr::V4(far), Cow::Borrowed(datagram)));
         }
         let mut read = Message::new();
@@ -262,7 +235,7 @@ impl TurnClient {
     fn answered(&mut self, mut response: Message, now: Instant) {
         let id = response.transaction_id;
         let Some(request) = self.pending.remove(id) else { return };
-        if response.typ.method != method(request.ask) {
+        if response.typ.method != request.ask.method() {
             self.pending.put_back(id, request);
         } else if response.typ.class == CLASS_ERROR_RESPONSE {
             let mut error = ErrorCodeAttribute::default();
@@ -319,24 +292,7 @@ impl TurnClient {
     }
 
     fn ask(&mut self, ask: Ask, challenged: u32, now: Instant) {
-        let peer = |ip: Ipv4Addr, port| PeerAddress { ip: IpAddr::V4(ip), port };
-        let udp = RequestedTransport { protocol: PROTO_UDP };
-        let none = Lifetime(Duration::ZERO);
-        let (host, channel);
-        let attributes: &[&dyn Setter] = match ask {
-            Ask::Allocate => &[&udp],
-            Ask::Refresh => &[],
-            Ask::Release => &[&none],
-            Ask::Permission(ip) => {
-                host = peer(ip, 0);
-                &[&host]
-            }
-            Ask::Channel(number, to) => {
-                channel = (ChannelNumber(number), peer(*to.ip(), to.port()));
-                &[&channel.0, &channel.1]
-            }
-        };
-        match self.auth.request(method(ask), attributes) {
+        match ask.write(&self.auth) {
             Ok((id, message)) if self.pending.has_room() => {
                 self.messages.push_back(message.clone());
                 self.pending.insert(id, ask, challenged, message, now);
@@ -349,15 +305,6 @@ impl TurnClient {
             },
             Err(error) => self.fail(error),
         }
-    }
-}
-
-fn method(ask: Ask) -> rtc::stun::message::Method {
-    match ask {
-        Ask::Allocate => METHOD_ALLOCATE,
-        Ask::Refresh | Ask::Release => METHOD_REFRESH,
-        Ask::Permission(_) => METHOD_CREATE_PERMISSION,
-        Ask::Channel(..) => METHOD_CHANNEL_BIND,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Requests that wait for their response.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 use rtc::stun::message::TransactionId;
+
+use super::ask::Ask;
 
 /// From one sending of a request to the next, and from the last to giving up. Over a stream, where
 /// nothing is sent twice, their sum.
@@ -17,21 +18,6 @@ pub(in crate::peer) const WAITS: [Duration; 5] = [
 ];
 /// Requests at once.
 const MOST: usize = 64;
-
-/// What a request asks the server for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
-    /// A relayed address.
-    Allocate,
-    /// To keep it.
-    Refresh,
-    /// To give it up.
-    Release,
-    /// To relay to and from this host.
-    Permission(Ipv4Addr),
-    /// A short header for this far end.
-    Channel(u16, SocketAddrV4),
-}
 
 /// A request on its way.
 #[derive(Debug)]

@@ -38,7 +38,7 @@ pub(super) enum Link {
 
 /// What comes, comes out here.
 pub(super) enum Receiver {
-    Udp(Arc<SharedSocket>, SocketAddr, ReceiveBuffers),
+    Udp(Arc<SharedSocket>, SocketAddr, Box<ReceiveBuffers>),
     Stream { reader: Box<dyn AsyncRead + Send + Unpin>, writer: JoinHandle<()>, frames: Frames },
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn open(
         let any = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
         let socket = SharedSocket::bind(any).map_err(|error| format!("no socket for it: {error}"))?;
         let socket = Arc::new(socket);
-        let receiver = Receiver::Udp(Arc::clone(&socket), server, ReceiveBuffers::new());
+        let receiver = Receiver::Udp(Arc::clone(&socket), server, Box::new(ReceiveBuffers::new()));
         return Ok((Link::Udp(socket, server), receiver));
     }
     let connecting = async {
