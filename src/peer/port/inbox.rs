@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::handshake::Handshake;
 use super::remote::Remote;
 
 /// Datagrams that wait for a peer: more than a second of anything a far end sends.
@@ -25,6 +26,7 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Datagram>,
+    handshake: Handshake,
     waker: Option<Waker>,
 }
 
@@ -35,7 +37,12 @@ impl Inbox {
         if state.queue.len() >= CAPACITY {
             return false;
         }
-        state.queue.push_back((from, datagram.into()));
+        // First bytes as RFC 7983 divides them.
+        let joined = if matches!(datagram, [20..=63, ..]) { state.handshake.take(datagram) } else { None };
+        match joined {
+            None => state.queue.push_back((from, datagram.into())),
+            Some(joined) => state.queue.extend(joined.into_iter().map(|datagram| (from, datagram))),
+        }
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {

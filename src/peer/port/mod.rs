@@ -11,6 +11,7 @@
 //! ```
 
 mod counters;
+mod handshake;
 mod inbox;
 mod interfaces;
 mod outbox;
