@@ -27,9 +27,9 @@ COPIED = (
     *("--size", "1920x1080", "--kbps", 4000, "--pattern", "noise"),
     *("--audio", "none", "--gop", 2, "--prerecord", 8),
 )
-# Pictures in another order than an offer bears are encoded anew.
+# Encoded anew, for no offer bears H.265; small, so that this machine keeps up.
 ENCODED = (
-    *("--size", "1280x720", "--kbps", 3000, "--pattern", "noise", "--profile", "main", "--bframes", 2),
+    *("--size", "640x360", "--kbps", 3000, "--pattern", "noise", "--codec", "h265"),
     *("--audio", "none", "--gop", 2, "--prerecord", 8),
 )
 OFFERED = ("--kbps", 6000)
@@ -72,17 +72,16 @@ def counted(call, result):
 
 
 def calls(house, line, count):
-    """So many short calls, one after another: how many connect, how many get a picture, when they connected."""
+    """So many short calls, one after another: how many connect, and when."""
     script = str(ROOT / "tests" / "peers" / "webrtcbin_peer.py")
     words = ["--door", line.door, f"--token={house.token}", "--endpoint", "front"]
     words += ["--count", str(count), "--seconds", "0.3"]
     done = subprocess.run([sys.executable, script, *words], stdout=subprocess.PIPE, text=True, check=False)
     events = [json.loads(text) for text in done.stdout.splitlines()]
-    took = [event["ms"] for event in events if event["event"] == "connected"]
-    seen = sum(event["event"] == "summary" and event["video_packets"] > 0 for event in events)
+    took = [event["ms"] for event in events if event["event"] == "first_packet" and event["kind"] == "video"]
     return (
-        f"{seen} of {count} calls connect and get packets of a picture;"
-        f" median {statistics.median(took or [0]):.0f} ms, most {max(took, default=0):.0f}"
+        f"{len(took)} of {count} calls get packets of a picture,"
+        f" the first after {statistics.median(took or [0]):.0f} ms (median), {max(took, default=0):.0f} (most)"
     )
 
 
@@ -139,8 +138,9 @@ def late(options):
             call = Call(house, line, seconds + 3, *OFFERED)
             first = call.begins()
             counted(call, call.ends())
-            at = call.viewer.connected_at
-            value = f"connected after {call.viewer.ms(at):.0f} ms" if at else "never connected"
+            # webrtcbin says that it is connected when the other side gives up, too.
+            media = call.viewer.watch["video"].first
+            value = f"first packet after {call.viewer.ms(media):.0f} ms" if media else "never connected"
             if first:
                 since, until = first + 1, first + 1 + seconds
                 value += (
@@ -176,7 +176,9 @@ def narrow(options):
     before, during, after = (8, 16, 35) if options.quick else (15, 30, 45)
     with scene(options, ENCODED, to_peer={"kbps": wide, "queue": queue}) as (house, line):
         call = Call(house, line, before + during + after)
-        call.begins()
+        if not call.begins():
+            figure("a line that becomes narrow", "no picture", "<= 5 s")
+            return
         call.watch(before - 1)
         line.told(to_peer={"kbps": thin})
         fell = time.monotonic()

@@ -228,7 +228,7 @@ async fn a_line_carries_nothing_during_an_outage_and_then_goes_on() {
 #[actix::test]
 async fn a_line_gives_the_peer_another_port_and_sends_strangers_to_the_house() {
     let mut ends = Ends::of(7).await;
-    ends.line.set(json!({ "move": true })).await;
+    ends.line.set(json!({ "move": "peer" })).await;
     ends.house.send_to(b"lost", ends.to_peer).await.unwrap();
     assert!(timeout(QUIET, ends.peer.recv(&mut [0; 64])).await.is_err(), "nobody is there any more");
     ends.peer.send(b"moved").await.unwrap();

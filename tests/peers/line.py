@@ -5,7 +5,7 @@ It stands in for the door and rewrites the candidates of both descriptions, so t
 here. JSON lines both ways. Out: `ready` with the door's address; then for each line in a `told` of what it has
 carried of this call (`way.Way.told`, in each direction). In, each of these or none:
 `{"loss": 5, "delay": 20}` as `way.Impairment` has it, in both directions; `{"to_peer": {...}, "to_house": {...}}`
-in one; `{"outage": seconds}` nothing passes; `{"move": true}` the house sees another port of the peer;
+in one; `{"outage": seconds}` nothing passes; `{"move": "peer"}` the house sees another port of the peer, or `"house"`;
 `{"strangers": packets a second, "kinds": ["dtls", "stun", "rtp"]}` others send to the house too.
 """
 
@@ -103,8 +103,9 @@ class Line:
         if "strangers" in wanted:
             self.strangers.send(wanted.pop("strangers"), wanted.pop("kinds", None))
         outage = wanted.pop("outage", 0)
-        if wanted.pop("move", False) and self.house:
-            self.move()
+        moved = wanted.pop("move", None)
+        if moved and self.house:
+            self.move(moved)
         both = {name: wanted.pop(name) for name in FIELDS & wanted.keys()}
         for name, known in self.wanted.items():
             changed = both | wanted.pop(name, {})
@@ -115,10 +116,14 @@ class Line:
         if wanted:
             sys.exit(f"a line cannot do {wanted}")
 
-    def move(self):
-        """The peer has another port from now on, as behind a NAT that forgot it."""
-        before, self.house = self.house, End(self.loop, self.from_house)
-        self.house.other = before.other
+    def move(self, who):
+        """This end is seen at another port from now on, as behind a NAT that forgot it."""
+        if who == "peer":
+            before, self.house = self.house, End(self.loop, self.from_house)
+            self.house.other = before.other
+        else:
+            before, self.peer = self.peer, End(self.loop, self.from_peer)
+            self.peer.other = before.other
         before.close()
 
     def from_peer(self, at, data, address):
@@ -126,7 +131,7 @@ class Line:
         self.ways["to_house"].carry(at, data, lambda data: self.house.send(data))
 
     def from_house(self, at, data, _address):
-        self.ways["to_peer"].carry(at, data, self.peer.send)
+        self.ways["to_peer"].carry(at, data, lambda data: self.peer.send(data))
 
     def told(self):
         """What became of the packets; `overrun`: the kernel had no room, the machine is too slow."""

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use super::handshake::Handshake;
 use super::meter::Meter;
 use super::remote::Remote;
 
@@ -31,6 +32,7 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     queue: VecDeque<Datagram>,
+    handshake: Handshake,
     waker: Option<Waker>,
 }
 
@@ -46,7 +48,12 @@ impl Inbox {
         if state.queue.len() >= CAPACITY {
             return false;
         }
-        state.queue.push_back((from, datagram.into()));
+        // First bytes as RFC 7983 divides them.
+        let joined = if matches!(datagram, [20..=63, ..]) { state.handshake.take(datagram) } else { None };
+        match joined {
+            None => state.queue.push_back((from, datagram.into())),
+            Some(joined) => state.queue.extend(joined.into_iter().map(|datagram| (from, datagram))),
+        }
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {

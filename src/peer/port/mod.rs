@@ -14,6 +14,7 @@ mod base;
 mod bases;
 mod budget;
 mod counters;
+mod handshake;
 mod inbox;
 mod interfaces;
 mod meter;
