@@ -12,7 +12,7 @@ const MAX_MESSAGE: usize = 1_500;
 /// Messages that may be incomplete at once; a flight has fewer.
 const MAX_MESSAGES: usize = 8;
 /// What a record to the stack may hold, so that it fits a datagram of the port.
-const MAX_BODY: usize = super::MAX_DATAGRAM - RECORD_HEAD;
+const MAX_BODY: usize = super::port_core::MAX_DATAGRAM - RECORD_HEAD;
 const RECORD_HEAD: usize = 13;
 const MESSAGE_HEAD: usize = 12;
 const HANDSHAKE: u8 = 22;

@@ -21,7 +21,7 @@ use super::shared_socket::ReceiveBuffers;
 use super::table::{Stray, Table};
 
 /// Longest datagram that a peer reads, in bytes.
-const MAX_DATAGRAM: usize = 2000;
+pub(super) const MAX_DATAGRAM: usize = 2000;
 /// Batches read in a row before others on the thread get their turn.
 const BATCHES_IN_A_ROW: u32 = 16;
 /// Pause after a socket error, so that a broken socket costs no whole core.
