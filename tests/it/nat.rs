@@ -254,7 +254,7 @@ async fn p10_new_calls_use_new_addresses_and_a_call_at_another_address_goes_on()
 }
 
 #[actix::test]
-#[ignore = "a figure, takes four minutes: benches/README.md"]
+#[ignore = "a figure, takes more than a minute: benches/README.md"]
 async fn figure_calls_that_connect_behind_each_kind_of_nat() {
     const CALLS: u32 = 20;
     let mut failed = Vec::new();
