@@ -16,6 +16,7 @@ use crate::fixture::add_on::{AddOn, Outfit};
 use crate::fixture::authority::Authority;
 use crate::fixture::home::{FAR_END, HOUSE, Home, Nat, OUTSIDE, ROUTER, SERVER, SERVER_NAME};
 use crate::fixture::host::Host;
+use crate::fixture::house::wait_for;
 use crate::fixture::offers::offer;
 use crate::fixture::turn_server::{PASSWORD, PORT, TLS_PORT, TurnServer, USERNAME};
 
@@ -151,26 +152,49 @@ async fn by_stun_a_call_crosses_a_nat_that_keeps_its_port() {
     join_all([Nat::FullCone, Nat::PortRestricted].map(connects)).await;
 }
 
-/// The picture went through the server.
-fn assert_relayed(scene: &Scene) {
+/// Picture and talk went through the server.
+async fn assert_relayed(scene: &Scene, outcome: &Outcome) {
+    assert_connected(outcome, &[&format!(" {SERVER} "), " typ relay"]);
     let (direct, relayed) = (scene.home.router.counted("direct"), scene.home.router.counted("relayed"));
     assert!(relayed.bytes > 50_000 && direct.bytes < 20_000, "{direct:?} {relayed:?} {}", scene.server.log());
+    let session = &outcome.summary().session;
+    let record = wait_for("the call's record", async || scene.home.record(session).await).await;
+    assert!(record["counters"]["talk_packets"].as_u64().unwrap() > 60, "{record}");
 }
 
 #[actix::test]
 async fn by_turn_a_call_crosses_a_nat_that_gives_any_port() {
     let scene = Scene::start(Nat::Symmetric, Way::Turn).await;
     let outcome = scene.home.call(|peer| peer.talk(1_000)).await;
-    assert_connected(&outcome, &[&format!(" {SERVER} "), " typ relay"]);
-    assert_relayed(&scene);
+    assert_relayed(&scene, &outcome).await;
 }
 
 #[actix::test]
 async fn by_turn_over_tls_a_call_leaves_a_network_that_lets_no_udp_out() {
     let scene = Scene::without_udp(Nat::Symmetric, Way::TurnOverTls).await;
     let outcome = scene.home.call(|peer| peer.talk(1_000)).await;
-    assert_connected(&outcome, &[&format!(" {SERVER} "), " typ relay"]);
-    assert_relayed(&scene);
+    assert_relayed(&scene, &outcome).await;
+}
+
+#[actix::test]
+async fn a_turn_server_that_is_of_no_use_is_named_with_the_reason_and_without_the_password() {
+    const WRONG: &str = "no such password";
+    let authority = Authority::new(SERVER_NAME);
+    let home = Home::start(Nat::Symmetric);
+    let _server = TurnServer::start(&home.server, SERVER, &authority).await;
+    let wrong_password = Way::Turn.settings().replace(PASSWORD, WRONG);
+    // Nobody told the program of this authority.
+    for (settings, reason) in [(wrong_password, "password"), (Way::TurnOverTls.settings(), "certificate")] {
+        let program = home.doorstep(&settings, Outfit::default()).await;
+        let log = wait_for("a warning", async || {
+            let log = program.log();
+            log.contains("is of no use").then_some(log)
+        })
+        .await;
+        let warning = log.lines().find(|line| line.contains("is of no use")).unwrap();
+        assert!(warning.contains(SERVER_NAME) && warning.contains(reason), "{warning}");
+        assert!(!log.contains(PASSWORD) && !log.contains(WRONG), "{log}");
+    }
 }
 
 /// Calls in vain, until the record says so.
@@ -254,7 +278,7 @@ async fn p10_new_calls_use_new_addresses_and_a_call_at_another_address_goes_on()
 }
 
 #[actix::test]
-#[ignore = "a figure, takes four minutes: benches/README.md"]
+#[ignore = "a figure, takes more than a minute: benches/README.md"]
 async fn figure_calls_that_connect_behind_each_kind_of_nat() {
     const CALLS: u32 = 20;
     let mut failed = Vec::new();
