@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
