@@ -14,7 +14,10 @@ fuzz_target!(|text: &str| {
     for section in offer.sections().iter().filter(|section| section.accepted) {
         local.push_str(&format!("m={} 9 x 1\na=mid:{}\n", section.kind.as_str(), section.inner_mid));
     }
-    let facts = AnswerFacts { cname: "fuzz".to_owned(), talk: true, ..AnswerFacts::default() };
+    let (video_ssrc, rtx_ssrc, audio_ssrc) = (Some(7), Some(9), Some(8));
+    let cname = "fuzz".to_owned();
+    let facts =
+        AnswerFacts { video_ssrc, rtx_ssrc, audio_ssrc, cname, talk: true, ..AnswerFacts::default() };
     let answer = finish(&offer, &local, &facts).expect("an accepted offer has an answer");
     let sections = |text: &str| text.lines().filter(|line| line.starts_with("m=")).count();
     assert_eq!(sections(&answer), sections(text));
