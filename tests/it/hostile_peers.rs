@@ -123,7 +123,7 @@ async fn n12_whatever_a_peer_says_that_it_can_receive_its_picture_stays_between_
     let camera = CameraOptions::default().codec("h265").with("--kbps", 3_000).with("--pattern", "noise");
     let camera = Camera::start(camera).await;
     let house = House::start(&front_door(&camera));
-    for (name, remb) in [("nothing", Some(0)), ("2^31", Some(2_147_483)), ("no word", None::<u32>)] {
+    for (name, remb) in [("nothing", Some(0)), ("most", Some(2_147_483)), ("silence", None::<u32>)] {
         let peer = options(&house, name).seconds(8.0);
         let peer = if let Some(remb) = remb { peer.with("--remb", remb) } else { peer };
         let outcome = AiortcPeer::run(peer).await;

@@ -1,26 +1,43 @@
-//! Handshake messages of DTLS 1.2 (RFC 6347 4.2.3), whole before the stack sees them.
+//! The far end's handshake (DTLS 1.2, RFC 6347 4.2.3) as the stack can bear it when packets get lost: in whole messages,
+//! and those of a server in whole flights.
 //!
 //! A far end that sends a flight again may cut it otherwise than at first; OpenSSL does. The stack joins only pieces
-//! that lie end to end and tries no second one that begins at the same place, so that after one lost packet it would
-//! never have the message.
+//! that lie end to end and tries no second one that begins at the same place. And with whatever comes before a flight
+//! is complete, or again after it was, the stack gives up its own timer. Either way one lost packet is enough, and
+//! the handshake goes on no more.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Longest message that is joined, bytes: room for a certificate. Pieces of a longer one pass as they are.
-const MAX_MESSAGE: usize = 1_500;
-/// Messages that may be incomplete at once; a flight has fewer.
+const MAX_MESSAGE: usize = 1_900;
+/// Messages that may wait at once; a flight has fewer.
 const MAX_MESSAGES: usize = 8;
 /// What a record to the stack may hold, so that it fits a datagram of the port.
 const MAX_BODY: usize = super::port_core::MAX_DATAGRAM - RECORD_HEAD;
 const RECORD_HEAD: usize = 13;
 const MESSAGE_HEAD: usize = 12;
+/// A record's type.
 const HANDSHAKE: u8 = 22;
+/// Types of messages (RFC 5246 7.4, RFC 6347 4.3.2).
+const CLIENT_HELLO: u8 = 1;
+const HELLO_VERIFY_REQUEST: u8 = 3;
+const SERVER_HELLO_DONE: u8 = 14;
 
-/// The messages of one far end that are incomplete.
+/// What one far end has said so far.
 #[derive(Debug, Default)]
 pub(super) struct Handshake {
-    messages: BTreeMap<u16, Partial>,
+    /// Messages of which pieces are missing.
+    partial: BTreeMap<u16, Partial>,
+    /// Whole messages of a flight that is not.
+    waiting: BTreeMap<u16, Message>,
+    /// Messages pass as soon as they are whole: the far end is the client, who says everything again until it is
+    /// answered, or one of them is too long to wait.
+    at_once: bool,
+    /// The stack has had everything before this message.
+    next: u16,
+    /// The server's first flight is through; what follows comes at once.
+    is_through: bool,
 }
 
 #[derive(Debug)]
@@ -28,6 +45,14 @@ struct Partial {
     kind: u8,
     data: Vec<u8>,
     missing: Vec<Range<usize>>,
+}
+
+/// A whole message and the head of the record that completed it, without its length.
+#[derive(Debug, Clone)]
+struct Message {
+    record: Box<[u8]>,
+    kind: u8,
+    bytes: Vec<u8>,
 }
 
 /// One record of a datagram; `pieces` of a handshake that is not encrypted.
@@ -53,47 +78,108 @@ impl Handshake {
     pub(super) fn take(&mut self, datagram: &[u8]) -> Option<Vec<Box<[u8]>>> {
         let records = records(datagram)?;
         let pieces = || records.iter().filter_map(|record| record.pieces.as_ref()).flatten();
-        if pieces().all(Piece::is_whole) || pieces().any(|piece| piece.length > MAX_MESSAGE) {
+        if pieces().next().is_none() {
             return None;
         }
-        let seen = records.iter().filter_map(|record| match &record.pieces {
-            None => Some(record.bytes.into()),
-            Some(pieces) => self.joined(record.bytes, pieces),
-        });
-        Some(seen.collect())
-    }
-
-    /// A record with the messages that are whole with these pieces.
-    fn joined(&mut self, record: &[u8], pieces: &[Piece<'_>]) -> Option<Box<[u8]>> {
-        let mut body = Vec::new();
-        for piece in pieces {
-            let message = if piece.is_whole() { Some(piece.bytes.to_vec()) } else { self.join(piece) };
-            // What finds no place comes again with its flight.
-            body.extend(message.filter(|message| body.len() + message.len() <= MAX_BODY).unwrap_or_default());
+        if pieces().any(|piece| piece.length > MAX_MESSAGE) {
+            self.at_once = true;
+            let mut seen = written(std::mem::take(&mut self.waiting).into_values().collect());
+            seen.push(datagram.into());
+            return Some(seen);
         }
-        let length = u16::try_from(body.len()).ok().filter(|length| *length > 0)?;
-        let head = record.get(..RECORD_HEAD - 2)?;
-        Some([head, &length.to_be_bytes(), &body].concat().into())
+        let mut seen = Vec::new();
+        for record in &records {
+            let Some(pieces) = &record.pieces else {
+                seen.push(record.bytes.into());
+                continue;
+            };
+            let whole: Vec<Message> =
+                pieces.iter().filter_map(|piece| self.whole(record.bytes, piece)).collect();
+            let due = whole.into_iter().flat_map(|message| self.due(message)).collect();
+            seen.extend(written(due));
+        }
+        Some(seen)
     }
 
     /// The message that is whole with this piece.
+    fn whole(&mut self, record: &[u8], piece: &Piece<'_>) -> Option<Message> {
+        let bytes = if piece.is_whole() { piece.bytes.to_vec() } else { self.join(piece)? };
+        Some(Message { record: record.get(..RECORD_HEAD - 2)?.into(), kind: piece.kind, bytes })
+    }
+
     fn join(&mut self, piece: &Piece<'_>) -> Option<Vec<u8>> {
         let other = |known: &Partial| known.kind != piece.kind || known.data.len() != piece.length;
-        if self.messages.get(&piece.sequence).is_none_or(other) {
-            if self.messages.len() >= MAX_MESSAGES {
-                self.messages.pop_first();
+        if self.partial.get(&piece.sequence).is_none_or(other) {
+            if self.partial.len() >= MAX_MESSAGES {
+                self.partial.pop_first();
             }
-            self.messages.insert(piece.sequence, Partial::of(piece));
+            self.partial.insert(piece.sequence, Partial::of(piece));
         }
-        let partial = self.messages.get_mut(&piece.sequence)?;
+        let partial = self.partial.get_mut(&piece.sequence)?;
         partial.add(piece);
         if !partial.missing.is_empty() {
             return None;
         }
-        let data = self.messages.remove(&piece.sequence)?.data;
+        let data = self.partial.remove(&piece.sequence)?.data;
         let head = piece.bytes.get(..6)?;
         // Its only piece begins at nothing and is as long as all of it.
         Some([head, &[0, 0, 0], head.get(1..4)?, &data].concat())
+    }
+
+    /// What the stack shall have with this message: all of a flight, or nothing yet, or nothing again.
+    fn due(&mut self, message: Message) -> Vec<Message> {
+        self.at_once |= message.kind == CLIENT_HELLO;
+        if self.at_once || self.is_through && message.sequence() >= self.next {
+            return vec![message];
+        }
+        if message.sequence() < self.next {
+            return Vec::new();
+        }
+        if message.kind == HELLO_VERIFY_REQUEST {
+            self.next = message.sequence().saturating_add(1);
+            return vec![message];
+        }
+        if self.waiting.len() < MAX_MESSAGES {
+            self.waiting.entry(message.sequence()).or_insert(message);
+        }
+        let mut expected = self.next..;
+        let flight = self.waiting.iter().take_while(|(sequence, _)| expected.next() == Some(**sequence));
+        let Some(last) = flight.last().filter(|(_, last)| last.kind == SERVER_HELLO_DONE) else {
+            return Vec::new();
+        };
+        (self.next, self.is_through) = (last.0.saturating_add(1), true);
+        self.partial.clear();
+        std::mem::take(&mut self.waiting).into_values().collect()
+    }
+}
+
+/// The messages in records; those of one record stay together, for its number serves once.
+fn written(messages: Vec<Message>) -> Vec<Box<[u8]>> {
+    let mut records: Vec<(Box<[u8]>, Vec<u8>)> = Vec::new();
+    for message in messages {
+        match records.last_mut() {
+            // What finds no place comes again with its flight.
+            Some((head, body)) if *head == message.record => {
+                if body.len() + message.bytes.len() <= MAX_BODY {
+                    body.extend(message.bytes);
+                }
+            }
+            _ => records.push((message.record, message.bytes)),
+        }
+    }
+    let whole = |(head, body): (Box<[u8]>, Vec<u8>)| {
+        let length = u16::try_from(body.len()).unwrap_or(u16::MAX).to_be_bytes();
+        [&head[..], &length, &body].concat().into()
+    };
+    records.into_iter().map(whole).collect()
+}
+
+impl Message {
+    fn sequence(&self) -> u16 {
+        match self.bytes[..] {
+            [_, _, _, _, high, low, ..] => u16::from_be_bytes([high, low]),
+            _ => 0,
+        }
     }
 }
 
@@ -164,105 +250,4 @@ fn pieces(mut body: &[u8]) -> Option<Vec<Piece<'_>>> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    const CERTIFICATE: u8 = 11;
-    const KEY_EXCHANGE: u8 = 12;
-
-    fn message(length: usize) -> Vec<u8> {
-        (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect()
-    }
-
-    fn piece(kind: u8, sequence: u16, length: usize, part: Range<usize>) -> Vec<u8> {
-        let three = |number: usize| u32::try_from(number).unwrap().to_be_bytes()[1..].to_vec();
-        let data = &message(length)[part.clone()];
-        let sequence = sequence.to_be_bytes().to_vec();
-        [vec![kind], three(length), sequence, three(part.start), three(part.len()), data.to_vec()].concat()
-    }
-
-    fn record(number: u8, body: &[u8]) -> Vec<u8> {
-        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
-        [&[HANDSHAKE, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, number], &length[..], body].concat()
-    }
-
-    /// A certificate of 669 bytes, cut at these places.
-    fn cut(number: u8, at: &[usize]) -> Vec<Vec<u8>> {
-        let ends = at.iter().chain(&[669]);
-        let part = |(from, to): (&usize, &usize)| record(number, &piece(CERTIFICATE, 1, 669, *from..*to));
-        [0].iter().chain(at).zip(ends).map(part).collect()
-    }
-
-    fn whole(number: u8) -> Vec<Box<[u8]>> {
-        vec![record(number, &piece(CERTIFICATE, 1, 669, 0..669)).into()]
-    }
-
-    #[test]
-    fn a_message_that_is_sent_again_in_other_pieces_is_whole_with_the_last_that_it_lacks() {
-        let mut handshake = Handshake::default();
-        let (first, again) = (cut(1, &[108, 339, 570]), cut(2, &[230, 461]));
-        for lost_at_first in [&first[0], &first[2], &first[3]] {
-            assert_eq!(handshake.take(lost_at_first), Some(Vec::new()));
-        }
-        // 108 to 339 are missing.
-        assert_eq!(handshake.take(&again[2]), Some(Vec::new()));
-        assert_eq!(handshake.take(&again[0]), Some(Vec::new()));
-        assert_eq!(handshake.take(&again[1]), Some(whole(2)));
-        assert!(handshake.messages.is_empty());
-        // All of it a third time: what has been said was not heard.
-        let third = cut(3, &[230, 461]);
-        assert_eq!(handshake.take(&third[2]), Some(Vec::new()));
-        assert_eq!(handshake.take(&third[1]), Some(Vec::new()));
-        assert_eq!(handshake.take(&third[0]), Some(whole(3)));
-    }
-
-    #[test]
-    fn what_is_whole_encrypted_or_malformed_passes_as_it_is() {
-        let mut handshake = Handshake::default();
-        let mut encrypted = record(1, &piece(CERTIFICATE, 1, 669, 0..100));
-        encrypted[4] = 1;
-        let good = record(1, &piece(CERTIFICATE, 1, 300, 0..300));
-        let beyond = record(1, &piece(CERTIFICATE, 1, MAX_MESSAGE + 1, 0..100));
-        let mut lies = record(1, &piece(CERTIFICATE, 1, 669, 0..100));
-        lies[RECORD_HEAD + 1] = 0xFF;
-        lies[RECORD_HEAD + 6] = 0xFF;
-        for datagram in
-            [&encrypted, &good, &beyond, &lies, &good[..40].to_vec(), &vec![21, 0xFE], &Vec::new()]
-        {
-            assert_eq!(handshake.take(datagram), None, "{datagram:?}");
-        }
-    }
-
-    #[test]
-    fn a_datagram_keeps_all_else_and_their_order() {
-        let mut handshake = Handshake::default();
-        let parts = cut(1, &[200, 600]);
-        for part in &parts[..2] {
-            handshake.take(part);
-        }
-        let change = [20, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 1, 1];
-        let bodies = [piece(CERTIFICATE, 1, 669, 600..669), piece(14, 3, 0, 0..0)].concat();
-        let more = record(8, &piece(KEY_EXCHANGE, 2, 300, 0..87));
-        let datagram = [&record(7, &bodies)[..], &more, &change].concat();
-        let expected = [piece(CERTIFICATE, 1, 669, 0..669), piece(14, 3, 0, 0..0)].concat();
-        let seen = handshake.take(&datagram).unwrap();
-        assert_eq!(seen, vec![record(7, &expected).into_boxed_slice(), change.to_vec().into()]);
-    }
-
-    #[test]
-    fn a_far_end_that_never_ends_a_message_costs_little() {
-        let mut handshake = Handshake::default();
-        for sequence in 0..1_000 {
-            handshake.take(&record(1, &piece(CERTIFICATE, sequence, MAX_MESSAGE, 0..1)));
-        }
-        assert_eq!(handshake.messages.len(), MAX_MESSAGES);
-        let again = piece(CERTIFICATE, 999, MAX_MESSAGE, 0..MAX_MESSAGE);
-        for at in 0..MAX_MESSAGE - 1 {
-            handshake.take(&record(1, &piece(CERTIFICATE, 999, MAX_MESSAGE, at..at + 1)));
-        }
-        let last = record(1, &piece(CERTIFICATE, 999, MAX_MESSAGE, MAX_MESSAGE - 1..MAX_MESSAGE));
-        assert_eq!(handshake.take(&last), Some(vec![record(1, &again).into()]));
-    }
-}
+mod tests;
