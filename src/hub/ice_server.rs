@@ -43,7 +43,7 @@ fn addresses(server: &Value) -> impl Iterator<Item = HubIceServer> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use proptest::prelude::*;
     use secrecy::ExposeSecret;

@@ -9,7 +9,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::fixture::house::{House, wait_for};
+use crate::fixture::house::{House, rtc, wait_for};
 use crate::fixture::offers::offer;
 
 const SOON: Duration = Duration::from_secs(40);
@@ -61,10 +61,13 @@ async fn an_add_on_without_servers_of_its_own_asks_those_of_the_hub_and_follows_
         Some(found["endpoint_id"].as_str()?.to_owned())
     })
     .await;
-    let offer = offer("g3-2023");
     wait_for("an answer with the mapped address", async || {
-        let answer = house.offer(&endpoint, "mapped", &offer).await.to_string();
-        house.hang_up(&endpoint, "mapped").await;
+        let payload =
+            json!({ "sessionId": "mapped", "offer": { "format": "SDP", "value": offer("g3-2023") } });
+        let begins = rtc(&hub.token, "InitiateSessionWithOffer", &endpoint, payload);
+        let answer = house.directive(begins).await.to_string();
+        let ends = rtc(&hub.token, "SessionDisconnected", &endpoint, json!({ "sessionId": "mapped" }));
+        house.directive(ends).await;
         answer.contains("203.0.113.9 40000 typ srflx").then_some(())
     })
     .await;

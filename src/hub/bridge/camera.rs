@@ -35,7 +35,7 @@ pub struct RelayWishes {
 #[derive(Debug, Clone, PartialEq, Eq, actix::Message)]
 #[rtype(result = "Result<Vec<HubIceServer>, HubError>")]
 pub struct IceServers {
-    /// `None`: those of the hub itself (`web_rtc/ice_servers`), which hubs before 2025.12 do not tell. With a
+    /// `None`: those of the hub itself (`web_rtc/ice_servers`), which older hubs do not tell. With a
     /// camera: those for a session there, which are the hub's as well unless the camera has its own.
     pub entity_id: Option<String>,
 }
