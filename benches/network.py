@@ -8,7 +8,6 @@ passed on as it is. Judged is by GStreamer's webrtcbin with its jitter buffer of
 it came whole and in time, and so did all since the last key picture; a freeze is the time between two of them.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -17,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from house import ROOT, Camera, House, figure, machine
+from house import ROOT, Camera, House, command_line, figure, machine
 from impaired import Call, Line, gaps
 from viewers import Viewers
 from watcher import begin
@@ -254,8 +253,7 @@ ROWS = {row.__name__: row for row in (connecting, loss, recovery, late, outage, 
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--against", help="program without what is measured, for `cost`")
     parser.add_argument("--rows", nargs="+", choices=tuple(ROWS), default=list(ROWS))
     parser.add_argument("--seed", type=int, default=1)
