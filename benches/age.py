@@ -6,13 +6,12 @@ decode in one process, with the same decoder and without a jitter buffer, and re
 program adds is taken picture by picture.
 """
 
-import argparse
 import os
 import statistics
 import sys
 import time
 
-from house import Camera, House, figure, machine
+from house import Camera, House, command_line, figure, machine
 from watcher import Bare, Watcher, begin
 
 import clock
@@ -60,8 +59,7 @@ def measure(options, size, kbps):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--fps", type=int, default=25, help="pictures a second")
     parser.add_argument("--quick", action="store_const", const=5, dest="seconds", help="over 5 s")

@@ -6,14 +6,13 @@ one viewer and for eight; the viewers are those of `viewers.py`, with an Echo's 
 cannot keep up the rate of pictures falls, and the CPU of one and of eight cannot be compared: it is shown.
 """
 
-import argparse
 import os
 import random
 import statistics
 import sys
 import time
 
-from house import Camera, House, figure, machine
+from house import Camera, House, command_line, figure, machine
 from viewers import Viewers
 from watcher import Watcher, begin
 
@@ -97,8 +96,7 @@ def viewers(options, camera, count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--gop", type=float, default=2, help="seconds between key frames")

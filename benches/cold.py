@@ -5,14 +5,13 @@ Both wait for the camera's next key picture. The program is started for each cal
 is ready to dial, its code loaded. Both decode in one process with the same decoder, without a jitter buffer.
 """
 
-import argparse
 import os
 import random
 import statistics
 import sys
 import time
 
-from house import Camera, House, figure, machine
+from house import Camera, House, command_line, figure, machine
 from watcher import Bare, Watcher, begin
 
 
@@ -32,8 +31,7 @@ def pair(options, camera):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--runs", type=int, default=12)
     parser.add_argument("--quick", action="store_const", const=3, dest="runs", help="three pairs")
     parser.add_argument("--gop", type=float, default=2, help="seconds between key frames")

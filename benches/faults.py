@@ -6,7 +6,6 @@ first decoded one whose clock is later than the signal: neither a slate nor what
 other call saw is its longest time between two pictures, from a second before the signal until the call's end.
 """
 
-import argparse
 import os
 import random
 import signal
@@ -15,7 +14,7 @@ import sys
 import time
 import urllib.parse
 
-from house import Camera, House, figure, machine
+from house import Camera, House, command_line, figure, machine
 from watcher import Watcher, begin, longest_gap
 
 import clock
@@ -65,8 +64,7 @@ def run(options, what, cameras, dice):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--quick", action="store_const", const=1, dest="runs", help="one of each")
     options = parser.parse_args()

@@ -10,6 +10,7 @@ figure() {
 }
 figure first_frame --kinds warm --gops 10 --runs 20 "$@"
 figure uplink "$@"
+figure network "$@"
 figure cold "$@"
 figure codecs "$@"
 figure viewers --viewers 10 50 "$@"

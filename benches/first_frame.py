@@ -8,13 +8,12 @@ size of its own, so that a slate before it is told apart. aiortc hands a picture
 next one begins: 40 ms of each figure are its own.
 """
 
-import argparse
 import random
 import statistics
 import sys
 import time
 
-from house import Camera, House, figure, machine, peer
+from house import Camera, House, command_line, figure, machine, peer
 
 
 SIZE = (960, 540)
@@ -74,8 +73,7 @@ def cold(options, camera, gop):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--gops", type=int, nargs="+", default=[2, 10], help="seconds between key frames")
     parser.add_argument("--kinds", choices=("warm", "cold"), nargs="+", default=["warm", "cold"])

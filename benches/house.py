@@ -1,5 +1,6 @@
 """The program under measurement, its cameras, and what the kernel says of them."""
 
+import argparse
 import json
 import os
 import pathlib
@@ -18,6 +19,13 @@ sys.path.insert(0, str(ROOT / "tests" / "peers"))
 
 TICK = os.sysconf("SC_CLK_TCK")
 VENV = ROOT / ".venv" / "bin" / "python"
+
+
+def command_line(description):
+    """What every script here can be told; its own is to be added."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--doorstep", help="program to measure")
+    return parser
 
 
 def free_port():

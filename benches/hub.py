@@ -4,7 +4,6 @@
 The hub is `simulated_hub.py`, a process of its own that is not counted.
 """
 
-import argparse
 import base64
 import datetime
 import json
@@ -19,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 
-from house import ROOT, House, machine, peer
+from house import ROOT, House, command_line, machine, peer
 
 
 class Hub:
@@ -217,8 +216,7 @@ def storm(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--restarts", type=int, default=50)
     parser.add_argument("--longest", type=float, default=10, help="seconds that the hub is down, at most")
     parser.add_argument("--rest", type=float, default=15, help="seconds between two restarts")

@@ -5,16 +5,14 @@ Memory is the proportional set size of the process tree (`smaps_rollup`), CPU it
 cameras are real RTSP servers, two of them, by eight names each: what a check of them would cost is counted.
 """
 
-import argparse
 import sys
 import time
 
-from house import Camera, House, figure, machine
+from house import Camera, House, command_line, figure, machine
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--cameras", type=int, default=16)
     parser.add_argument("--settle", type=float, default=30, help="seconds from the start until it is idle")
     parser.add_argument("--seconds", type=float, default=30)

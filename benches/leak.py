@@ -6,11 +6,10 @@ follows up is given up after 60 to 65 s, and the camera's feed stays for another
 leaves is what an allocator keeps; what the second adds to it is a leak.
 """
 
-import argparse
 import sys
 import time
 
-from house import Camera, House, machine, peer
+from house import Camera, House, command_line, machine, peer
 
 
 def show(name, now, house):
@@ -27,8 +26,7 @@ def show(name, now, house):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--abandoned", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=2)

@@ -5,7 +5,6 @@ Plain HTTP, a new connection each time, offers of 2023 with nobody behind them. 
 limit of 20 directives a second (burst 40), which no setting lifts.
 """
 
-import argparse
 import concurrent.futures
 import math
 import statistics
@@ -13,7 +12,7 @@ import sys
 import time
 import uuid
 
-from house import Camera, House, machine
+from house import Camera, House, command_line, machine
 
 import door as doors
 import offer as offers
@@ -29,8 +28,7 @@ def row(name, times, refused):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--offers", type=int, default=200)
     options = parser.parse_args()
     print(machine())

@@ -6,7 +6,6 @@ the peer's decoder, GStreamer's behind webrtcbin's own jitter buffer of 200 ms, 
 for. A freeze is the time between two decoded pictures, in the 15 s after the first.
 """
 
-import argparse
 import json
 import os
 import random
@@ -14,7 +13,7 @@ import statistics
 import sys
 import time
 
-from house import Camera, House, figure, machine
+from house import Camera, House, command_line, figure, machine
 from impaired import Call, Line
 from watcher import begin, longest_gap
 
@@ -70,8 +69,7 @@ def row(runs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--runs", type=int, default=6)
     parser.add_argument("--quick", action="store_const", const=2, dest="runs", help="two calls")
     parser.add_argument("--kbps", type=int, default=5000, help="of the line")

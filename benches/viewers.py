@@ -6,7 +6,6 @@ decrypt nor decode, in a process of their own. Beside each figure stands what a 
 bytes over loopback costs the same kernel in the same minute.
 """
 
-import argparse
 import json
 import os
 import socket
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from house import ROOT, VENV, Camera, House, figure, machine
+from house import ROOT, VENV, Camera, House, command_line, figure, machine
 
 # ms of CPU per viewer-second, of a go2rtc in the same kind of run.
 AIMS = {10: "< 10 ms, <= 3 MiB", 50: "< 6.3 ms, <= 3 MiB"}
@@ -56,8 +55,7 @@ class Viewers:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--doorstep", help="program to measure")
+    parser = command_line(__doc__)
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--viewers", type=int, nargs="+", default=[1, 10, 50])
     parser.add_argument("--quick", action="store_const", const=5, dest="seconds", help="over 5 s")

@@ -78,9 +78,7 @@ impl Handshake {
     pub(super) fn take(&mut self, datagram: &[u8]) -> Option<Vec<Box<[u8]>>> {
         let records = records(datagram)?;
         let pieces = || records.iter().filter_map(|record| record.pieces.as_ref()).flatten();
-        if pieces().next().is_none() {
-            return None;
-        }
+        pieces().next()?;
         if pieces().any(|piece| piece.length > MAX_MESSAGE) {
             self.at_once = true;
             let mut seen = written(std::mem::take(&mut self.waiting).into_values().collect());
