@@ -126,7 +126,7 @@ impl Peers {
 async fn establish(peers: Peers, offer: Offer, options: AnswerOptions) -> Result<Answered, PeerError> {
     let Ways { candidates, inner } = peers.inner.port.ways();
     if inner.is_empty() {
-        return Err(PeerError::Port("this machine is in no network now".into()));
+        return Err(no_network());
     }
     let (ufrag, password) = credentials();
     let runtime = Arc::new(peers.inner.port.runtime(ufrag.clone(), password.clone()));
@@ -232,6 +232,10 @@ fn ssrcs() -> [u32; 3] {
             return [first, second, third];
         }
     }
+}
+
+fn no_network() -> PeerError {
+    PeerError::Port("this machine is in no network now".into())
 }
 
 fn stack_error(error: webrtc::error::Error) -> PeerError {

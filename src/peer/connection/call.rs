@@ -1,5 +1,6 @@
 //! A call of ours: we offer, the far end answers and sends.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use super::stack_handler::{Incoming, Progress, StackHandler};
 use super::strangers::{Strangers, introduce};
 use super::tracks::Tracks;
 use super::webrtc_peer::Shared;
-use super::{EVENTS, GATHERING, Peers, credentials, stack, stack_error, supervisor};
+use super::{EVENTS, GATHERING, Peers, credentials, no_network, stack, stack_error, supervisor};
 use crate::peer::calling::{self, Answer};
 use crate::peer::offer::Candidate;
 use crate::peer::rtcp::PeerTally;
@@ -30,6 +31,10 @@ const MEDIA: usize = 256;
 
 /// Makes the call's offer.
 pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, PeerError> {
+    let addresses = peers.addresses();
+    if addresses.is_empty() {
+        return Err(no_network());
+    }
     let (ufrag, password) = credentials();
     let runtime = Arc::new(peers.inner.port.runtime(ufrag.clone(), password.clone()));
     let tally = Arc::new(PeerTally::new(runtime.meter()));
@@ -43,11 +48,9 @@ pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, 
     let builder = stack::calling_builder(&ufrag, password, Arc::clone(&tally), events.clone(), strangers)?
         .with_runtime(Arc::clone(&runtime) as Arc<dyn webrtc::runtime::Runtime>)
         .with_handler(handler)
-        .with_udp_addrs(
-            peers.addresses().iter().map(|bound| std::net::SocketAddr::new(bound.ip(), 0)).collect(),
-        );
+        .with_udp_addrs(addresses.iter().map(|bound| SocketAddr::new(bound.ip(), 0)).collect());
     let connection: Arc<dyn PeerConnection> = Arc::new(builder.build().await.map_err(stack_error)?);
-    let offered = offer(&peers, &options, connection.as_ref(), progress_receiver.clone()).await;
+    let offered = offer(&addresses, &options, connection.as_ref(), progress_receiver.clone()).await;
     let (sdp, speech) = match offered {
         Ok(offered) => offered,
         Err(error) => {
@@ -80,7 +83,7 @@ pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, 
 }
 
 async fn offer(
-    peers: &Peers,
+    addresses: &[SocketAddr],
     options: &CallOptions,
     connection: &dyn PeerConnection,
     mut progress: watch::Receiver<Progress>,
@@ -116,7 +119,7 @@ async fn offer(
         .local_description()
         .await
         .ok_or_else(|| PeerError::Stack("no offer after it was made".into()))?;
-    Ok((calling::finish(&local.sdp, &peers.addresses()), speech))
+    Ok((calling::finish(&local.sdp, addresses), speech))
 }
 
 fn direction(direction: RTCRtpTransceiverDirection) -> Option<RTCRtpTransceiverInit> {

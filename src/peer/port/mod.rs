@@ -45,6 +45,8 @@ pub(in crate::peer) use peer_runtime::PeerRuntime;
 pub(in crate::peer) use ways::Ways;
 
 #[cfg(test)]
+pub(in crate::peer) use relay::coturn::Coturn;
+#[cfg(test)]
 pub(in crate::peer) use stun::tests::message as stun_message;
 
 use super::ice_server::IceServer;
@@ -109,6 +111,12 @@ impl MediaPort {
             live_transactions: sizes.transactions as u64,
             ..self.core.tally.snapshot()
         }
+    }
+
+    /// Has all addresses of this machine vanish.
+    #[cfg(test)]
+    pub(in crate::peer) fn lose_addresses(&self) {
+        self.core.bases.set_present(Vec::new());
     }
 
     /// How many peers and sockets of peers hold the port in memory.

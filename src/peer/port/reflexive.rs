@@ -125,18 +125,22 @@ impl Reflexive {
 
     /// The address that a NAT gives this socket, as the first server that knows says.
     pub(super) fn mapped(&self, base: BaseId) -> Option<SocketAddrV4> {
-        self.said_of(base).next()
+        self.said_of(base).next().map(|(_, mapped)| mapped)
     }
 
     /// What is in front of this socket.
     pub(super) fn nat(&self, base: BaseId, own: SocketAddrV4) -> Nat {
         let said: Vec<_> = self.said_of(base).collect();
-        match said[..] {
-            [] => Nat::Unknown,
-            [first, ..] if said.iter().any(|other| *other != first) => Nat::AddressDependent,
-            [first, ..] if first == own => Nat::None,
-            [_] => Nat::Present,
-            _ => Nat::AddressIndependent,
+        let Some((_, first)) = said.first() else { return Nat::Unknown };
+        if said.iter().any(|(_, other)| other != first) {
+            return Nat::AddressDependent;
+        }
+        // Two names of one server are one.
+        let is_sure = said.iter().any(|(server, _)| said.iter().any(|(other, _)| server.ip() != other.ip()));
+        match *first == own {
+            true => Nat::None,
+            false if is_sure => Nat::AddressIndependent,
+            false => Nat::Present,
         }
     }
 
@@ -152,8 +156,8 @@ impl Reflexive {
         })
     }
 
-    fn said_of(&self, base: BaseId) -> impl Iterator<Item = SocketAddrV4> {
-        self.servers.iter().filter_map(move |server| server.asks.get(&base)?.mapped)
+    fn said_of(&self, base: BaseId) -> impl Iterator<Item = (SocketAddr, SocketAddrV4)> {
+        self.servers.iter().filter_map(move |server| Some((server.address?, server.asks.get(&base)?.mapped?)))
     }
 }
 

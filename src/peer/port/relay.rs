@@ -1,5 +1,7 @@
 //! A relayed address at a TURN server, held ahead of time and shared by all calls.
 
+#[cfg(test)]
+pub(in crate::peer) mod coturn;
 mod link;
 
 #[cfg(test)]
@@ -45,8 +47,9 @@ pub(super) struct Relay {
     inner_ip: Ipv4Addr,
     session: Mutex<Option<Session>>,
     error: Mutex<Option<String>>,
-    /// The session's deadline moved, or the network changed.
+    /// The session's deadline moved.
     changed: Notify,
+    network_changed: Notify,
     retired: CancellationToken,
 }
 
@@ -79,6 +82,7 @@ impl Relay {
             session: Mutex::default(),
             error: Mutex::default(),
             changed: Notify::new(),
+            network_changed: Notify::new(),
             retired: CancellationToken::new(),
         }
     }
@@ -154,8 +158,10 @@ impl Relay {
         if let Some(session) = &mut *self.session() {
             session.client.refresh(Instant::now());
             session.flush(tally);
+            self.changed.notify_one();
+        } else {
+            self.network_changed.notify_one();
         }
-        self.changed.notify_one();
     }
 
     /// No new call shall use it; it is given up when those that do have ended.
@@ -204,7 +210,7 @@ pub(super) async fn hold(core: Arc<PortCore>, id: BaseId, relay: Arc<Relay>) {
         }
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = relay.changed.notified() => {}
+            () = relay.network_changed.notified() => {}
             () = retired(&core, id, &relay) => return,
         }
         pause = (pause * 2).min(LONGEST_PAUSE);

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use super::*;
+use crate::peer::ice_server::TurnTransport;
+use crate::peer::port::Coturn;
 
 /// Answers STUN requests as if a NAT had given the sender this address.
 async fn stun_server(mapped: [u8; 6]) -> SocketAddr {
@@ -20,6 +22,19 @@ async fn stun_server(mapped: [u8; 6]) -> SocketAddr {
         }
     });
     address
+}
+
+/// A TURN server that has made us an allocation.
+async fn with_turn(peers: &Peers) -> Coturn {
+    let coturn = Coturn::start();
+    peers.use_servers(vec![coturn.server(TurnTransport::Udp, "secret")]);
+    let allocated = async {
+        while peers.paths().servers[0].relayed.is_none() {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(DEADLINE, allocated).await.unwrap();
+    coturn
 }
 
 fn candidates(sdp: &str) -> Vec<&str> {
@@ -103,4 +118,70 @@ async fn a_bystander_whom_an_offer_names_forty_times_gets_few_packets_and_none_a
     assert!(packets.iter().sum::<usize>() < 12_000);
     sleep(Duration::from_secs(1)).await;
     assert_eq!(count().len(), 0, "none after the end");
+}
+
+#[tokio::test]
+async fn a_call_whose_only_way_is_a_turn_server_goes_through_it_both_ways() {
+    let peers = open();
+    let _coturn = with_turn(&peers).await;
+    peers.inner.port.lose_addresses();
+    let far = FarEnd::new().await;
+    let began = std::time::Instant::now();
+    let mut answered = answer_to(&peers, &far.offer().await).await;
+    let relayed = peers.paths().servers[0].relayed.unwrap();
+    let expected = format!("{} {} typ relay raddr 127.0.0.1 rport ", relayed.ip(), relayed.port());
+    let named = candidates(&answered.sdp);
+    assert!(!named.is_empty() && named.iter().all(|line| line.contains(&expected)), "{named:?}");
+    far.take_answer(&answered.sdp).await;
+    let seen = until(&mut answered, |event| *event == PeerEvent::Connected).await;
+    let is_relay = |event: &PeerEvent| matches!(event, PeerEvent::IceConnected { local_kind: "relay", .. });
+    assert!(is_relay(&seen[0]), "{seen:?}");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    far.connected().await;
+
+    for round in 0..20_u16 {
+        answered.peer.send_picture(&picture(30), u32::from(round) * 3600).await.unwrap();
+        far.say(round).await;
+        sleep(Duration::from_millis(5)).await;
+    }
+    let mut packets = far.packets.lock().await;
+    let mut next = None;
+    for _ in 0..20 * 30 {
+        let packet = timeout(DEADLINE, packets.recv()).await.expect("all media arrives").unwrap();
+        let sequence = packet.header.sequence_number;
+        assert_eq!(sequence, next.unwrap_or(sequence), "in order and without a gap");
+        next = Some(sequence.wrapping_add(1));
+    }
+    timeout(DEADLINE, answered.talk.recv()).await.expect("what is said there arrives").unwrap();
+    answered.peer.close().await;
+}
+
+#[tokio::test]
+async fn without_any_address_an_offer_is_refused_in_plain_words() {
+    let peers = open();
+    peers.inner.port.lose_addresses();
+    let far = FarEnd::new().await;
+    let offer = Offer::parse(&far.offer().await, true).unwrap();
+    let error = peers.answer(&offer, options(true)).await.err().unwrap();
+    assert!(error.to_string().contains("in no network"), "{error}");
+}
+
+#[tokio::test]
+async fn a_direct_path_is_preferred_to_a_relayed_one() {
+    let peers = open();
+    let _coturn = with_turn(&peers).await;
+    for _ in 0..5 {
+        let (_far, mut answered) = {
+            let far = FarEnd::new().await;
+            let answered = answer_to(&peers, &far.offer().await).await;
+            assert!(candidates(&answered.sdp).iter().any(|line| line.contains("typ relay")));
+            far.take_answer(&answered.sdp).await;
+            (far, answered)
+        };
+        let seen = until(&mut answered, |event| *event == PeerEvent::Connected).await;
+        let is_direct =
+            |event: &PeerEvent| matches!(event, PeerEvent::IceConnected { local_kind: "direct", .. });
+        assert!(is_direct(&seen[0]), "{seen:?}");
+        answered.peer.close().await;
+    }
 }

@@ -101,6 +101,10 @@ fn two_servers_tell_the_kind_of_nat() {
         ask(&mut it, Instant::now(), says);
         assert_eq!(it.nat(3, own), nat, "{says:?}");
     }
+    let mut it = with_servers(2);
+    it.locate("stun2", Ok(server(1)));
+    ask(&mut it, Instant::now(), &["203.0.113.5:40000"]);
+    assert_eq!(it.nat(3, own), Nat::Present, "two names of one server");
 }
 
 #[test]
