@@ -9,6 +9,7 @@
 //! ```
 
 pub mod answer;
+mod bucket;
 pub mod calling;
 pub mod connection;
 pub mod depacketizer;

@@ -5,7 +5,6 @@
 //! at once: that fills the rest of the line with doubles. So here a packet's repairs are counted and kept
 //! a round trip apart, and all together leave at a rate that follows the stream's own.
 
-mod budget;
 mod history;
 mod stream;
 

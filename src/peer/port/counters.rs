@@ -50,6 +50,8 @@ pub struct DroppedCounters {
     pub too_long: u64,
     /// The peer did not read fast enough.
     pub queue_full: u64,
+    /// RTCP, of which one far end sent more than any line makes.
+    pub too_many_reports: u64,
 }
 
 /// Why datagrams of ours did not leave.
@@ -78,6 +80,7 @@ pub(super) struct Tally {
     pub(super) unknown_address: Count,
     pub(super) too_long: Count,
     pub(super) queue_full: Count,
+    pub(super) too_many_reports: Count,
     pub(super) would_block: Count,
     pub(super) refused: Count,
     pub(super) check_budget: Count,
@@ -102,6 +105,7 @@ impl Tally {
                 unknown_address: self.unknown_address.get(),
                 too_long: self.too_long.get(),
                 queue_full: self.queue_full.get(),
+                too_many_reports: self.too_many_reports.get(),
             },
             unsent: UnsentCounters {
                 would_block: self.would_block.get(),

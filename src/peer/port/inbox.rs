@@ -10,9 +10,15 @@ use std::time::Instant;
 use super::handshake::Handshake;
 use super::meter::Meter;
 use super::remote::Remote;
+use crate::peer::bucket::Bucket;
 
 /// Datagrams that wait for a peer: more than a second of anything a far end sends.
 const CAPACITY: usize = 512;
+
+/// RTCP datagrams that a peer takes at once, and then per second: several times what a far end sends on the worst line.
+/// Each costs a decryption.
+const REPORTS: f64 = 400.0;
+const REPORTS_PER_SECOND: f64 = 400.0;
 
 /// One received datagram and where it came from.
 pub(super) type Datagram = (SocketAddr, Box<[u8]>);
@@ -33,6 +39,8 @@ pub(super) struct Inbox {
 struct State {
     queue: VecDeque<Datagram>,
     handshake: Handshake,
+    /// How many reports it still takes.
+    reports: Option<Bucket>,
     waker: Option<Waker>,
 }
 
@@ -40,6 +48,18 @@ impl Inbox {
     /// An empty one of the peer whose meter this is.
     pub(super) fn new(meter: Arc<Meter>) -> Self {
         Self { meter, ..Self::default() }
+    }
+
+    /// False for a report (RTCP) where there are more of them than any line makes.
+    pub(super) fn bears(&self, datagram: &[u8], now: Instant) -> bool {
+        // As RFC 5761 4 tells them from RTP.
+        if !matches!(datagram, [128..=191, 192..=223, ..]) {
+            return true;
+        }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let reports = state.reports.get_or_insert_with(|| Bucket::new(REPORTS, REPORTS_PER_SECOND));
+        reports.fill(now);
+        reports.spend(1.0)
     }
 
     /// Queues a datagram; false when the reader is too slow.
@@ -75,5 +95,21 @@ impl Inbox {
                 Poll::Pending
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_reports_is_cut_and_what_is_no_report_passes() {
+        let (inbox, now) = (Inbox::default(), Instant::now());
+        let taken = (0..10_000).filter(|_| inbox.bears(&[0x80, 205, 0, 3], now)).count();
+        assert_eq!(taken, 400);
+        assert!((0..10_000).all(|_| inbox.bears(&[0x80, 111, 0, 3], now)));
+        assert!(inbox.bears(&[0x80, 205, 0, 3], now + Duration::from_secs(1)));
     }
 }

@@ -143,6 +143,9 @@ impl PortCore {
                 if moved {
                     self.tally.moved.one();
                 }
+                if !route.inbox.bears(datagram, now) {
+                    return self.tally.too_many_reports.one();
+                }
                 if !route.inbox.push(from, datagram) {
                     self.tally.queue_full.one();
                 }

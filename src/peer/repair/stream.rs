@@ -10,9 +10,9 @@ use rtc::interceptor::StreamInfo;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::rtp;
 
-use super::budget::Budget;
 use super::history::{History, Verdict};
 use crate::peer::MAX_PAYLOAD;
+use crate::peer::bucket::Bucket;
 use crate::peer::rtcp::PeerTally;
 
 /// Payload bytes of repairs that may leave at once: 32 packets.
@@ -38,8 +38,8 @@ pub(super) struct Stream {
     history: History,
     waiting: VecDeque<Wish>,
     /// Payload bytes that may be sent again.
-    bytes: Budget,
-    looks: Budget,
+    bytes: Bucket,
+    looks: Bucket,
     /// When the first that waits can leave.
     due: Instant,
     tally: Arc<PeerTally>,
@@ -69,8 +69,8 @@ impl Stream {
             rtx: rtx.map(|(ssrc, payload_type)| Rtx { ssrc, payload_type, next: rand::random() }),
             history: History::new(),
             waiting: VecDeque::new(),
-            bytes: Budget::new(BURST, FLOOR),
-            looks: Budget::new(LOOKS, LOOKS_PER_SECOND),
+            bytes: Bucket::new(BURST, FLOOR),
+            looks: Bucket::new(LOOKS, LOOKS_PER_SECOND),
             due: Instant::now(),
             tally,
         })

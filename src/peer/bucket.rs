@@ -7,14 +7,14 @@ const ROUNDING: Duration = Duration::from_micros(1);
 
 /// A bucket that fills by itself and by what is earned.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub(super) struct Bucket {
     left: f64,
     most: f64,
     per_second: f64,
     filled: Option<Instant>,
 }
 
-impl Budget {
+impl Bucket {
     /// Full at first.
     pub(super) fn new(most: f64, per_second: f64) -> Self {
         Self { left: most, most, per_second, filled: None }
