@@ -155,10 +155,6 @@ impl App {
         peers.use_servers(servers);
         state.note(unusable);
 
-        let unreachable = out_of_reach(&config, &peers.addresses());
-        unreachable.iter().for_each(|problem| warn!("{problem}"));
-        state.note(unreachable);
-
         let sessions = Sessions::default();
         let registry = Seat::default();
         let bridge = bridge_config(&config).map(|_| Seat::default());
@@ -190,11 +186,12 @@ impl App {
         }
         .start();
 
-        let counters = peers.clone();
+        let (counters, paths) = (peers.clone(), peers.clone());
         let counters = Arc::new(move || serde_json::to_value(counters.port_counters()).unwrap_or_default());
         let door = door_socket.as_ref().map(|(_, address)| *address);
         let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
             .with_addresses(ui, door)
+            .with_paths(Arc::new(move || paths.paths()))
             .with_policy(policy)
             .with_certificate(certificate.clone());
 
@@ -355,25 +352,6 @@ async fn http_client(ca_file: Option<PathBuf>) -> Result<reqwest::Client, AppErr
         None => client,
     };
     client.build().map_err(|error| AppError::Http(error.to_string()))
-}
-
-/// Says so if calls can be reached at the supervisor's inner network alone.
-fn out_of_reach(config: &Config, calls: &[SocketAddr]) -> Option<String> {
-    let inner = |address: &SocketAddr| match address.ip() {
-        IpAddr::V4(ip) => matches!(ip.octets(), [172, 30, 32 | 33, _]),
-        IpAddr::V6(_) => false,
-    };
-    let is_hidden = config.supervised
-        && config.webrtc.advertise.is_empty()
-        && !calls.is_empty()
-        && calls.iter().all(inner);
-    is_hidden.then(|| {
-        format!(
-            "webrtc.advertise: is empty, and no Echo can reach the add-on's own address: put this machine's \
-             address in your network there, and publish the UDP port {}",
-            config.webrtc.udp_port
-        )
-    })
 }
 
 async fn open_port(

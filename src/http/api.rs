@@ -159,6 +159,7 @@ async fn house_status(house: &House) -> Value {
             "seconds_left": state.linking_left().map(|left| left.as_secs()),
         },
         "port": (house.port_counters)(),
+        "paths": (house.paths)(),
         "problems": problems(house, &hub),
     })
 }
@@ -168,7 +169,8 @@ fn problems(house: &House, hub: &Link) -> Vec<String> {
     let certificate = house.certificate.as_ref().and_then(|certificate| certificate.problem());
     let now =
         certificate.map(|problem| problem.to_string()).into_iter().chain(advice(hub, &house.config.hub));
-    house.state.problems().into_iter().chain(now).map(|text| redact(&text)).collect()
+    let network = super::paths::advice(&(house.paths)(), &house.config);
+    house.state.problems().into_iter().chain(now).chain(network).map(|text| redact(&text)).collect()
 }
 
 /// Why there is no link to the hub, and what to do about it.

@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::hub::bridge::HubBridge;
 use crate::media::AddressPolicy;
+use crate::peer::port::Paths;
 use crate::router::Router;
 use crate::seat::Seat;
 use crate::state::State;
@@ -34,6 +35,7 @@ mod fingerprint;
 pub mod guard;
 mod limits;
 mod login;
+mod paths;
 mod probe;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -62,6 +64,9 @@ pub struct DemoInfo {
 /// Gives the counters of the UDP port, as JSON.
 pub type PortCounters = Arc<dyn Fn() -> serde_json::Value + Send + Sync>;
 
+/// Gives what is known of our ways to the network.
+pub type PathsNow = Arc<dyn Fn() -> Paths + Send + Sync>;
+
 /// What the handlers share. Clones share everything.
 #[derive(Clone)]
 pub struct House {
@@ -79,6 +84,8 @@ pub struct House {
     pub demo: Option<DemoInfo>,
     /// Counters of the UDP port.
     pub port_counters: PortCounters,
+    /// Our ways to the network.
+    pub paths: PathsNow,
     /// Directive in, event out.
     pub router: Router,
     /// Asks the hub for a user of an id; none is configured without it.
@@ -127,6 +134,7 @@ impl House {
             door_token,
             demo,
             port_counters,
+            paths: Arc::new(Paths::default),
             router,
             users,
             callers,
@@ -142,6 +150,13 @@ impl House {
     #[must_use]
     pub fn with_addresses(mut self, ui: SocketAddr, door: Option<SocketAddr>) -> Self {
         (self.ui_address, self.door_address) = (Some(ui), door);
+        self
+    }
+
+    /// Says how our ways to the network are found out.
+    #[must_use]
+    pub fn with_paths(mut self, paths: PathsNow) -> Self {
+        self.paths = paths;
         self
     }
 
