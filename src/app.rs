@@ -7,7 +7,7 @@
 //!
 //! It stops the other way round: no new requests, calls ended, actors gone, records on disk.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
