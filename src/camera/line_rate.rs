@@ -7,10 +7,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::round_trip::RoundTrip;
-use crate::peer::{Measured, PeerCounters};
+use crate::peer::PeerCounters;
 
 /// Nothing is asked to be made for less, kbit/s.
 pub const LEAST_KBPS: u32 = 150;
+/// But for the time in which what waits has to drain.
+const LEAST_DRAINING: f64 = 50.0;
 /// Shares and rates are taken over this time.
 const SPAN: Duration = Duration::from_millis(1_500);
 /// What was there before the call goes out fast at its beginning: that says nothing.
@@ -137,7 +139,7 @@ impl LineRate {
             let packets = ratio(last.packets - first.packets) + ratio(last.again - first.again);
             if packets < 1.0 { 0.0 } else { ratio(last.again - first.again) / packets }
         });
-        Some(whole((kbps * (1.0 - again.min(MOST_AGAIN))).max(f64::from(LEAST_KBPS))))
+        Some(whole((kbps * (1.0 - again.min(MOST_AGAIN))).max(kbps.min(f64::from(LEAST_KBPS)))))
     }
 
     /// Takes account of what was counted up to now. `wanted_kbps`: what would be sent if the line carried everything.
@@ -163,7 +165,8 @@ impl LineRate {
         while self.window.len() > 2 && self.window.get(1).is_some_and(|second| now - second.at >= SPAN) {
             self.window.pop_front();
         }
-        let waits = latest_round_trip(counters)
+        let waits = counters
+            .round_trip()
             .filter(|measured| now.saturating_duration_since(measured.at) < RECENT)
             .map_or(Duration::ZERO, |measured| self.round_trip.take(measured.round_trip, now));
         let elapsed = now.saturating_duration_since(self.took).as_secs_f64().min(1.0);
@@ -227,8 +230,9 @@ impl LineRate {
         self.blamed = by_loss_alone.then_some(loss);
         self.waited = (waits >= WAITS).then_some(waits);
         self.carried = carried;
-        let share = if waits >= DEEP { DRAINS } else { USED };
-        let kbps = (carried * share).max(f64::from(LEAST_KBPS));
+        let (share, least) =
+            if waits >= DEEP { (DRAINS, LEAST_DRAINING) } else { (USED, f64::from(LEAST_KBPS)) };
+        let kbps = (carried * share).max(least);
         self.kbps = Some(self.kbps.map_or(kbps, |before| before.min(kbps)));
         self.cut = Some(now);
     }
@@ -299,13 +303,6 @@ impl LineRate {
         let since = now.saturating_duration_since(before.reported?).as_secs_f64();
         Some(ratio(last.received.saturating_sub(before.received)) / since)
     }
-}
-
-/// By the far end's report or by our check, whichever is newer.
-fn latest_round_trip(counters: &PeerCounters) -> Option<Measured> {
-    let reported = &counters.reported;
-    let by_report = reported.at.zip(reported.round_trip).map(|(at, round_trip)| Measured { round_trip, at });
-    by_report.into_iter().chain(counters.checked).max_by_key(|measured| measured.at)
 }
 
 /// Counts are small enough for that.

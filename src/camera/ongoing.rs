@@ -267,6 +267,8 @@ impl Ongoing {
             let counters = &mut record.counters;
             counters.packets_sent = counted.packets_sent;
             counters.retransmitted = counted.retransmitted;
+            counters.repairs_wanted = counted.repairs_wanted;
+            counters.repairs_refused = counted.repairs_refused;
             (counters.nack, counters.pli, counters.fir) = (counted.nack, counted.pli, counted.fir);
             counters.remb_kbps = counted.remb_kbps;
             counters.talk_packets = counted.talk_packets;

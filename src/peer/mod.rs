@@ -141,6 +141,16 @@ pub struct PeerCounters {
     pub checked: Option<Measured>,
 }
 
+impl PeerCounters {
+    /// The last round trip that was measured: by the far end's report or by our check, whichever is newer.
+    #[must_use]
+    pub fn round_trip(&self) -> Option<Measured> {
+        let Reported { at, round_trip, .. } = self.reported;
+        let reported = at.zip(round_trip).map(|(at, round_trip)| Measured { round_trip, at });
+        reported.into_iter().chain(self.checked).max_by_key(|measured| measured.at)
+    }
+}
+
 /// A round trip and when it was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measured {

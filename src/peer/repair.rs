@@ -30,6 +30,9 @@ const USUAL_PAUSE: Duration = Duration::from_millis(50);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// A repair that comes after this time is too late for any picture, and only fills the line.
+const USELESS: Duration = Duration::from_millis(1_500);
+
 /// The interceptor. It stands in the slot of the stack's responder.
 pub(super) struct Repair {
     tally: Arc<PeerTally>,
@@ -71,8 +74,10 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Repair {
 
     fn handle_read(&mut self, msg: TaggedPacket) -> Result<(), Error> {
         if let (Packet::Rtcp(packets), Some(stream)) = (&msg.message.packet, &mut self.stream) {
-            let pause = self.tally.round_trip().map_or(USUAL_PAUSE, pause);
-            for packet in packets {
+            let round_trip = self.tally.round_trip();
+            let pause = round_trip.map_or(USUAL_PAUSE, pause);
+            let is_useful = round_trip.is_none_or(|round_trip| round_trip < USELESS);
+            for packet in packets.iter().filter(|_| is_useful) {
                 if let Some(nack) = packet.as_any().downcast_ref::<TransportLayerNack>()
                     && nack.media_ssrc == stream.ssrc()
                 {

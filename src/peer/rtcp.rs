@@ -85,10 +85,9 @@ impl PeerTally {
         }
     }
 
-    /// The last measured round trip: by the far end's reports, and where there are none by our checks.
+    /// The last measured round trip.
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        let reported = *self.reported.lock().unwrap_or_else(PoisonError::into_inner);
-        reported.round_trip.or_else(|| Some(self.meter.last()?.round_trip))
+        self.snapshot().round_trip().map(|measured| measured.round_trip)
     }
 }
 

@@ -96,6 +96,10 @@ pub struct Counters {
     pub packets_sent: u64,
     /// RTP packets sent again.
     pub retransmitted: u64,
+    /// RTP packets that the far end asked for again.
+    pub repairs_wanted: u64,
+    /// Wishes for a packet that were not fulfilled: too often, too late, or more than the line bears.
+    pub repairs_refused: u64,
     /// NACK messages.
     pub nack: u64,
     /// PLI messages.

@@ -195,7 +195,7 @@ fn whatever_is_counted_the_rate_stays_above_its_floor() {
     let mut line = Simulated::new(20.0, 2_200.0);
     for _ in 0..120 {
         line.run(1);
-        assert!(line.rate.kbps().is_none_or(|kbps| kbps >= LEAST_KBPS));
+        assert!(line.rate.kbps().is_none_or(|kbps| f64::from(kbps) >= LEAST_DRAINING));
     }
-    assert_eq!(line.rate.kbps(), Some(LEAST_KBPS));
+    assert!(line.rate.kbps().is_some_and(|kbps| kbps <= LEAST_KBPS));
 }

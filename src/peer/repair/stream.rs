@@ -17,9 +17,9 @@ use crate::peer::rtcp::PeerTally;
 
 /// Payload bytes of repairs that may leave at once: 32 packets.
 pub(super) const BURST: f64 = 32.0 * MAX_PAYLOAD as f64;
-/// Bytes per second that may leave whatever the stream itself takes, about 7 packets: on a thin line more of them would
+/// Bytes per second that may leave whatever the stream itself takes, about 13 packets: on a thin line more of them would
 /// only take the picture's place.
-pub(super) const FLOOR: f64 = 8_000.0;
+pub(super) const FLOOR: f64 = 16_000.0;
 /// Of what is sent for the first time, so much may be sent again.
 pub(super) const SHARE: f64 = 0.25;
 /// Repairs that may wait; with more, the oldest is given up.
