@@ -30,9 +30,11 @@ const DEEP: Duration = Duration::from_millis(500);
 /// They wait a little: loss is then a full line's.
 const WAITS_A_LITTLE: Duration = Duration::from_millis(80);
 /// Loss beside a little waiting.
-const LOSS: f64 = 0.03;
+const LOSS: f64 = 0.1;
 /// Loss by itself, above what is always lost.
 const HEAVY_LOSS: f64 = 0.15;
+/// In standard deviations, what is still taken for chance.
+const CHANCE: f64 = 3.0;
 /// A cut has shown what it does after this time.
 const SETTLED: Duration = Duration::from_secs(2);
 /// A report that is older says nothing of now.
@@ -45,8 +47,11 @@ const UNUSUAL: u32 = 3;
 const MOST_AGAIN: f64 = 0.4;
 /// Of what a full line carries so much is used.
 const USED: f64 = 0.85;
-/// And so much while what waits has to drain.
+/// And so much at most while what waits has to drain, and at least.
 const DRAINS: f64 = 0.5;
+const DRAINS_DEEP: f64 = 0.2;
+/// What waits has drained in about this time.
+const DRAINED: f64 = 3.0;
 /// Up to a little more than the line carried the rate grows by so much a second.
 const SLOW: f64 = 0.05;
 /// How much is a little more.
@@ -174,8 +179,8 @@ impl LineRate {
         if now.saturating_duration_since(self.began) < BEGINNING {
             return;
         }
-        let loss = self.loss();
-        if self.is_full(waits, loss) {
+        let (loss, chance) = self.loss();
+        if self.is_full(waits, loss, chance) {
             self.good_since = now;
             // Once may be chance.
             if std::mem::replace(&mut self.suspected, true) {
@@ -202,9 +207,9 @@ impl LineRate {
         is_unusual
     }
 
-    fn is_full(&self, waits: Duration, loss: f64) -> bool {
+    fn is_full(&self, waits: Duration, loss: f64, chance: f64) -> bool {
         let above_usual = loss - self.usual_loss;
-        waits >= WAITS || above_usual > HEAVY_LOSS || (waits >= WAITS_A_LITTLE && above_usual > LOSS)
+        waits >= WAITS || above_usual > HEAVY_LOSS + chance || (waits >= WAITS_A_LITTLE && above_usual > LOSS)
     }
 
     fn cut(&mut self, waits: Duration, loss: f64, now: Instant) {
@@ -231,7 +236,7 @@ impl LineRate {
         self.waited = (waits >= WAITS).then_some(waits);
         self.carried = carried;
         let (share, least) =
-            if waits >= DEEP { (DRAINS, LEAST_DRAINING) } else { (USED, f64::from(LEAST_KBPS)) };
+            if waits >= DEEP { (drains(waits), LEAST_DRAINING) } else { (USED, f64::from(LEAST_KBPS)) };
         let kbps = (carried * share).max(least);
         self.kbps = Some(self.kbps.map_or(kbps, |before| before.min(kbps)));
         self.cut = Some(now);
@@ -262,9 +267,9 @@ impl LineRate {
         self.window.front().copied().zip(self.window.back().copied())
     }
 
-    /// The share of packets that did not arrive at once.
-    fn loss(&self) -> f64 {
-        let Some((first, last)) = self.ends() else { return 0.0 };
+    /// The share of packets that did not arrive at once, and how much more of it so few packets may show by chance.
+    fn loss(&self) -> (f64, f64) {
+        let Some((first, last)) = self.ends() else { return (0.0, 0.0) };
         // Some ask for what is merely late; so reports count more, where there are any.
         let is_reported = last.reported.is_some_and(|at| last.at.saturating_duration_since(at) < RECENT);
         let (missing, whole) = if is_reported {
@@ -273,7 +278,11 @@ impl LineRate {
         } else {
             (last.asked - first.asked, last.packets - first.packets)
         };
-        if whole < FEW { 0.0 } else { (ratio(missing) / ratio(whole)).min(1.0) }
+        if whole < FEW {
+            return (0.0, 0.0);
+        }
+        let chance = CHANCE * (HEAVY_LOSS * (1.0 - HEAVY_LOSS) / ratio(whole)).sqrt();
+        ((ratio(missing) / ratio(whole)).min(1.0), chance)
     }
 
     /// What arrives now, kbit/s. `is_waiting`: that may be more than was sent, of what waited.
@@ -285,7 +294,7 @@ impl LineRate {
         }
         let bytes = ratio(last.bytes - first.bytes);
         let sent = bytes * 0.008 / (last.at - first.at).as_secs_f64().max(0.1);
-        let Some(arrived) = self.arrives() else { return Some(sent * (1.0 - self.loss()).max(UNKNOWN)) };
+        let Some(arrived) = self.arrives() else { return Some(sent * (1.0 - self.loss().0).max(UNKNOWN)) };
         let size = bytes / ratio(packets + last.again - first.again);
         let arrived = arrived * size * 0.008;
         Some(if is_waiting { arrived } else { arrived.min(sent) })
@@ -303,6 +312,11 @@ impl LineRate {
         let since = now.saturating_duration_since(before.reported?).as_secs_f64();
         Some(ratio(last.received.saturating_sub(before.received)) / since)
     }
+}
+
+/// What is sent, as a share of what the line carries, while so much waits.
+fn drains(waits: Duration) -> f64 {
+    (1.0 - waits.as_secs_f64() / DRAINED).clamp(DRAINS_DEEP, DRAINS)
 }
 
 /// Counts are small enough for that.

@@ -22,8 +22,6 @@ const JUMP: u32 = 30_000;
 pub(super) struct Reception {
     /// Our picture's stream.
     video: Option<u32>,
-    /// Packets that are sent again have a stream of their own (RFC 4588).
-    repairs_apart: bool,
     /// Reports of ours: the middle of their time stamp, and when they left.
     sent: VecDeque<(u32, Instant)>,
     /// Packets of the picture: number, and when it left.
@@ -36,9 +34,9 @@ pub(super) struct Reception {
 }
 
 impl Reception {
-    /// This stream carries our picture. `repairs_apart`: what is sent again goes in another one.
-    pub(super) fn watch(&mut self, ssrc: u32, repairs_apart: bool) {
-        *self = Self { video: Some(ssrc), repairs_apart, ..Self::default() };
+    /// This stream carries our picture.
+    pub(super) fn watch(&mut self, ssrc: u32) {
+        *self = Self { video: Some(ssrc), ..Self::default() };
     }
 
     /// True for the stream of our picture.
@@ -64,9 +62,9 @@ impl Reception {
         self.sent.push_back((middle(ntp), now));
     }
 
-    /// The far end reports on one of our streams. `again`: packets that were sent again so far. Returns all that was
-    /// reported so far, if it is on the picture.
-    pub(super) fn take(&mut self, report: &ReceptionReport, again: u64, now: Instant) -> Option<Reported> {
+    /// The far end reports on one of our streams. `wanted`: packets that it asked for again so far. Returns all that
+    /// was reported so far, if it is on the picture.
+    pub(super) fn take(&mut self, report: &ReceptionReport, wanted: u64, now: Instant) -> Option<Reported> {
         if !self.is_video(report.ssrc) {
             return None;
         }
@@ -76,7 +74,7 @@ impl Reception {
             // Doubles make the sum smaller (RFC 3550 A.3).
             let lost = i64::from(lost) - i64::from(lost_before);
             if expected <= JUMP && lost.unsigned_abs() <= u64::from(JUMP) {
-                self.count(expected, lost, again);
+                self.count(expected, lost, wanted);
             }
         }
         let reported = &mut self.reported;
@@ -88,15 +86,13 @@ impl Reception {
         Some(self.reported)
     }
 
-    fn count(&mut self, expected: u32, lost: i64, again: u64) {
+    fn count(&mut self, expected: u32, lost: i64, wanted: u64) {
         self.lost += lost;
         self.reported.expected += u64::from(expected);
         let received = i64::from(expected) - lost;
         self.reported.received += u64::try_from(received).unwrap_or(0);
-        // A repair that came makes up for a loss; one that was needless is a double.
-        let again = if self.repairs_apart { 0 } else { i64::try_from(again).unwrap_or(i64::MAX) };
-        let missing = u64::try_from(self.lost.saturating_add(again)).unwrap_or(0);
-        // Repairs that are under way count twice for a moment; never more than there was.
+        // What was asked for and came late is in one of them, and what never came in both.
+        let missing = u64::try_from(self.lost).unwrap_or(0).max(wanted);
         self.reported.missing = self.reported.missing.max(missing.min(self.reported.expected));
     }
 
@@ -143,29 +139,21 @@ mod tests {
 
     fn watching() -> Reception {
         let mut reception = Reception::default();
-        reception.watch(VIDEO, false);
+        reception.watch(VIDEO);
         reception
     }
 
     #[test]
-    fn what_was_repaired_was_missing_and_what_came_twice_was_not() {
+    fn what_was_asked_for_again_was_missing_even_if_it_came_and_what_never_came_is_too() {
         let (mut reception, now) = (watching(), Instant::now());
         assert_eq!(reception.take(&report(65_500, 3), 0, now).unwrap().expected, 0);
         let lossy = reception.take(&report(65_700, 13), 0, now).unwrap();
         assert_eq!((lossy.expected, lossy.received, lossy.missing), (200, 190, 10));
-        let repaired = reception.take(&report(65_800, 3), 10, now).unwrap();
-        assert_eq!((repaired.expected, repaired.received, repaired.missing), (300, 300, 10));
-        let doubled = reception.take(&report(65_900, 0x00ff_fffe), 15, now).unwrap();
-        assert_eq!((doubled.expected, doubled.missing), (400, 10), "five came twice");
+        let repaired = reception.take(&report(65_800, 3), 12, now).unwrap();
+        assert_eq!((repaired.expected, repaired.received, repaired.missing), (300, 300, 12));
+        let doubled = reception.take(&report(65_900, 0x00ff_fffe), 12, now).unwrap();
+        assert_eq!((doubled.expected, doubled.missing), (400, 12), "five came twice");
         assert!(reception.take(&ReceptionReport { ssrc: 8, ..report(9, 9) }, 0, now).is_none());
-    }
-
-    #[test]
-    fn repairs_in_a_stream_of_their_own_do_not_hide_a_loss() {
-        let (mut reception, now) = (watching(), Instant::now());
-        reception.watch(VIDEO, true);
-        reception.take(&report(0, 0), 0, now);
-        assert_eq!(reception.take(&report(100, 7), 7, now).unwrap().missing, 7);
     }
 
     #[test]

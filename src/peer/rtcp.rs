@@ -136,8 +136,8 @@ impl RtcpTap {
 
     fn hear(&mut self, reports: &[ReceptionReport], now: Instant) {
         for report in reports {
-            let again = self.tally.retransmitted.load(Ordering::Relaxed);
-            let Some(reported) = self.reception.take(report, again, now) else { continue };
+            let wanted = self.tally.repairs_wanted.load(Ordering::Relaxed);
+            let Some(reported) = self.reception.take(report, wanted, now) else { continue };
             *self.tally.reported.lock().unwrap_or_else(PoisonError::into_inner) = reported;
         }
     }
@@ -219,7 +219,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
 impl Interceptor for RtcpTap {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
         if info.mime_type.starts_with("video/") {
-            self.reception.watch(info.ssrc, info.ssrc_rtx.is_some());
+            self.reception.watch(info.ssrc);
         }
     }
 
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn the_round_trip_is_measured_from_the_reports_that_pass() {
         let (mut tap, tally, _events) = tap(64);
-        tap.reception.watch(0, false);
+        tap.reception.watch(0);
         let start = Instant::now();
         let sent = SenderReport { ntp_time: 0xAAAA_0000_0001_0000, ..Default::default() };
         tap.handle_write(compound(vec![Box::new(sent)], start)).unwrap();
