@@ -101,8 +101,10 @@ impl Line {
     #[must_use]
     pub fn bears_kbps(&self, now: Instant) -> Option<u32> {
         let has_begun = now.saturating_duration_since(self.began) >= RECENT;
-        let of_late = self.estimates.iter().filter(|(at, _)| now.saturating_duration_since(*at) < HELD);
-        let estimate = of_late.map(|(_, kbps)| *kbps).max().filter(|_| has_begun);
+        let age = |at: Instant| now.saturating_duration_since(at);
+        let of_late = self.estimates.iter().filter(|(at, _)| age(*at) < HELD);
+        let holds = self.estimates.iter().any(|(at, _)| age(*at) < HELD && age(*at) * 5 >= HELD * 4);
+        let estimate = of_late.map(|(_, kbps)| *kbps).max().filter(|_| has_begun && holds);
         let measured = self.rate.kbps().filter(|_| is_recent(self.heard, now));
         measured.into_iter().chain(estimate).min()
     }
@@ -187,6 +189,18 @@ mod tests {
         line.estimated(0, at(21));
         assert_eq!((line.carries_kbps(at(21)), line.bears_kbps(at(21))), (Some(LEAST_KBPS), Some(3_000)));
         assert_eq!((line.carries_kbps(at(40)), line.bears_kbps(at(40))), (None, None), "it fell silent");
+    }
+
+    #[test]
+    fn an_estimate_after_a_silence_moves_nothing_that_is_passed_on_at_once() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let mut line = Line::new(start);
+        line.estimated(5_000, at(2));
+        line.estimated(200, at(20));
+        assert_eq!((line.carries_kbps(at(21)), line.bears_kbps(at(21))), (Some(200), None));
+        (21..26).for_each(|s| line.estimated(200, at(s)));
+        assert_eq!(line.bears_kbps(at(25)), Some(200));
     }
 
     #[test]

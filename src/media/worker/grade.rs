@@ -1,12 +1,13 @@
 //! How large and how frequent pictures are, by the rate that is left for them.
 
 /// Best first: down to this rate, kbit/s; at most so many pixels; at most so many pictures a second.
-const GRADES: [(u32, (u32, u32), u32); 5] = [
+const GRADES: [(u32, (u32, u32), u32); 6] = [
     (3_500, (1920, 1080), 30),
     (1_000, (1280, 720), 30),
     (400, (640, 360), 30),
     (200, (480, 270), 15),
-    (0, (320, 180), 10),
+    (100, (320, 180), 10),
+    (0, (320, 180), 4),
 ];
 /// A grade is kept down to this much of its own rate, percent: a change of size is seen.
 const KEPT: u64 = 60;
@@ -76,11 +77,11 @@ mod tests {
     fn a_grade_is_left_well_below_its_rate_and_taken_again_at_its_rate() {
         let mut grade = Grade::best(2_200);
         let mut sizes = Vec::new();
-        for kbps in [2_200, 900, 610, 590, 700, 1_000, 120, 190, 200, 5_000] {
+        for kbps in [2_200, 900, 610, 590, 700, 1_000, 120, 190, 200, 50, 5_000] {
             grade = grade.follow(kbps, 2_200);
             sizes.push((grade.size(1920, 1080).0, grade.fps()));
         }
-        let (large, middle, small, least) = ((1280, 30), (640, 30), (480, 15), (320, 10));
-        assert_eq!(sizes, [large, large, large, middle, middle, large, least, least, small, large]);
+        let (large, middle, small, little, least) = ((1280, 30), (640, 30), (480, 15), (320, 10), (320, 4));
+        assert_eq!(sizes, [large, large, large, middle, middle, large, little, little, small, least, large]);
     }
 }
