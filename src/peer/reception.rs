@@ -46,7 +46,7 @@ impl Reception {
 
     /// A packet of the picture leaves for the first time.
     pub(super) fn left(&mut self, number: u16, now: Instant) {
-        if number % EVERY == 0 {
+        if number.is_multiple_of(EVERY) {
             if self.departures.len() >= DEPARTURES {
                 self.departures.pop_front();
             }

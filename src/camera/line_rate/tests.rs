@@ -86,7 +86,7 @@ impl Simulated {
         self.gone += packets * self.loss;
         self.arrived += packets;
         let now = self.start + Duration::from_millis(self.now_ms);
-        if self.now_ms % self.report_ms == 0 && !self.dark {
+        if self.now_ms.is_multiple_of(self.report_ms) && !self.dark {
             let round_trip = Duration::from_secs_f64(0.04 + self.waits_ms() / 1_000.0);
             let reported = &mut self.counters.reported;
             reported.reports += 1;
@@ -96,7 +96,7 @@ impl Simulated {
             reported.at = Some(now);
             reported.round_trip = Some(round_trip);
         }
-        if self.now_ms % 500 == 0 {
+        if self.now_ms.is_multiple_of(500) {
             self.rate.take(&self.counters.clone(), self.wanted as u32, now);
         }
     }
