@@ -15,6 +15,8 @@ const PICTURE: u32 = 88;
 /// What a line did not carry is tried again after this time at the earliest, and after longer each time it fails.
 const AGAIN: Duration = Duration::from_secs(10);
 const LONGEST_AGAIN: Duration = Duration::from_secs(300);
+/// What takes more than this no machine encodes in time, kbit/s: it is a camera's fault, and none of a line.
+const ABSURD: u64 = 30_000;
 /// A line that carried everything for so long is another one.
 const PROVEN: Duration = Duration::from_secs(60);
 
@@ -68,7 +70,7 @@ impl Fit {
         let exceeds = |percent: u64| carried.is_some_and(|carried| flow * 100 > u64::from(carried) * percent);
         let since = |at: Instant| now.saturating_duration_since(at);
         match self.too_much {
-            None if exceeds(BORNE) => {
+            None if exceeds(BORNE) && flow <= ABSURD => {
                 let failed = self.returned.is_some_and(|at| since(at) < PROVEN);
                 self.again = if failed { (self.again * 4).min(LONGEST_AGAIN) } else { AGAIN };
                 self.too_much = Some(now);
@@ -78,6 +80,12 @@ impl Fit {
             }
             _ => {}
         }
+    }
+
+    /// True while a line does not carry it.
+    #[must_use]
+    pub fn is_too_much(&self) -> bool {
+        self.too_much.is_some()
     }
 
     /// What is left for the picture of what an offer allows, kbit/s.
@@ -116,6 +124,12 @@ mod tests {
         assert_eq!(judge(flow(9_000, 1.0), Some(2_500)), None);
         assert_eq!(judge(flow(9_000, 5.0), Some(2_500)), Some(2_200));
         assert_eq!(judge(flow(100, 1.0), Some(2_500)), Some(2_200), "it was opened again");
+    }
+
+    #[test]
+    fn what_no_camera_sends_in_earnest_is_no_fault_of_a_line() {
+        let (mut fit, now) = (Fit::default(), Instant::now());
+        assert_eq!(fit.judge(flow(400_000, 12.0), None, Some(2_000), now), None);
     }
 
     #[test]

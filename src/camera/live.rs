@@ -235,8 +235,8 @@ impl Live {
             let is_first = self.limit.is_none();
             self.limit = limit;
             self.feed.limit(limit);
-            if is_first {
-                // The camera's next key picture may be far.
+            if is_first && self.fit.is_too_much() {
+                // The line is full now, and the camera's next key picture may be far.
                 self.freshen(allowed, || None);
             }
         }
