@@ -45,7 +45,7 @@ doc: setup ## Build the code's documentation; warnings are errors
 deny: ## Check licences, advisories and sources of all crates (needs cargo-deny)
 	$(CARGO) deny check
 
-figures: setup-test build ## Measure what the README claims (76 minutes, wants an idle machine)
+figures: setup-test build ## Measure what the README claims (two hours, wants an idle machine)
 	sh benches/all.sh
 
 fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-fuzz)
