@@ -82,6 +82,14 @@ install_packages() {
     say "==> Installing"
     as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -q -y --no-install-recommends "$@"
+    # The tests start TURN servers of their own; Debian's package would leave one running for everybody.
+    case " $* " in
+    *" coturn "*)
+        if [ -d /run/systemd/system ]; then
+            as_root systemctl disable --now coturn || say "The service coturn could not be switched off; please do."
+        fi
+        ;;
+    esac
 }
 
 # aiortc, a WebRTC peer that is not ours, in the versions that the tests were written with.

@@ -228,7 +228,7 @@ async fn n8_a_line_that_is_late_uneven_and_out_of_order_connects_and_shows_its_p
 #[actix::test]
 async fn n9_a_call_outlives_a_line_that_is_dead_for_ten_seconds() {
     let mut away = Away::from(copied().await, 9).await;
-    let shown = Shown::by(WebrtcbinPeer::start(away.options("outage").seconds(18.0))).await;
+    let shown = Shown::by(WebrtcbinPeer::start(away.options("outage").seconds(34.0))).await;
     seconds(1.0).await;
     away.line.set(json!({ "outage": 10 })).await;
     let over = shown.now() + 10_000.0;
@@ -237,6 +237,8 @@ async fn n9_a_call_outlives_a_line_that_is_dead_for_ten_seconds() {
     println!("picture {again} ms after the outage");
     assert!(again < 2_000.0 + BUSY, "{again} ms: {summary:?}");
     assert!(summary.longest_gap_ms(over + again) < 1_000.0 + BUSY, "{summary:?}");
+    // It was out of reach five seconds after the line died, and would be over after 25 more.
+    assert!(summary.frame_ms.last().unwrap() > &(over + 21_500.0), "{summary:?}");
     away.record("outage").await;
 }
 
