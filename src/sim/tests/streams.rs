@@ -31,7 +31,6 @@ async fn hub_with(camera: SimCamera) -> (SimHub, Client) {
         shortest_segment: Duration::from_millis(900),
         longest_part: Duration::from_millis(400),
         stream_idle: Duration::from_secs(4),
-        still_limit: Duration::from_secs(2),
         ..quick()
     };
     let hub = SimHub::start(options).await.unwrap();
