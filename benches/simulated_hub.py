@@ -8,6 +8,7 @@ JSON object a line, and tells what happened on its output, with times of the mac
 import argparse
 import asyncio
 import base64
+import datetime
 import hashlib
 import json
 import sys
@@ -21,7 +22,7 @@ def tell(event, **fields):
 
 
 class Home:
-    """Cameras with motion sensors, each at a device, and entities that are nobody's."""
+    """Cameras with motion sensors and bells, each at a device, and entities that are nobody's."""
 
     def __init__(self, cameras, entities, followed):
         self.states, self.entries, self.devices = {}, [], []
@@ -30,8 +31,10 @@ class Home:
             camera = {"friendly_name": name, "supported_features": 2, "access_token": "0" * 64}
             self.add(f"camera.c{n}", n, "idle", camera)
             self.add(f"binary_sensor.c{n}_motion", n, "off", {"device_class": "motion", "friendly_name": f"{name} Motion"})
+            bell = {"device_class": "doorbell", "event_types": ["ring"], "event_type": None, "friendly_name": f"{name} Bell"}
+            self.add(f"event.c{n}_bell", n, "unknown", bell)
             self.device(n, name)
-        rest = entities - 2 * cameras
+        rest = entities - 3 * cameras
         for n in range(max(rest, 0)):
             device = cameras + n // 8
             kind = "binary_sensor" if n < rest * followed else "sensor"
@@ -126,6 +129,16 @@ class Hub:
             }
             send(writer, json.dumps({"type": "event", "event": told, "id": ident}))
 
+    def press(self, camera):
+        at = time.time()
+        stamp = datetime.datetime.fromtimestamp(at, datetime.timezone.utc).isoformat(timespec="milliseconds")
+        new = {"s": stamp, "lc": at, "c": "x", "a": {"event_type": "ring"}}
+        self.change({"c": {f"event.c{camera}_bell": {"+": new}}})
+        tell("pressed", camera=camera)
+
+    def move(self, camera, state):
+        self.change({"c": {f"binary_sensor.c{camera}_motion": {"+": {"s": state, "lc": time.time(), "c": "x"}}}})
+
     async def go_down(self):
         self.phase = "NOT_RUNNING"
         self.server.close()
@@ -213,6 +226,12 @@ async def main():
         elif what["do"] == "camera":
             hub.change({"c": {"camera.c0": {"+": {"s": what["state"], "lc": time.time(), "c": "x"}}}})
             tell("changed")
+        elif what["do"] == "press":
+            hub.press(what["camera"])
+        elif what["do"] == "motion":
+            for camera, state in what["changes"]:
+                hub.move(camera, state)
+            tell("moved")
 
 
 if __name__ == "__main__":

@@ -173,8 +173,8 @@ async fn loses(percent: u32) -> (f64, usize, f64, f64) {
 async fn n7_a_line_that_loses_5_percent_both_ways_keeps_its_picture() {
     let (longest, _, share, _) = loses(5).await;
     assert!(longest < 500.0 + BUSY, "{longest} ms");
-    // Some of what is lost GStreamer never asks for, and that spoils all up to the next key picture.
-    assert!(share >= 0.6, "{share}");
+    // Some of what is lost GStreamer never asks for, and each spoils all up to the next key picture: up to 2 s of 8.
+    assert!(share >= 0.45, "{share}");
 }
 
 #[actix::test]
