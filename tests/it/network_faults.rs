@@ -228,7 +228,7 @@ async fn n8_a_line_that_is_late_uneven_and_out_of_order_connects_and_shows_its_p
 #[actix::test]
 async fn n9_a_call_outlives_a_line_that_is_dead_for_ten_seconds() {
     let mut away = Away::from(copied().await, 9).await;
-    let shown = Shown::by(WebrtcbinPeer::start(away.options("outage").seconds(34.0))).await;
+    let shown = Shown::by(WebrtcbinPeer::start(away.options("outage").seconds(38.0))).await;
     seconds(1.0).await;
     away.line.set(json!({ "outage": 10 })).await;
     let over = shown.now() + 10_000.0;
