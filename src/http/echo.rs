@@ -1,5 +1,5 @@
 //! `POST /api/v1/echo`: the page plays the Echo. The token is added here, and the directive goes
-//! over HTTP through the real door.
+//! over HTTP through the real door. `POST /api/v1/demo/ring`: it plays the visitor, too.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::api::reply;
 use super::{House, door, failure};
 use crate::error::ErrorKind;
 
@@ -69,6 +70,17 @@ pub(super) async fn echo(
     match body {
         Ok(event) => HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(event),
         Err((kind, text)) => failure(kind, &text),
+    }
+}
+
+/// `POST /demo/ring`: somebody presses the demo's bell.
+pub(super) async fn ring(house: web::Data<House>) -> HttpResponse {
+    match &house.demo {
+        Some(demo) => {
+            (demo.bell.0)();
+            reply(&json!({ "rung": true }))
+        }
+        None => failure(ErrorKind::NotFound, "only the demo's bell can be pressed here"),
     }
 }
 

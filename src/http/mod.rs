@@ -59,6 +59,19 @@ pub struct DemoInfo {
     pub door: String,
     /// Base address of the hub simulator.
     pub hub: String,
+    /// Presses the demo's bell, as a visitor would.
+    #[serde(skip)]
+    pub bell: DemoBell,
+}
+
+/// Presses the demo's bell.
+#[derive(Clone)]
+pub struct DemoBell(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for DemoBell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DemoBell")
+    }
 }
 
 /// Gives the counters of the UDP port, as JSON.

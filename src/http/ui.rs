@@ -33,6 +33,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/links/{user_id}", web::delete().to(api::revoke_link))
         .route("/probe", web::post().to(probe::probe))
         .route("/echo", web::post().to(echo::echo))
+        .route("/demo/ring", web::post().to(echo::ring))
         .route("/login", web::post().to(login::login))
         .route("/logout", web::post().to(login::logout))
         .default_service(web::to(async || {

@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -14,13 +15,16 @@ use url::Url;
 
 use crate::app::{App, AppError};
 use crate::config::{Camera, Config, Door, Hub, Kind, Prefer, Talk, Toggle, Ui, WebRtc};
-use crate::http::DemoInfo;
+use crate::http::{DemoBell, DemoInfo};
 
 use super::hub::{SimHub, SimHubOptions};
 
 /// Environment variable: `host:port` of this machine where the demo's hub can be driven from; port 0 = any free
 /// port. A fourth line says where: `control http://...`.
 pub const CONTROL_VARIABLE: &str = "DOORSTEP_SIM_CONTROL";
+
+/// The hub's key of the camera with the bell.
+const DOORBELL: &str = "front_door";
 
 /// Where the demo listens.
 #[derive(Debug, Clone)]
@@ -100,7 +104,9 @@ impl Demo {
         // The demo stays on this machine.
         hub.set_ice_servers(json!([]));
         let config = settings(ui, door, &hub.url, &hub.token);
-        let info = DemoInfo { door: format!("http://{door}"), hub: hub.url.to_string() };
+        let rung = hub.handle();
+        let bell = DemoBell(Arc::new(move || rung.press(DOORBELL)));
+        let info = DemoInfo { door: format!("http://{door}"), hub: hub.url.to_string(), bell };
         let app = App::start(config, data.path(), Some(info), Vec::new()).await?;
         Ok(Self { app, hub, _data: data })
     }

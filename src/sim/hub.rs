@@ -72,10 +72,14 @@ impl SimHub {
         }
         let listener = TcpListener::bind(addr).await?;
         let bound = listener.local_addr()?;
-        let hub =
-            Self { url: self.url.clone(), token: self.token.clone(), core: self.core.clone(), stop: None };
-        self.core.spawn(self.core.clone().until_stop(control::serve(Arc::new(hub), listener)));
+        self.core.spawn(self.core.clone().until_stop(control::serve(Arc::new(self.handle()), listener)));
         Ok(bound)
+    }
+
+    /// The same hub once more; it does not stop when this is dropped.
+    #[must_use]
+    pub fn handle(&self) -> Self {
+        Self { url: self.url.clone(), token: self.token.clone(), core: self.core.clone(), stop: None }
     }
 
     /// Puts a Supervisor before the hub, if there is none yet; says where, and what an add-on finds as

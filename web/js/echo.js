@@ -1,5 +1,6 @@
 // The card that plays the Echo.
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { Action } from "./action.js";
 import { Call } from "./call.js";
 import { t } from "./text.js";
 
@@ -26,7 +27,18 @@ function Failure({ camera, error, lost, reason }) {
   return null;
 }
 
-export function Echo({ cameras, calls, demo }) {
+// An Echo with a screen shows a door whose bell was pressed. Presses from before this page were somebody else's.
+function useBell(sent, ring) {
+  const seen = useRef(null);
+  useEffect(() => {
+    const presses = sent.filter((one) => one.what === "DoorbellPress" && one.outcome === "delivered");
+    const news = seen.current === null ? [] : presses.filter((one) => one.at > seen.current);
+    seen.current = presses.reduce((last, one) => (one.at > last ? one.at : last), seen.current ?? "");
+    if (news.length) ring(news[0].endpoint_id);
+  }, [sent]);
+}
+
+export function Echo({ cameras, calls, demo, sent }) {
   const [state, setState] = useState(IDLE);
   const [muted, setMuted] = useState(false);
   const call = useRef(null);
@@ -60,6 +72,10 @@ export function Echo({ cameras, calls, demo }) {
     call.current = own;
     own.start();
   };
+  useBell(sent, (endpoint) => {
+    const camera = cameras.find((one) => one.endpoint_id === endpoint);
+    if (camera && !state.stage) begin(camera);
+  });
   const mute = () => {
     call.current.mute(!muted);
     setMuted(!muted);
@@ -89,6 +105,7 @@ export function Echo({ cameras, calls, demo }) {
               <span class="soft" id="microphone-on">${t(muted ? "microphone_muted" : "microphone_on")}</span>`}`
         : shared.map((one) => html`<button class="primary" key=${one.endpoint_id} data-endpoint=${one.endpoint_id} onClick=${() => begin(one)}>${t(phrase(one), { camera: one.name.toLowerCase() })}</button>`)}
     </div>
+    ${demo && html`<div class="buttons" id="visitor"><${Action} path="demo/ring" label=${t("ring")} /></div>`}
     ${stage && state.view_only && html`<p class="notice" id="view-only">${t("view_only", { why: state.view_only === "insecure" ? insecure() : t(state.view_only) })}</p>`}
     ${!stage && !window.isSecureContext && shared.some((one) => one.full_duplex) && html`<p class="notice" id="view-only-ahead">${t("view_only", { why: insecure() })}</p>`}
     <${Failure} camera=${name} error=${state.error} lost=${state.lost} reason=${record?.end_reason} />

@@ -5,8 +5,8 @@ use actix_web::http::header::SET_COOKIE;
 use actix_web::test::TestRequest;
 use actix_web::{App, body, http, test};
 
-use super::super::DemoInfo;
 use super::super::tests::{Stage, stage};
+use super::super::{DemoBell, DemoInfo};
 use super::*;
 
 const LOCAL: &str = "127.0.0.1:50000";
@@ -298,7 +298,8 @@ async fn every_reply_carries_the_policy() {
 async fn the_demos_page_is_served_to_other_machines_but_not_to_their_other_pages() {
     let mut stage = stage(|_| {});
     let mut house = House::clone(&stage.house);
-    house.demo = Some(DemoInfo { door: "http://127.0.0.1:1".into(), hub: "http://127.0.0.1:2".into() });
+    let bell = DemoBell(Arc::new(|| {}));
+    house.demo = Some(DemoInfo { door: "http://127.0.0.1:1".into(), hub: "http://127.0.0.1:2".into(), bell });
     stage.house = web::Data::new(house);
     let at = |request: TestRequest| request.insert_header((HOST, "192.168.1.2:8099"));
     assert_eq!(ask(&stage, LAN, at(TestRequest::get().uri("/"))).await.0, 200);
