@@ -42,8 +42,6 @@ pub enum LinkAgain {
     GrantRefused,
     /// The token server knows the client no more.
     ClientRefused,
-    /// The user has disabled the skill.
-    SkillDisabled,
 }
 
 impl Grant {

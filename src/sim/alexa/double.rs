@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use url::Url;
 use uuid::Uuid;
 
 use super::super::http::{Answer, Request};
