@@ -2,6 +2,7 @@
 //! [`gateway`] is pure: no clock is asked but for the time of a sample, and nothing is sent.
 
 pub mod authorization;
+pub mod change_report;
 pub mod discovery;
 pub mod doorbell;
 pub mod endpoint;
@@ -10,4 +11,5 @@ pub mod failure;
 pub mod gateway;
 pub mod health;
 pub mod message;
+pub mod reports;
 pub mod rtc;
