@@ -2,7 +2,7 @@
 //!
 //! 1. files: what survived the last run
 //! 2. the media runtime, one thread of its own, with the one UDP port
-//! 3. the actors: `Keeper`, which owns [`Registry`] and [`HubBridge`]
+//! 3. the actors: `Keeper`, which owns [`Registry`], [`HubBridge`] and [`EventGateway`]
 //! 4. the door and the pages
 //!
 //! It stops the other way round: no new requests, calls ended, actors gone, records on disk.
@@ -18,6 +18,7 @@ use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, info, warn};
 
+use crate::alexa::gateway::{self, EventGateway};
 use crate::camera::EndpointId;
 use crate::camera::call::EndReason;
 use crate::camera::hub_servers;
@@ -85,7 +86,7 @@ pub enum AppError {
     #[error("cannot start the media thread: {0}")]
     Thread(std::io::Error),
     /// Nothing can be asked over HTTP.
-    #[error("cannot make requests to the hub: {0}")]
+    #[error("cannot make requests: {0}")]
     Http(String),
     /// There is no TLS at all.
     #[error("there is no TLS for the door: {0}")]
@@ -150,6 +151,7 @@ impl App {
 
         let media = MediaRuntime::start().map_err(AppError::Thread)?;
         let tls = tls_client(None).await;
+        let to_alexa = alexa_client(tls.clone())?;
         let peers = open_port(&media, &config, tls).await?;
         let (servers, unusable) = ice_servers(&config);
         peers.use_servers(servers);
@@ -158,12 +160,14 @@ impl App {
         let sessions = Sessions::default();
         let registry = Seat::default();
         let bridge = bridge_config(&config).map(|_| Seat::default());
+        let events = sends_events(&config).then(Seat::default);
         let resources = Resources {
             media: media.handle(),
             peers: peers.clone(),
             worker,
             max_kbps: config.webrtc.max_kbps,
             bridge: bridge.clone(),
+            events: events.clone(),
             http: http_client(config.hub.ca_file.clone()).await?,
             allow_loopback: config.webrtc.allow_loopback,
             limits: limits(&config),
@@ -176,6 +180,7 @@ impl App {
             config: config.clone(),
             registry: registry.clone(),
             bridge: bridge.clone(),
+            to_alexa,
             sessions: sessions.clone(),
             resources,
             hub_changed: watch::Sender::default(),
@@ -191,6 +196,7 @@ impl App {
         let door = door_socket.as_ref().map(|(_, address)| *address);
         let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
             .with_addresses(ui, door)
+            .with_events(events)
             .with_paths(Arc::new(move || paths.paths()))
             .with_policy(policy)
             .with_certificate(certificate.clone());
@@ -268,6 +274,9 @@ impl App {
         }
         // Nobody is asked for a session any more.
         self.house.registry.empty();
+        if let Some(events) = &self.house.events {
+            events.empty();
+        }
         let sessions: Vec<Addr<CameraSession>> = {
             let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
             sessions.values().cloned().collect()
@@ -304,6 +313,11 @@ fn listen(setting: &'static str, address: &str) -> Result<(TcpListener, SocketAd
 fn bridge_config(config: &Config) -> Option<BridgeConfig> {
     let hub = config.hub.clone();
     Some(BridgeConfig { url: hub.url?, token: hub.token?, ca_file: hub.ca_file, direct: hub.direct })
+}
+
+/// The settings name the skill's client and its secret.
+fn sends_events(config: &Config) -> bool {
+    config.alexa.client_id.is_some() && config.alexa.client_secret.is_some()
 }
 
 /// Bells and motion of the hub that the settings tie to a camera.
@@ -354,6 +368,11 @@ async fn http_client(ca_file: Option<PathBuf>) -> Result<reqwest::Client, AppErr
     client.build().map_err(|error| AppError::Http(error.to_string()))
 }
 
+/// Asks and tells Alexa.
+fn alexa_client(tls: Option<Arc<rustls::ClientConfig>>) -> Result<reqwest::Client, AppError> {
+    gateway::client(tls.map(|tls| (*tls).clone())).map_err(|error| AppError::Http(error.to_string()))
+}
+
 async fn open_port(
     media: &MediaRuntime,
     config: &Config,
@@ -381,6 +400,8 @@ struct Keeper {
     registry: Seat<Registry>,
     /// `None` without a hub.
     bridge: Option<Seat<HubBridge>>,
+    /// For who sends events.
+    to_alexa: reqwest::Client,
     /// Handed from one Registry to the next.
     sessions: Sessions,
     resources: Resources,
@@ -421,6 +442,14 @@ impl Keeper {
         }
     }
 
+    fn build_events(&self) {
+        let Some(seat) = &self.resources.events else { return };
+        let (state, http) = (self.resources.state.clone(), self.to_alexa.clone());
+        if let Some(events) = EventGateway::new(&self.config.alexa, state, http) {
+            seat.fill(events.start());
+        }
+    }
+
     /// The settings' own servers come before the hub's.
     fn follow_hub_servers(&self) {
         let webrtc = &self.config.webrtc;
@@ -443,6 +472,10 @@ impl Keeper {
             self.bury("HubBridge");
             self.build_bridge(ctx);
         }
+        if dead(self.resources.events.as_ref().and_then(Seat::addr).map(|addr| addr.connected())) {
+            self.bury("EventGateway");
+            self.build_events();
+        }
     }
 
     fn bury(&mut self, role: &'static str) {
@@ -464,6 +497,7 @@ impl Actor for Keeper {
         let (presses, pressed) = mpsc::channel(PRESSES);
         self.presses = Some(presses);
         actix::spawn(tell_presses(pressed, self.registry.clone()));
+        self.build_events();
         self.build_registry();
         self.build_bridge(ctx);
         self.follow_hub_servers();

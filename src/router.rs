@@ -12,7 +12,8 @@ use time::OffsetDateTime;
 
 use crate::alexa::endpoint::EndpointState;
 use crate::alexa::message::{Directive, Request};
-use crate::alexa::{discovery, failure, health, rtc};
+use crate::alexa::gateway::EventGateway;
+use crate::alexa::{authorization, discovery, failure, health, rtc};
 use crate::camera::registry::Registry;
 use crate::camera::session::CameraSession;
 use crate::camera::{
@@ -24,6 +25,7 @@ use crate::hub::Link;
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::seat::{self, AskError, Seat};
 
+mod grant;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -40,7 +42,7 @@ const BRIDGE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Directive in, event out. Clones share everything.
 #[derive(Clone)]
-pub struct Router(Arc<dyn Cameras>);
+pub struct Router(Arc<dyn Cameras>, Option<Seat<EventGateway>>);
 
 /// Why there is no good event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -95,12 +97,19 @@ impl Router {
     /// Routes to whoever sits in these seats at the time.
     #[must_use]
     pub fn new(registry: Seat<Registry>, bridge: Option<Seat<HubBridge>>) -> Self {
-        Self(Arc::new(Seated { registry, bridge }))
+        Self(Arc::new(Seated { registry, bridge }), None)
+    }
+
+    /// Says who sends events; without it no grant is accepted.
+    #[must_use]
+    pub fn with_events(mut self, events: Option<Seat<EventGateway>>) -> Self {
+        self.1 = events;
+        self
     }
 
     #[cfg(test)]
     pub(crate) fn over(cameras: Arc<dyn Cameras>) -> Self {
-        Self(cameras)
+        Self(cameras, None)
     }
 
     /// Answers a directive that came at `arrived`. Always an event, always in time.
@@ -155,10 +164,9 @@ impl Router {
                 }
                 Ok(discovery::discover_response(envelope, &cameras))
             }
-            Request::AcceptGrant => Ok(failure::grant_failed(
-                envelope,
-                "events to Alexa (doorbell presses, motion) are not supported yet; calls work without them",
-            )),
+            Request::AcceptGrant(code) => {
+                Ok(grant::accept(self.1.as_ref(), envelope, code.clone(), caller, arrived).await)
+            }
             Request::ReportState => {
                 let camera = self.look_up(directive).await?;
                 shared(&camera)?;
@@ -232,6 +240,9 @@ pub fn refuse(directive: &Directive, kind: ErrorKind, message: &str) -> Value {
     if envelope.is_discover() {
         tracing::info!(?kind, message, "a discovery is answered with an empty list");
         return discovery::discover_response(envelope, &[]);
+    }
+    if envelope.is_accept_grant() {
+        return authorization::grant_failed(envelope, message);
     }
     failure::error_response(envelope, kind, message)
 }

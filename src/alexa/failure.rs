@@ -33,10 +33,3 @@ pub fn error_response(directive: &Envelope, kind: ErrorKind, message: &str) -> V
     }
     directive.event("Alexa", "ErrorResponse", payload)
 }
-
-/// What AcceptGrant gets that failed: it has a namespace and a type of its own.
-#[must_use]
-pub fn grant_failed(directive: &Envelope, message: &str) -> Value {
-    let payload = json!({ "type": "ACCEPT_GRANT_FAILED", "message": message });
-    directive.event("Alexa.Authorization", "ErrorResponse", payload)
-}

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::authorization::{self, GrantCode};
 use super::envelope::Envelope;
 use super::rtc;
 use crate::error::ErrorKind;
@@ -24,7 +25,7 @@ pub enum Request {
     /// `Alexa.Discovery/Discover`: which endpoints there are.
     Discover,
     /// `Alexa.Authorization/AcceptGrant`: a code for proactive events.
-    AcceptGrant,
+    AcceptGrant(GrantCode),
     /// `Alexa/ReportState`: how an endpoint stands.
     ReportState,
     /// `Alexa.RTCSessionController/InitiateSessionWithOffer`: answer a call.
@@ -155,7 +156,8 @@ fn request(directive: &Map<String, Value>, envelope: &Envelope) -> Result<Reques
     match (envelope.namespace.as_str(), envelope.name.as_str()) {
         ("Alexa.Discovery", "Discover") => bearer(payload, "scope", "payload").map(|()| Request::Discover),
         ("Alexa.Authorization", "AcceptGrant") => {
-            bearer(payload, "grantee", "payload").map(|()| Request::AcceptGrant)
+            bearer(payload, "grantee", "payload")?;
+            authorization::code(payload).map(Request::AcceptGrant)
         }
         ("Alexa", "ReportState") => endpoint(directive).map(|()| Request::ReportState),
         (rtc::NAMESPACE, name) => {

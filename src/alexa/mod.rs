@@ -1,6 +1,8 @@
-//! Alexa's wire: directives in, events out. Pure: no clock is asked but for the time of a sample,
-//! nothing is sent, and nothing here knows of hubs, peers or media.
+//! Alexa's wire: directives in, events out. Nothing here knows of hubs, peers or media. All but
+//! [`gateway`] is pure: no clock is asked but for the time of a sample, and nothing is sent.
 
+pub mod authorization;
+pub mod change_report;
 pub mod discovery;
 pub mod doorbell;
 pub mod endpoint;
@@ -9,4 +11,5 @@ pub mod failure;
 pub mod gateway;
 pub mod health;
 pub mod message;
+pub mod reports;
 pub mod rtc;

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use super::places::{Place, Places};
 use super::way::Reach;
+use crate::alexa::gateway::EventGateway;
 use crate::config::Limits;
 use crate::hub::bridge::HubBridge;
 use crate::media::feed::WorkerProgram;
@@ -26,6 +27,8 @@ pub struct Resources {
     pub max_kbps: u32,
     /// Carries what is asked of the hub; `None` without a hub.
     pub bridge: Option<Seat<HubBridge>>,
+    /// Sends events to Alexa; `None` unless the settings have what that takes.
+    pub events: Option<Seat<EventGateway>>,
     /// Fetches the hub's streams and stills.
     pub http: reqwest::Client,
     /// Offers may name loopback addresses (demo and tests).

@@ -31,7 +31,7 @@ pub struct Config {
     pub door: Door,
     /// The pages.
     pub ui: Ui,
-    /// Proactive events to Alexa. Not used yet.
+    /// Proactive events to Alexa.
     pub alexa: Alexa,
     /// Peers and their addresses.
     pub webrtc: WebRtc,
@@ -162,7 +162,7 @@ impl Default for Ui {
     }
 }
 
-/// `[alexa]`; not used yet
+/// `[alexa]`: events are sent with `client_id` and its secret only
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Alexa {
@@ -174,9 +174,9 @@ pub struct Alexa {
     pub client_secret_file: Option<PathBuf>,
     /// Where events go.
     pub region: Region,
-    /// Token server, to point at a double in tests.
+    /// Address of the token server, to point at a double in tests.
     pub token_url: Option<url::Url>,
-    /// Base address of the event gateway, to point at a double in tests.
+    /// Base address of the event gateway, to point at a double in tests; the region is asked for there, too.
     pub events_url: Option<url::Url>,
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use url::{Host, Url};
 
 use super::camera_address::CameraAddress;
 use super::load::{Problem, read};
@@ -135,6 +135,18 @@ impl Report {
         }
     }
 
+    /// An address that secrets are sent to: nobody on the way may read them.
+    fn secret_address(&mut self, key: &str, url: Option<&Url>) {
+        let is_loopback = |url: &Url| match url.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        let schemes: &[&str] = if url.is_some_and(is_loopback) { &["https", "http"] } else { &["https"] };
+        self.web_address(key, url, schemes);
+    }
+
     fn range(&mut self, key: &str, value: u64, from: u64, to: u64) {
         if !(from..=to).contains(&value) {
             self.add(key, format!("{value} is not between {from} and {to}"));
@@ -215,8 +227,8 @@ fn alexa(config: &Config, report: &mut Report) {
         None if secret => report.add("alexa.client_id", "is missing, but there is a client_secret"),
         _ => {}
     }
-    report.web_address("alexa.token_url", alexa.token_url.as_ref(), &["https", "http"]);
-    report.web_address("alexa.events_url", alexa.events_url.as_ref(), &["https", "http"]);
+    report.secret_address("alexa.token_url", alexa.token_url.as_ref());
+    report.secret_address("alexa.events_url", alexa.events_url.as_ref());
 }
 
 fn webrtc(config: &Config, report: &mut Report) {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::ui::{PATIENCE, hub_link};
 use super::{House, failure};
+use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::ListCameras;
 use crate::camera::session::CameraSession;
 use crate::camera::{Caller, CameraStatus, CameraSummary, Disconnect, Revoked, SessionId, Status};
@@ -147,12 +148,14 @@ pub(super) async fn status(house: web::Data<House>) -> HttpResponse {
 async fn house_status(house: &House) -> Value {
     let state = &house.state;
     let hub = hub_link(house).await;
+    let events = events(house).await;
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": house.demo,
         "hub": hub,
         "door": { "listening": house.door_address, "public_url": house.config.door.public_url },
         "ui": { "listening": house.ui_address, "login": house.config.ui.token.is_some() },
+        "events": events,
         "links": state.links(),
         "linking": {
             "open": state.linking_open(),
@@ -160,17 +163,30 @@ async fn house_status(house: &House) -> Value {
         },
         "port": (house.port_counters)(),
         "paths": (house.paths)(),
-        "problems": problems(house, &hub),
+        "problems": problems(house, &hub, &events),
+    })
+}
+
+/// How sending events stands; all empty where it is not configured or cannot say.
+async fn events(house: &House) -> EventsStatus {
+    let Some(events) = &house.events else { return EventsStatus::default() };
+    events.ask(HowItStands, PATIENCE).await.unwrap_or_else(|error| EventsStatus {
+        configured: true,
+        trouble: Some(error.to_string()),
+        ..EventsStatus::default()
     })
 }
 
 /// What people should know, without secrets: what was wrong at start, and what is wrong now.
-fn problems(house: &House, hub: &Link) -> Vec<String> {
+fn problems(house: &House, hub: &Link, events: &EventsStatus) -> Vec<String> {
     let certificate = house.certificate.as_ref().and_then(|certificate| certificate.problem());
     let now =
         certificate.map(|problem| problem.to_string()).into_iter().chain(advice(hub, &house.config.hub));
     let network = super::paths::advice(&(house.paths)(), &house.config);
-    house.state.problems().into_iter().chain(now).chain(network).map(|text| redact(&text)).collect()
+    let unsent = events.link_again.iter().chain(&events.trouble);
+    let unsent = unsent.map(|why| format!("no events reach Alexa: {why}"));
+    let all = house.state.problems().into_iter().chain(now).chain(network).chain(unsent);
+    all.map(|text| redact(&text)).collect()
 }
 
 /// Why there is no link to the hub, and what to do about it.
@@ -216,6 +232,9 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
     });
     // A user of the hub is nobody's business but the house's.
     all["status"]["links"] = house.state.links().len().into();
+    if let Some(linked) = all["status"]["events"]["linked"].as_object_mut() {
+        linked.remove("by");
+    }
     all["calls"] = json!(records(&house, known, DIAGNOSED_CALLS));
     // A user name may be as telling as a password, and texts of cameras and hub may hold either.
     clean(&mut all);

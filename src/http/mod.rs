@@ -15,6 +15,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
 use serde::Serialize;
 
+use crate::alexa::gateway::EventGateway;
 use crate::camera::registry::Registry;
 use crate::config::Config;
 use crate::error::ErrorKind;
@@ -87,6 +88,8 @@ pub struct House {
     pub registry: Seat<Registry>,
     /// The link to the hub; none is configured without it.
     pub bridge: Option<Seat<HubBridge>>,
+    /// Sends events to Alexa; `None` unless the settings have what that takes.
+    pub events: Option<Seat<EventGateway>>,
     /// What survives a restart.
     pub state: Arc<State>,
     /// Settings as the process was started with.
@@ -142,6 +145,7 @@ impl House {
         Self {
             registry,
             bridge,
+            events: None,
             state,
             config,
             door_token,
@@ -163,6 +167,14 @@ impl House {
     #[must_use]
     pub fn with_addresses(mut self, ui: SocketAddr, door: Option<SocketAddr>) -> Self {
         (self.ui_address, self.door_address) = (Some(ui), door);
+        self
+    }
+
+    /// Says who sends events to Alexa.
+    #[must_use]
+    pub fn with_events(mut self, events: Option<Seat<EventGateway>>) -> Self {
+        self.router = self.router.with_events(events.clone());
+        self.events = events;
         self
     }
 

@@ -1,4 +1,4 @@
-//! Requests and answers of plain HTTP, as far as the simulated hub needs them.
+//! Requests and answers of plain HTTP, as far as the simulators need them.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -104,6 +104,11 @@ impl Answer {
         Self { status, ..Self::ok("application/json", body.to_string()) }
     }
 
+    /// A status and nothing else.
+    pub(super) fn empty(status: u16) -> Self {
+        Self { status, fields: Vec::new(), body: Vec::new() }
+    }
+
     /// A refusal in plain text, as the hub words it.
     pub(super) fn refusal(status: u16) -> Self {
         let text = format!("{status}: {}", reason(status));
@@ -135,11 +140,14 @@ impl Answer {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        202 => "Accepted",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        413 => "Content Too Large",
+        429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
         503 => "Service Unavailable",

@@ -14,8 +14,10 @@
 //! | `commands` | what each command of the WebSocket does |
 //! | `rest`, `still`, `hls` | what plain HTTP gives: states and services, pictures, live streams |
 //! | `supervisor` | the Supervisor before a supervised hub |
+//! | [`alexa`] | doubles of Alexa's token server and event gateway |
 //! | `relay` | WebRTC sessions, whose far end is a program that is not ours |
 
+pub mod alexa;
 mod area;
 pub mod camera;
 mod commands;

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{KnownLogin, Learned, UserLink};
+use super::{Grant, KnownLogin, Learned, UserLink};
 use crate::config::save::replace;
 
 const FILE: &str = "state.json";
@@ -33,6 +33,10 @@ pub(super) struct Kept {
     pub(super) learned: BTreeMap<String, Learned>,
     /// Logins of linked users that had a good token, oldest first.
     pub(super) logins: Vec<KnownLogin>,
+    /// To send events to Alexa.
+    pub(super) grant: Option<Grant>,
+    /// What Alexa was told of endpoints; only who tells it reads this.
+    pub(super) reported: Value,
     /// What a newer version wrote; kept, so that going back and forth loses nothing.
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -47,6 +51,8 @@ impl Default for Kept {
             was_linked: false,
             learned: BTreeMap::new(),
             logins: Vec::new(),
+            grant: None,
+            reported: Value::Null,
             other: Map::new(),
         }
     }

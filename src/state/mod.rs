@@ -15,15 +15,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rand::Rng;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 mod calls;
+mod grant;
 mod kept;
 mod learned;
 mod record;
 
 use calls::CallLog;
+pub use grant::{AccessToken, Grant, LinkAgain};
 use kept::Kept;
 pub use learned::Learned;
 pub use record::{CallRecord, Counters, NetworkRecord, Stages, VideoRecord};
@@ -180,13 +183,14 @@ impl State {
         lock(&self.shared.kept).links.iter().any(|link| link.user_id == user_id)
     }
 
-    /// Takes a link away, with the logins that are known of the user, and closes linking: the user
-    /// must not be back with the next directive. False if there was none.
+    /// Takes a link away, with the logins that are known of the user and the grant that the user gave, and
+    /// closes linking: the user must not be back with the next directive. False if there was none.
     pub fn revoke(&self, user_id: &str) -> bool {
         let mut kept = lock(&self.shared.kept);
         let before = kept.links.len();
         kept.links.retain(|link| link.user_id != user_id);
         kept.logins.retain(|login| login.user_id != user_id);
+        kept.grant.take_if(|grant| grant.user.as_deref() == Some(user_id));
         let gone = kept.links.len() < before;
         if gone {
             *lock(&self.shared.linking_until) = None;
@@ -246,6 +250,52 @@ impl State {
     pub fn linking_left(&self) -> Option<Duration> {
         let until = *lock(&self.shared.linking_until);
         until.and_then(|until| until.checked_duration_since(Instant::now())).filter(|left| !left.is_zero())
+    }
+
+    /// The permission to send events to Alexa, if there is one.
+    #[must_use]
+    pub fn grant(&self) -> Option<Grant> {
+        lock(&self.shared.kept).grant.clone()
+    }
+
+    /// Keeps a new permission in the place of the one before. Not if its user is linked no more.
+    pub fn keep_grant(&self, grant: Grant) -> bool {
+        let mut kept = lock(&self.shared.kept);
+        let is_linked = |user: &String| kept.links.iter().any(|link| link.user_id == *user);
+        if !grant.user.as_ref().is_none_or(is_linked) {
+            return false;
+        }
+        kept.grant = Some(grant);
+        drop(kept);
+        self.save();
+        true
+    }
+
+    /// Changes the permission, if it is still the one that `known` is a copy of.
+    pub fn change_grant(&self, known: &Grant, change: impl FnOnce(&mut Grant)) -> bool {
+        let mut kept = lock(&self.shared.kept);
+        let Some(grant) = kept.grant.as_mut().filter(|grant| grant.is_same(known)) else { return false };
+        change(grant);
+        drop(kept);
+        self.save();
+        true
+    }
+
+    /// What Alexa was told of endpoints, as it was given to [`Self::set_reported`].
+    #[must_use]
+    pub fn reported(&self) -> Value {
+        lock(&self.shared.kept).reported.clone()
+    }
+
+    /// Keeps what Alexa was told of endpoints.
+    pub fn set_reported(&self, reported: Value) {
+        let mut kept = lock(&self.shared.kept);
+        if kept.reported == reported {
+            return;
+        }
+        kept.reported = reported;
+        drop(kept);
+        self.save();
     }
 
     /// The door token that was made at the first start; the settings may name another.

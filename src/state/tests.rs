@@ -5,6 +5,8 @@ use secrecy::ExposeSecret;
 
 use super::*;
 
+mod crash;
+
 fn call(id: &str) -> CallRecord {
     CallRecord { id: id.into(), camera: "Front <door>".into(), ..CallRecord::default() }
 }
@@ -108,7 +110,7 @@ fn a_damaged_state_gives_way_to_the_copy_before_it() {
 fn what_a_newer_version_wrote_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.json");
-    let newer = r#"{"format": 7, "door_token": "t", "grant": {"a": [1]}}"#;
+    let newer = r#"{"format": 7, "door_token": "t", "later": {"a": [1]}}"#;
     std::fs::write(&path, newer).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let (state, problems) = State::open(folder.path());
@@ -116,7 +118,7 @@ fn what_a_newer_version_wrote_is_kept() {
     state.link("u", "n");
     assert!(state.flush());
     let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert_eq!((&text["format"], &text["grant"]["a"][0]), (&7.into(), &1.into()));
+    assert_eq!((&text["format"], &text["later"]["a"][0]), (&7.into(), &1.into()));
 }
 
 #[test]
@@ -175,4 +177,36 @@ fn times_are_rfc_3339_in_utc_with_ms() {
     let now = now();
     assert!(now.ends_with('Z') && now.len() <= 24, "{now}");
     assert!(OffsetDateTime::parse(&now, &Rfc3339).is_ok());
+}
+
+#[test]
+fn a_grant_survives_a_restart_until_its_user_is_revoked_or_another_takes_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    let grant = |user: Option<&str>, token: &str| Grant {
+        refresh_token: token.to_owned().into(),
+        user: user.map(str::to_owned),
+        since: now(),
+        ..Grant::default()
+    };
+    assert!(!state.keep_grant(grant(Some("u1"), "canary-1")), "a link that was revoked meanwhile");
+    assert!(state.link("u1", "Ann"));
+    state.open_linking();
+    assert!(state.link("u2", "Bob"));
+    assert!(state.keep_grant(grant(Some("u1"), "canary-1")));
+    let old = state.grant().unwrap();
+    assert!(!format!("{old:?}").contains("canary"), "{old:?}");
+    assert!(state.keep_grant(grant(Some("u2"), "canary-2")));
+    assert!(!state.change_grant(&old, |grant| grant.host = Some("late".into())));
+    let now = state.grant().unwrap();
+    assert!(state.change_grant(&now, |grant| grant.host = Some("here".into())));
+    state.set_reported(serde_json::json!({ "front_door": 1 }));
+    assert!(state.flush());
+    drop(state);
+    let (state, _) = State::open(folder.path());
+    let kept = state.grant().unwrap();
+    assert_eq!((kept.refresh_token.expose_secret(), kept.host.as_deref()), ("canary-2", Some("here")));
+    assert_eq!(state.reported()["front_door"], 1);
+    assert!(state.revoke("u1") && state.grant().is_some());
+    assert!(state.revoke("u2") && state.grant().is_none());
 }

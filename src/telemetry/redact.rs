@@ -74,7 +74,7 @@ pub fn redact(text: &str) -> String {
             text = text.replace(secret.as_str(), MASK);
         }
     }
-    web_tokens(&after_names(&after_bearer(&addresses(&text))))
+    amazon_tokens(&web_tokens(&after_names(&after_bearer(&addresses(&text)))))
 }
 
 /// `rtsp://user:pass@host/` becomes `rtsp://***@host/`.
@@ -165,6 +165,22 @@ fn web_tokens(text: &str) -> String {
             out.push_str(token);
         }
         rest = &tail[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Tokens of Login with Amazon: `Atza|...`, `Atzr|...`.
+fn amazon_tokens(text: &str) -> String {
+    const SIGNS: [&str; 2] = ["Atza|", "Atzr|"];
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = SIGNS.iter().filter_map(|sign| rest.find(sign)).min() {
+        let (head, tail) = rest.split_at(at);
+        out.push_str(head);
+        out.push_str(MASK);
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "_-|".contains(c);
+        rest = tail.trim_start_matches(is_token);
     }
     out.push_str(rest);
     out

@@ -71,7 +71,7 @@ fn the_token_is_found_wherever_a_directive_carries_it() {
                 "grant": { "type": "OAuth2.AuthorizationCode", "code": "c" },
                 "grantee": { "type": "BearerToken", "token": "t" },
             }),
-            Request::AcceptGrant,
+            Request::AcceptGrant(GrantCode("c".to_owned().into())),
         ),
     ] {
         let directive = parse(&json!({ "directive": {

@@ -224,6 +224,22 @@ fn m11_a_source_where_no_camera_can_be_is_refused_with_its_key() {
 }
 
 #[test]
+fn events_need_a_client_with_its_secret_and_addresses_that_nobody_reads_along() {
+    for (settings, wrong) in [
+        ("client_id = 'i'", &["alexa.client_secret"][..]),
+        ("client_secret = 'canary'", &["alexa.client_id"]),
+        ("client_id = 'i'\nclient_secret = 'canary'", &[]),
+        ("token_url = 'http://tokens.lan/'\nevents_url = 'http://10.0.0.1/'", &["alexa.token_url", "alexa.events_url"]),
+        ("token_url = 'http://127.0.0.1:5/t'\nevents_url = 'http://localhost:5/'", &[]),
+        ("token_url = 'https://tokens.example/t'\nevents_url = 'https://10.0.0.1/'", &[]),
+    ] {
+        let loaded = House::new(Some(&format!("[alexa]\n{settings}\n"))).load();
+        assert_eq!(keys(&loaded), wrong, "{settings}");
+        assert!(!format!("{:?}", loaded.problems).contains("canary"), "{settings}");
+    }
+}
+
+#[test]
 fn a_damaged_file_gives_way_to_the_last_good_copy() {
     let house = House::new(Some("[[camera]]\nid = \"a\"\nsource = \"test:\"\n"));
     house.load().keep(&house.place()).unwrap();

@@ -1,3 +1,5 @@
+//! What was given up.
+
 /// Something that Alexa will not be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
@@ -10,18 +12,24 @@ pub struct Dropped {
 }
 
 /// Why Alexa will not be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
-    /// The press is older than 30 seconds.
+    /// See the text.
+    #[error("the press is older than 30 seconds")]
     TooOld,
-    /// More than 100 presses waited; the oldest went.
+    /// The oldest goes.
+    #[error("more than 100 presses waited")]
     TooMany,
-    /// The endpoint is not one that Alexa may know.
+    /// See the text.
+    #[error("the endpoint is not one that Alexa may know")]
     Unknown,
-    /// The event gateway said four times that it is in trouble.
+    /// 429, 500, 503: three more tries are allowed.
+    #[error("Alexa was in trouble at each of four tries")]
     TriedEnough,
-    /// The event gateway takes the event for wrong (400).
+    /// 400.
+    #[error("Alexa takes the event for wrong")]
     Refused,
-    /// The event is too large (413) and cannot be split.
+    /// 413, of what cannot be split.
+    #[error("the event is too large for Alexa")]
     TooLarge,
 }

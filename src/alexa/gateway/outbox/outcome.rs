@@ -1,3 +1,5 @@
+//! The answers of the event gateway.
+
 /// What the event gateway made of a parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

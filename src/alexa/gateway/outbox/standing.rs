@@ -1,3 +1,5 @@
+//! How it goes, for people.
+
 use serde::Serialize;
 
 /// Whether anything stands between us and Alexa.
