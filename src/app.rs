@@ -473,8 +473,8 @@ impl Actor for Keeper {
 
 /// Tells the Registry of each press. One that finds nobody there is worth nothing later.
 async fn tell_presses(mut presses: mpsc::Receiver<Press>, registry: Seat<Registry>) {
-    while let Some(Press { endpoint_id, at }) = presses.recv().await {
-        info!(camera = endpoint_id, at, "the bell was pressed");
+    while let Some(Press { endpoint_id, at, cause }) = presses.recv().await {
+        info!(camera = endpoint_id, at, ?cause, "the bell was pressed");
         let Some(endpoint) = EndpointId::parse(&endpoint_id) else { continue };
         if let Err(error) = registry.ask(Pressed { endpoint }, TELL).await {
             warn!(%error, camera = endpoint_id, "a press at the door was not heard");
