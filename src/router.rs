@@ -23,6 +23,8 @@ use crate::hub::Link;
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::seat::{self, AskError, Seat};
 
+pub mod forward;
+mod merge;
 #[cfg(test)]
 pub(crate) mod tests;
 

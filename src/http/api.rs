@@ -170,7 +170,16 @@ fn problems(house: &House, hub: &Link) -> Vec<String> {
     let now =
         certificate.map(|problem| problem.to_string()).into_iter().chain(advice(hub, &house.config.hub));
     let network = super::paths::advice(&(house.paths)(), &house.config);
-    house.state.problems().into_iter().chain(now).chain(network).map(|text| redact(&text)).collect()
+    let forward = house.forward.as_ref().and_then(|forward| forward.trouble());
+    house
+        .state
+        .problems()
+        .into_iter()
+        .chain(now)
+        .chain(network)
+        .chain(forward)
+        .map(|text| redact(&text))
+        .collect()
 }
 
 /// Why there is no link to the hub, and what to do about it.

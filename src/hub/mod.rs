@@ -20,6 +20,7 @@ pub mod press;
 pub mod protocol;
 pub mod registries;
 pub mod retry;
+pub mod skill;
 pub mod states;
 pub mod ties;
 pub mod trust;

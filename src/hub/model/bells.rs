@@ -81,9 +81,8 @@ impl Bells {
 
     /// Rings at every camera of the hub that the bell is tied to; false if there is none.
     fn ring(&mut self, press: &Pressed, at: Instant, cameras: &[HubCamera]) -> bool {
-        let is_its = |camera: &&HubCamera| {
-            camera.bell.as_ref().is_some_and(|sensor| sensor.entity_id == press.bell)
-        };
+        let is_its =
+            |camera: &&HubCamera| camera.bell.as_ref().is_some_and(|sensor| sensor.entity_id == press.bell);
         self.tell(press, at, cameras.iter().filter(is_its).map(|camera| camera.endpoint_id.as_str()))
     }
 

@@ -8,7 +8,8 @@ const BELL: &str = "event.front_door_doorbell";
 const BEGIN: f64 = 1_795_359_044.0;
 
 fn iso(seconds: f64) -> String {
-    let moment = time::OffsetDateTime::from_unix_timestamp_nanos((seconds * 1e3) as i128 * 1_000_000).unwrap();
+    let moment =
+        time::OffsetDateTime::from_unix_timestamp_nanos((seconds * 1e3) as i128 * 1_000_000).unwrap();
     moment.format(&time::format_description::well_known::Rfc3339).unwrap()
 }
 
@@ -51,7 +52,8 @@ fn a_diff_without_a_kind_is_a_press_of_the_last_known_kind() {
 fn presses_of_one_batch_are_told_one_by_one_in_order() {
     let mut play = Play::running();
     let id = play.id_of(|command| command["type"] == "subscribe_entities");
-    let messages = [1.0, 2.5].map(|after| json!({"type": "event", "event": press(BELL, after, None), "id": id}));
+    let messages =
+        [1.0, 2.5].map(|after| json!({"type": "event", "event": press(BELL, after, None), "id": id}));
     play.says(&json!(messages));
     assert_eq!(play.rung(), [(FRONT_DOOR, Cause::Bell); 2]);
     let apart = play.presses[1].at - play.presses[0].at;
@@ -146,10 +148,30 @@ fn a_hub_whose_clock_is_hours_off_rings_and_the_press_is_told_by_ours() {
 fn whatever_the_settings_name_rings_and_only_a_bell_is_told_as_one() {
     let event = |kinds: Value, class: &str| json!({"s": "unknown", "lc": BEGIN, "a": {"event_types": kinds, "device_class": class}});
     for (bell, state, rings, cause) in [
-        ("input_button.show_door", json!({"s": "unknown", "lc": BEGIN}), press("input_button.show_door", 1.0, None), Cause::Rule),
-        ("event.remote", event(json!(["ring", "double"]), "button"), press("event.remote", 1.0, Some("double")), Cause::Rule),
-        ("binary_sensor.gate", json!({"s": "off", "lc": BEGIN, "a": {"device_class": "door"}}), set("binary_sensor.gate", "on", 1.0), Cause::Rule),
-        ("event.gate", event(json!(["ring"]), "doorbell"), press("event.gate", 1.0, Some("ring")), Cause::Bell),
+        (
+            "input_button.show_door",
+            json!({"s": "unknown", "lc": BEGIN}),
+            press("input_button.show_door", 1.0, None),
+            Cause::Rule,
+        ),
+        (
+            "event.remote",
+            event(json!(["ring", "double"]), "button"),
+            press("event.remote", 1.0, Some("double")),
+            Cause::Rule,
+        ),
+        (
+            "binary_sensor.gate",
+            json!({"s": "off", "lc": BEGIN, "a": {"device_class": "door"}}),
+            set("binary_sensor.gate", "on", 1.0),
+            Cause::Rule,
+        ),
+        (
+            "event.gate",
+            event(json!(["ring"]), "doorbell"),
+            press("event.gate", 1.0, Some("ring")),
+            Cause::Bell,
+        ),
     ] {
         let tie = |camera| HandTie { camera, bell: Some(bell.to_owned()), motion: None };
         let ties = [TiedCamera::OfHub("camera.front_door".into()), TiedCamera::Own("yard".into())];
