@@ -30,6 +30,7 @@ use crate::config::{self, Config, Limits};
 use crate::http::tls::Certificate;
 use crate::http::{DemoInfo, House};
 use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
+use crate::hub::skill::Skill;
 use crate::hub::ties::{HandTie, TiedCamera};
 use crate::hub::{Press, trust};
 use crate::media::feed::WorkerProgram;
@@ -37,6 +38,8 @@ use crate::media::{AddressPolicy, MediaError};
 use crate::peer::connection::Peers;
 use crate::peer::ice_server::IceServer;
 use crate::peer::{PeerError, PortConfig};
+use crate::router::Router;
+use crate::router::forward::{Forward, Forwarding};
 use crate::runtime::MediaRuntime;
 use crate::seat::{Seat, ask};
 use crate::state::State;
@@ -161,6 +164,7 @@ impl App {
         let registry = Seat::default();
         let bridge = bridge_config(&config).map(|_| Seat::default());
         let events = sends_events(&config).then(Seat::default);
+        let http = http_client(config.hub.ca_file.clone()).await?;
         let resources = Resources {
             media: media.handle(),
             peers: peers.clone(),
@@ -168,7 +172,7 @@ impl App {
             max_kbps: config.webrtc.max_kbps,
             bridge: bridge.clone(),
             events: events.clone(),
-            http: http_client(config.hub.ca_file.clone()).await?,
+            http: http.clone(),
             allow_loopback: config.webrtc.allow_loopback,
             limits: limits(&config),
             state: state.clone(),
@@ -194,7 +198,10 @@ impl App {
         let (counters, paths) = (peers.clone(), peers.clone());
         let counters = Arc::new(move || serde_json::to_value(counters.port_counters()).unwrap_or_default());
         let door = door_socket.as_ref().map(|(_, address)| *address);
-        let house = House::new(registry, bridge, state, config.clone(), door_token, demo, counters)
+        let house = House::new(registry, bridge.clone(), state, config.clone(), door_token, demo, counters);
+        let forward = forward(&config, &house.router, bridge, http);
+        let house = house
+            .with_forward(forward)
             .with_addresses(ui, door)
             .with_events(events)
             .with_paths(Arc::new(move || paths.paths()))
@@ -328,6 +335,22 @@ fn hand_ties(config: &Config) -> Vec<HandTie> {
         Some(HandTie { camera: tied, bell: camera.bell.clone(), motion: camera.motion.clone() })
     };
     config.cameras.iter().filter_map(tied).filter(|tie| tie.bell.is_some() || tie.motion.is_some()).collect()
+}
+
+/// The road to the hub's own skill, if the settings want one.
+fn forward(
+    config: &Config,
+    router: &Router,
+    bridge: Option<Seat<HubBridge>>,
+    http: reqwest::Client,
+) -> Option<Forward> {
+    let bridge = bridge.filter(|_| config.door.forward_to_hub)?;
+    let hub = config.hub.direct.as_ref().or(config.hub.url.as_ref())?;
+    let skill =
+        Skill::new(http, hub).inspect_err(|error| warn!(%error, "nothing goes on to the hub")).ok()?;
+    let grants = config.alexa.client_id.is_some() && config.alexa.client_secret.is_some();
+    let ties = hand_ties(config);
+    Some(Forward::new(Forwarding { router: router.clone(), skill, bridge, ties, grants }))
 }
 
 /// TLS that trusts the system's authorities and those in `ca_file`; `None` without any.
@@ -507,8 +530,8 @@ impl Actor for Keeper {
 
 /// Tells the Registry of each press. One that finds nobody there is worth nothing later.
 async fn tell_presses(mut presses: mpsc::Receiver<Press>, registry: Seat<Registry>) {
-    while let Some(Press { endpoint_id, at }) = presses.recv().await {
-        info!(camera = endpoint_id, at, "the bell was pressed");
+    while let Some(Press { endpoint_id, at, cause }) = presses.recv().await {
+        info!(camera = endpoint_id, at, ?cause, "the bell was pressed");
         let Some(endpoint) = EndpointId::parse(&endpoint_id) else { continue };
         if let Err(error) = registry.ask(Pressed { endpoint }, TELL).await {
             warn!(%error, camera = endpoint_id, "a press at the door was not heard");

@@ -25,7 +25,9 @@ use crate::hub::Link;
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::seat::{self, AskError, Seat};
 
+pub mod forward;
 mod grant;
+mod merge;
 #[cfg(test)]
 pub(crate) mod tests;
 

@@ -65,6 +65,12 @@ impl Envelope {
         self.namespace == "Alexa.Discovery" && self.name == "Discover"
     }
 
+    /// A grant for events, which has errors of its own.
+    #[must_use]
+    pub fn is_grant(&self) -> bool {
+        self.namespace == "Alexa.Authorization" && self.name == "AcceptGrant"
+    }
+
     /// An event that answers the directive: a fresh message id, the correlation token and the
     /// endpoint echoed, the scope's token left out.
     #[must_use]

@@ -53,28 +53,37 @@ pub enum Request {
 pub struct Fault {
     kind: ErrorKind,
     message: String,
+    /// Not even its envelope is right.
+    envelope: bool,
 }
 
 impl Fault {
     /// The envelope is at fault.
     pub(super) fn envelope(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::Malformed, message: message.into() }
+        Self { kind: ErrorKind::Malformed, message: message.into(), envelope: true }
     }
 
     /// A value in the payload is at fault.
     pub(super) fn value(message: impl Into<String>) -> Self {
-        Self { kind: ErrorKind::InvalidValue, message: message.into() }
+        Self { kind: ErrorKind::InvalidValue, message: message.into(), envelope: false }
     }
 
     /// No directive of that name is understood.
     pub(super) fn unknown(namespace: &str, name: &str) -> Self {
-        Self::envelope(format!("the directive {namespace}/{name} is not understood"))
+        let message = format!("the directive {namespace}/{name} is not understood");
+        Self { kind: ErrorKind::Malformed, message, envelope: false }
     }
 
     /// The kind that the edges see.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// False for what another one may understand that we do not.
+    #[must_use]
+    pub fn spoils_envelope(&self) -> bool {
+        self.envelope
     }
 }
 

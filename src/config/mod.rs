@@ -126,7 +126,7 @@ pub struct Door {
     pub tls_cert: Option<PathBuf>,
     /// Private key, PEM.
     pub tls_key: Option<PathBuf>,
-    /// Other directives go on to the hub's own Alexa endpoint. Not used yet.
+    /// Directives that are not ours go on to the hub's own skill.
     pub forward_to_hub: bool,
 }
 
@@ -277,10 +277,10 @@ pub struct Camera {
     /// Entity of the hub that these settings are for.
     #[serde(default)]
     pub entity: Option<String>,
-    /// Bell tied by hand.
+    /// Bell tied by hand: an event, a binary sensor or an input button of the hub.
     #[serde(default)]
     pub bell: Option<String>,
-    /// Motion sensor tied by hand.
+    /// Motion sensor tied by hand: a binary sensor of the hub.
     #[serde(default)]
     pub motion: Option<String>,
     /// Own address, replaces the hub's stream: `rtsp`, `rtsps`, `http(s)`, or `test:`.

@@ -306,16 +306,26 @@ fn one_camera(path: &str, camera: &Camera, config: &Config, report: &mut Report)
     {
         report.add(format!("{path}.name"), "must be 1 to 128 characters in one line");
     }
-    for (key, entity, domains) in [
-        ("entity", &camera.entity, &["camera"][..]),
-        ("bell", &camera.bell, &["event", "binary_sensor"][..]),
-        ("motion", &camera.motion, &["binary_sensor", "event"][..]),
+    for (key, entity, domains, wanted) in [
+        ("entity", &camera.entity, &["camera"][..], "is not like camera.name"),
+        (
+            "bell",
+            &camera.bell,
+            &["event", "binary_sensor", "input_button"][..],
+            "cannot ring; name an event, a binary_sensor or an input_button of the hub, for instance \
+             \"input_button.show_front_door\"",
+        ),
+        (
+            "motion",
+            &camera.motion,
+            &["binary_sensor"][..],
+            "is no motion sensor; name a binary_sensor of the hub (an event does not say when motion ends)",
+        ),
     ] {
         if let Some(entity) = entity
             && !entity_of(entity, domains)
         {
-            let like = domains.iter().map(|d| format!("{d}.name")).collect::<Vec<_>>().join(" or ");
-            report.add(format!("{path}.{key}"), format!("{entity:?} is not like {like}"));
+            report.add(format!("{path}.{key}"), format!("{entity:?} {wanted}"));
         }
     }
     if let Some(source) = camera.source.as_ref().map(ExposeSecret::expose_secret) {

@@ -185,7 +185,8 @@ fn problems(house: &House, hub: &Link, events: &EventsStatus) -> Vec<String> {
     let network = super::paths::advice(&(house.paths)(), &house.config);
     let unsent = events.link_again.iter().chain(&events.trouble);
     let unsent = unsent.map(|why| format!("no events reach Alexa: {why}"));
-    let all = house.state.problems().into_iter().chain(now).chain(network).chain(unsent);
+    let forward = house.forward.as_ref().and_then(|forward| forward.trouble());
+    let all = house.state.problems().into_iter().chain(now).chain(network).chain(unsent).chain(forward);
     all.map(|text| redact(&text)).collect()
 }
 

@@ -246,6 +246,16 @@ impl Callers {
         }
     }
 
+    /// The hub refused a token that it took for good a moment ago: it is not shown there again, because each
+    /// time counts as a failed login.
+    pub fn taken_back(&self, token: &SecretString) {
+        let Some(claims) = Claims::read(token) else { return };
+        let (token, login) = (Fingerprint::of(token), Fingerprint::of_text(&claims.issuer));
+        self.state.forget_login(&login.to_text());
+        let shown = Shown { token, login, expires: claims.expires };
+        lock(&self.verdicts).settle(&shown, Outcome::Refused, Instant::now());
+    }
+
     /// False once the link of a caller was taken away.
     #[must_use]
     pub fn still_speaks(&self, caller: &Caller) -> bool {

@@ -14,12 +14,16 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde_json::Value;
 
 use super::api::end_calls_of;
 use super::caller::Bearer;
 use super::{House, refusal};
+use crate::alexa::failure;
 use crate::alexa::message::Directive;
+use crate::camera::Caller;
 use crate::error::ErrorKind;
+use crate::hub::skill::SkillError;
 use crate::router::refuse;
 
 #[cfg(test)]
@@ -72,13 +76,21 @@ pub async fn smart_home(
     let directive = Directive::parse(&body).map_err(|e| Unheard::NoDirective(e.to_string()))?;
     let shown = house.callers.bearer(bearer(&request), directive.envelope.token.as_ref());
     let bearer = shown.ok_or(Unheard::Stranger)?;
-    let event = answer(&house, &directive, bearer, arrived).await;
+    let event = answer(&house, &directive, &body, bearer, arrived).await;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(event))
 }
 
-async fn answer(house: &House, directive: &Directive, bearer: Bearer, arrived: Instant) -> serde_json::Value {
+async fn answer(
+    house: &House,
+    directive: &Directive,
+    body: &[u8],
+    bearer: Bearer,
+    arrived: Instant,
+) -> Value {
     // What is wrong with the directive itself needs no question about its token.
-    if let Err(fault) = &directive.request {
+    if let Err(fault) = &directive.request
+        && (house.forward.is_none() || fault.spoils_envelope())
+    {
         return refuse(directive, fault.kind(), &fault.to_string());
     }
     let caller = match house.callers.for_whom(directive.envelope.token.as_ref(), bearer).await {
@@ -89,13 +101,41 @@ async fn answer(house: &House, directive: &Directive, bearer: Bearer, arrived: I
     if house.pace.check().is_err() {
         return refuse(directive, ErrorKind::Throttled, "more than 20 directives a second");
     }
-    let event = house.router.handle(directive, caller.clone(), arrived).await;
+    let event = handle(house, directive, body, caller.clone(), arrived).await;
     if house.callers.still_speaks(&caller) {
         return event;
     }
     // The link was taken away meanwhile, perhaps before the call was there to be ended.
     end_calls_of(house, caller).await;
     refuse(directive, ErrorKind::Unauthorized, "the link was revoked")
+}
+
+/// Has the router answer, or the hub for what is not ours.
+async fn handle(
+    house: &House,
+    directive: &Directive,
+    body: &[u8],
+    caller: Caller,
+    arrived: Instant,
+) -> Value {
+    // The door token is none of the hub's.
+    let Some(forward) = house.forward.as_ref().filter(|_| caller != Caller::Door) else {
+        return house.router.handle(directive, caller, arrived).await;
+    };
+    match forward.handle(directive, body, caller, arrived).await {
+        Ok(event) => event,
+        Err(error) => {
+            if error == SkillError::Refused
+                && let Some(token) = &directive.envelope.token
+            {
+                house.callers.taken_back(token);
+            }
+            if directive.envelope.is_grant() {
+                return failure::grant_failed(&directive.envelope, &error.to_string());
+            }
+            refuse(directive, error.kind(), &error.to_string())
+        }
+    }
 }
 
 /// Why something that came to the door got no event.

@@ -23,6 +23,7 @@ use crate::hub::bridge::HubBridge;
 use crate::media::AddressPolicy;
 use crate::peer::port::Paths;
 use crate::router::Router;
+use crate::router::forward::Forward;
 use crate::seat::Seat;
 use crate::state::State;
 
@@ -104,6 +105,8 @@ pub struct House {
     pub paths: PathsNow,
     /// Directive in, event out.
     pub router: Router,
+    /// The road to the hub's own skill, for what is not ours; `None`: nothing goes on.
+    pub forward: Option<Arc<Forward>>,
     /// Asks the hub for a user of an id; none is configured without it.
     pub users: Option<guard::UserOf>,
     /// Who may speak at the door, and for whom.
@@ -153,6 +156,7 @@ impl House {
             port_counters,
             paths: Arc::new(Paths::default),
             router,
+            forward: None,
             users,
             callers,
             pace,
@@ -182,6 +186,13 @@ impl House {
     #[must_use]
     pub fn with_paths(mut self, paths: PathsNow) -> Self {
         self.paths = paths;
+        self
+    }
+
+    /// Sends what is not ours on to the hub's own skill.
+    #[must_use]
+    pub fn with_forward(mut self, forward: Option<Forward>) -> Self {
+        self.forward = forward.map(Arc::new);
         self
     }
 

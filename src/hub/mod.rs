@@ -20,6 +20,7 @@ pub mod press;
 pub mod protocol;
 pub mod registries;
 pub mod retry;
+pub mod skill;
 pub mod states;
 pub mod ties;
 pub mod trust;
@@ -162,8 +163,19 @@ pub struct HubUser {
 pub struct Press {
     /// Endpoint id of the camera that the bell is tied to: `hub#…`, or as the settings name it.
     pub endpoint_id: String,
-    /// When, by the hub's clock, RFC 3339 in UTC, whole seconds.
+    /// When, by our own clock, RFC 3339 in UTC, whole seconds. The hub's clock may be hours off.
     pub at: String,
+    /// What rang.
+    pub cause: Cause,
+}
+
+/// What rang.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// A bell that is known as one.
+    Bell,
+    /// Something else that the settings name as a bell: a rule of the home's own stands behind it.
+    Rule,
 }
 
 /// What can go wrong at the hub.

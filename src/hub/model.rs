@@ -8,6 +8,7 @@
 //! | `lists` | when the registries are read |
 //! | `home` | what is known: states, registries, cameras of before |
 //! | `bells` | presses, and for which camera |
+//! | `hub_clock` | how the hub's clock stands to ours |
 //! | `board` | the last snapshot, and when the next one is due |
 //!
 //! The bridge feeds it what the hub says, and the time; it says what to send, when to be woken,
@@ -22,12 +23,13 @@ use super::capabilities::Capabilities;
 use super::lines::{LineId, LineNews, Lines};
 use super::protocol::{self, Refusal};
 use super::ties::HandTie;
-use super::{HubError, HubSnapshot, Link, Press};
+use super::{HubError, HubSnapshot, Link};
 use bells::Bells;
 use board::Board;
 use commands::{Commands, Why};
 use complaints::Complaints;
 use home::Home;
+use hub_clock::HubClock;
 use lists::Lists;
 use pulse::{Beat, Pulse};
 
@@ -37,9 +39,11 @@ mod commands;
 mod complaints;
 mod hearing;
 mod home;
+mod hub_clock;
 mod lists;
 mod pulse;
 
+pub use bells::Ring;
 pub use commands::{Outgoing, Ticket};
 
 /// Between looks at whether the hub has started.
@@ -68,6 +72,7 @@ pub struct Model {
     capabilities: Capabilities,
     lines: Lines,
     bells: Bells,
+    hub_clock: HubClock,
     board: Board,
     complaints: Complaints,
 }
@@ -89,6 +94,7 @@ impl Model {
             capabilities: Capabilities::default(),
             lines: Lines::default(),
             bells: Bells::default(),
+            hub_clock: HubClock::default(),
             board: Board::new(),
             complaints: Complaints::default(),
         }
@@ -117,7 +123,7 @@ impl Model {
     }
 
     /// Presses since the last call.
-    pub fn presses(&mut self) -> Vec<Press> {
+    pub fn presses(&mut self) -> Vec<Ring> {
         self.bells.presses()
     }
 
@@ -150,6 +156,7 @@ impl Model {
         self.capabilities.begin_anew();
         self.lines.lost();
         self.bells.lost();
+        self.hub_clock = HubClock::default();
         self.board.lost(match (self.refused, forbidden) {
             (true, true) => Link::Refused(reason.to_owned()),
             (true, false) => Link::Refused("the hub refused the token".into()),

@@ -3,41 +3,53 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Cause;
 use super::states::Change;
 
 /// A press is told within this many seconds, or it is an old one that came back.
 const FRESH_SECONDS: f64 = 30.0;
 
-/// When a change of a bell's state is a press: its moment by the hub's clock, RFC 3339 in UTC,
-/// whole seconds.
+/// When a change of a bell's state is a press: its moment, Unix seconds by the hub's clock.
 ///
-/// Event entities (and input buttons) hold the time of the last press as their state. A device that
+/// Event entities and input buttons hold the time of the last press as their state. A device that
 /// comes back online restores the old one, so only a later stamp counts, and only from a state
 /// that was known. Binary sensors ring when they go from off to on.
 #[must_use]
-pub fn moment(change: &Change) -> Option<String> {
+pub fn moment(change: &Change, cause: Cause) -> Option<f64> {
+    if change.entity_id.starts_with("binary_sensor.") {
+        let rings = change.before.state == "off" && change.after.state == "on";
+        return rings.then_some(change.at);
+    }
+    let stamp = stamp(&change.after.state)?;
+    let at = stamp.unix_timestamp_nanos() as f64 / 1e9;
+    // By the hub's own clock: it may be any time off.
+    let is_fresh = (change.at - at).abs() <= FRESH_SECONDS;
+    (is_fresh && is_new(change, stamp) && is_wanted(change, cause)).then_some(at)
+}
+
+fn stamp(state: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(state, &Rfc3339).ok()
+}
+
+fn is_new(change: &Change, now: OffsetDateTime) -> bool {
     let (before, after) = (&change.before, &change.after);
-    let at = if change.entity_id.starts_with("binary_sensor.") {
-        if before.state != "off" || after.state != "on" {
-            return None;
-        }
-        OffsetDateTime::from_unix_timestamp_nanos((after.changed * 1e9) as i128).ok()?
-    } else {
-        let at = OffsetDateTime::parse(&after.state, &Rfc3339).ok()?;
-        let is_later = match before.state.as_str() {
-            "unknown" => true,
-            stamp => OffsetDateTime::parse(stamp, &Rfc3339).is_ok_and(|earlier| at > earlier),
-        };
-        let age = after.changed - at.unix_timestamp_nanos() as f64 / 1e9;
-        // Bells from before the hub's standard say `ding`, `pressed` and the like.
-        let is_ring =
-            !after.events.iter().any(|kind| kind == "ring") || after.event.as_deref() == Some("ring");
-        if !is_later || !is_ring || age.abs() > FRESH_SECONDS {
-            return None;
-        }
-        at
-    };
-    at.to_offset(time::UtcOffset::UTC).replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
+    if before.state == "unknown" {
+        return true;
+    }
+    let Some(earlier) = stamp(&before.state) else { return false };
+    // A second event of the same millisecond differs in its kind alone.
+    let is_other = before.event.is_some() && before.event != after.event;
+    let was_set_back = change.at < before.changed;
+    now > earlier || (now == earlier && is_other) || (now < earlier && was_set_back)
+}
+
+/// A bell that knows `ring` does other things too; bells from before the hub's standard say `ding`,
+/// `pressed` and the like. Of what the user named every event is meant.
+fn is_wanted(change: &Change, cause: Cause) -> bool {
+    let kinds = &change.after.events;
+    cause == Cause::Rule
+        || kinds.iter().all(|kind| kind != "ring")
+        || change.after.event.as_deref() == Some("ring")
 }
 
 #[cfg(test)]
@@ -48,10 +60,11 @@ mod tests {
 
     const T0: &str = "2026-11-22T14:50:41.556+00:00";
     const T1: &str = "2026-11-22T14:50:44.577+00:00";
+    const T0_SECONDS: f64 = 1_795_359_041.556;
     const T1_SECONDS: f64 = 1_795_359_044.577;
 
-    fn event(before: &str, after: &str, kind: &str, changed: f64) -> Change {
-        let state = |state: &str| EntityState {
+    fn event(before: &str, after: &str, kind: &str, at: f64) -> Change {
+        let state = |state: &str, changed| EntityState {
             state: state.into(),
             changed,
             class: Some("doorbell".into()),
@@ -59,36 +72,80 @@ mod tests {
             events: vec!["ring".into(), "long".into()],
             ..EntityState::default()
         };
-        Change { entity_id: "event.door".into(), before: state(before), after: state(after) }
+        let (before, after) = (state(before, T0_SECONDS), state(after, at));
+        Change { entity_id: "event.door".into(), before, after, at }
+    }
+
+    fn bell(change: &Change) -> Option<f64> {
+        moment(change, Cause::Bell)
     }
 
     #[test]
     fn a_later_stamp_is_a_press() {
-        assert_eq!(moment(&event(T0, T1, "ring", T1_SECONDS)).unwrap(), "2026-11-22T14:50:44Z");
-        assert_eq!(moment(&event("unknown", T1, "ring", T1_SECONDS)).unwrap(), "2026-11-22T14:50:44Z");
+        assert_eq!(bell(&event(T0, T1, "ring", T1_SECONDS)), Some(T1_SECONDS));
+        assert_eq!(bell(&event("unknown", T1, "ring", T1_SECONDS)), Some(T1_SECONDS));
     }
 
     #[test]
-    fn stamps_of_other_time_zones_are_told_in_utc() {
+    fn stamps_of_other_time_zones_are_the_same_moment() {
         let change = event(T0, "2026-11-22T15:50:44.577+01:00", "ring", T1_SECONDS);
-        assert_eq!(moment(&change).unwrap(), "2026-11-22T14:50:44Z");
+        assert_eq!(bell(&change), Some(T1_SECONDS));
     }
 
     #[test]
     fn what_comes_back_or_is_old_or_of_another_kind_is_no_press() {
-        assert_eq!(moment(&event("unavailable", T1, "ring", T1_SECONDS)), None);
-        assert_eq!(moment(&event(T1, T0, "ring", T1_SECONDS)), None);
-        assert_eq!(moment(&event(T0, T1, "long", T1_SECONDS)), None);
-        assert_eq!(moment(&event(T0, T1, "ring", T1_SECONDS + 31.0)), None);
-        assert_eq!(moment(&event(T0, "unavailable", "ring", T1_SECONDS)), None);
-        assert_eq!(moment(&event(T0, "unknown", "ring", T1_SECONDS)), None);
+        assert_eq!(bell(&event("unavailable", T1, "ring", T1_SECONDS)), None);
+        assert_eq!(bell(&event(T1, T0, "ring", T1_SECONDS)), None);
+        assert_eq!(bell(&event(T0, T1, "long", T1_SECONDS)), None);
+        assert_eq!(bell(&event(T0, T1, "ring", T1_SECONDS + 31.0)), None);
+        assert_eq!(bell(&event(T0, "unavailable", "ring", T1_SECONDS)), None);
+        assert_eq!(bell(&event(T0, "unknown", "ring", T1_SECONDS)), None);
     }
 
     #[test]
-    fn a_bell_that_knows_no_ring_rings_with_any_kind() {
+    fn an_earlier_stamp_is_a_press_if_the_hubs_clock_was_set_back() {
+        let mut change = event(T1, T0, "ring", T0_SECONDS);
+        assert_eq!(bell(&change), None);
+        change.before.changed = T1_SECONDS;
+        assert_eq!(bell(&change), Some(T0_SECONDS));
+    }
+
+    #[test]
+    fn a_ring_in_the_millisecond_of_another_event_is_a_press_and_another_event_in_that_of_a_ring_is_none() {
+        let mut change = event(T1, T1, "ring", T1_SECONDS);
+        assert_eq!(bell(&change), None);
+        change.before.event = Some("long".into());
+        assert_eq!(bell(&change), Some(T1_SECONDS));
+        // Named by its time of change, which that of its state would hide.
+        change.at = T1_SECONDS + 31.0;
+        assert_eq!(bell(&change), None);
+        change.at = T1_SECONDS;
+        (change.before.event, change.after.event) = (change.after.event, change.before.event);
+        assert_eq!(bell(&change), None);
+    }
+
+    #[test]
+    fn a_bell_that_knows_no_ring_rings_with_any_kind_and_so_does_what_the_user_named() {
         let mut change = event(T0, T1, "ding", T1_SECONDS);
+        assert_eq!(bell(&change), None);
+        assert!(moment(&change, Cause::Rule).is_some());
         change.after.events = vec!["ding".into()];
-        assert!(moment(&change).is_some());
+        assert!(bell(&change).is_some());
+    }
+
+    #[test]
+    fn an_input_button_rings_with_every_stamp() {
+        let button = |before: &str, after: &str| {
+            let mut change = event(before, after, "", T1_SECONDS);
+            change.entity_id = "input_button.show_door".into();
+            (change.before.event, change.after.event) = (None, None);
+            (change.before.events, change.after.events) = (Vec::new(), Vec::new());
+            moment(&change, Cause::Rule)
+        };
+        assert_eq!(button("unknown", T1), Some(T1_SECONDS));
+        assert_eq!(button(T0, T1), Some(T1_SECONDS));
+        assert_eq!(button("unavailable", T1), None);
+        assert_eq!(button(T1, T1), None);
     }
 
     #[test]
@@ -96,9 +153,9 @@ mod tests {
         let sensor = |before: &str, after: &str| {
             let mut change = event(before, after, "", T1_SECONDS);
             change.entity_id = "binary_sensor.visitor".into();
-            moment(&change)
+            bell(&change)
         };
-        assert_eq!(sensor("off", "on").unwrap(), "2026-11-22T14:50:44Z");
+        assert_eq!(sensor("off", "on"), Some(T1_SECONDS));
         assert_eq!(sensor("unavailable", "on"), None);
         assert_eq!(sensor("unknown", "on"), None);
         assert_eq!(sensor("on", "off"), None);

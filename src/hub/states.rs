@@ -77,10 +77,14 @@ impl EntityState {
     }
 
     fn stamp(&mut self, from: &Map<String, Value>) {
-        if let Some(changed) = from.get("lc").and_then(Value::as_f64).filter(|seconds| seconds.is_finite()) {
+        if let Some(changed) = seconds(from, "lc") {
             self.changed = changed;
         }
     }
+}
+
+fn seconds(from: &Map<String, Value>, key: &str) -> Option<f64> {
+    from.get(key).and_then(Value::as_f64).filter(|seconds| seconds.is_finite())
 }
 
 /// An entity that was changed by a diff, in its state or in what else is kept. Additions are never
@@ -94,6 +98,8 @@ pub struct Change {
     pub before: EntityState,
     /// How it is.
     pub after: EntityState,
+    /// When it changed, Unix seconds by the hub's clock.
+    pub at: f64,
 }
 
 /// What one event of the subscription did.
@@ -103,6 +109,8 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Entities have come or gone.
     pub others: bool,
+    /// When the hub wrote the newest of its changes, Unix seconds by its clock; whatever changed.
+    pub stamped: Option<f64>,
     /// Cameras that came, or are no longer unavailable: they may have been set up anew.
     pub fresh: Vec<String>,
     /// Entries that made no sense; they were left out.
@@ -171,7 +179,7 @@ impl States {
             applied.faults += 1;
             return;
         };
-        let before = state.clone();
+        let (before, mut at) = (state.clone(), None);
         // Removals first: a name in both is one that has a new value.
         let removed = diff.get("-").and_then(|minus| minus.get("a")).and_then(Value::as_array);
         for name in removed.into_iter().flatten().filter_map(Value::as_str) {
@@ -182,6 +190,8 @@ impl States {
                 state.state = text(plus, "s", TEXT);
             }
             state.stamp(plus);
+            at = seconds(plus, "lc").or_else(|| seconds(plus, "lu"));
+            applied.stamped = at.or(applied.stamped);
             if let Some(attributes) = plus.get("a").and_then(Value::as_object) {
                 state.set(attributes);
             }
@@ -191,7 +201,8 @@ impl States {
             if id.starts_with(CAMERA) && state.available() && !before.available() {
                 applied.fresh.push(id.to_owned());
             }
-            applied.changes.push(Change { entity_id: id.to_owned(), before, after: state.clone() });
+            let (at, after) = (at.unwrap_or(state.changed), state.clone());
+            applied.changes.push(Change { entity_id: id.to_owned(), before, after, at });
         }
     }
 }
@@ -257,7 +268,7 @@ mod tests {
         let applied = states.apply(
             &json!({"c": {"camera.door": {"+": {"a": {"access_token": "y"}, "lu": 300.0, "c": "z"}}}}),
         );
-        assert_eq!(applied, Applied::default());
+        assert_eq!(applied, Applied { stamped: Some(300.0), ..Applied::default() });
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::Cause;
 use super::entity::Group;
 use super::registries::Registries;
 use super::states::{Change, EntityState, States};
@@ -19,6 +20,17 @@ pub enum TiedCamera {
     Own(String),
 }
 
+impl TiedCamera {
+    /// The endpoint id of one that the hub does not know.
+    #[must_use]
+    pub fn own(&self) -> Option<&str> {
+        match self {
+            Self::Own(endpoint_id) => Some(endpoint_id),
+            Self::OfHub(_) => None,
+        }
+    }
+}
+
 /// A tie made by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandTie {
@@ -26,7 +38,7 @@ pub struct HandTie {
     pub camera: TiedCamera,
     /// Entity id of its bell: an event, a binary sensor or an input button.
     pub bell: Option<String>,
-    /// Entity id of its motion sensor.
+    /// Entity id of its motion sensor: a binary sensor.
     pub motion: Option<String>,
 }
 
@@ -73,12 +85,18 @@ fn candidates<'a>(states: &'a States, registries: &'a Registries, rank: Rank) ->
     found.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
-/// Whether a change of this entity can be a press at all.
+/// What a press of this entity would come of; nothing if it can be none.
 #[must_use]
-pub fn may_ring(entity_id: &str, state: &EntityState, registries: &Registries, ties: &[HandTie]) -> bool {
-    !entity_id.starts_with("camera.")
-        && (bell_rank(entity_id, state, registries).is_some()
-            || ties.iter().any(|tie| tie.bell.as_deref() == Some(entity_id)))
+pub fn cause(
+    entity_id: &str,
+    state: &EntityState,
+    registries: &Registries,
+    ties: &[HandTie],
+) -> Option<Cause> {
+    if bell_rank(entity_id, state, registries).is_some() {
+        return Some(Cause::Bell);
+    }
+    ties.iter().any(|tie| tie.bell.as_deref() == Some(entity_id)).then_some(Cause::Rule)
 }
 
 /// Whether a change of this entity can show in a camera at all. Most entities of a home are none of
@@ -95,11 +113,10 @@ pub fn matters(change: &Change, registries: &Registries, ties: &[HandTie]) -> bo
 
 /// How sure it is that an entity is a bell.
 fn bell_rank(entity_id: &str, state: &EntityState, registries: &Registries) -> Option<u8> {
-    if entity_id.starts_with("input_button.") {
-        return None;
-    }
-    if entity_id.starts_with("event.") {
-        return (state.class.as_deref() == Some("doorbell")).then_some(0);
+    match entity_id.split_once('.')?.0 {
+        "event" => return (state.class.as_deref() == Some("doorbell")).then_some(0),
+        "binary_sensor" => {}
+        _ => return None,
     }
     let key = registries.entities.get(entity_id).and_then(|entry| entry.translation_key.as_deref());
     if key == Some("visitor") {
@@ -116,14 +133,13 @@ fn bell_rank(entity_id: &str, state: &EntityState, registries: &Registries) -> O
     }
 }
 
-/// How sure it is that an entity sees motion.
+/// How sure it is that an entity sees motion. An event of motion is no sensor of it: it says when motion
+/// began and never when it ended, so nobody could be told that there is none.
 fn motion_rank(entity_id: &str, state: &EntityState, registries: &Registries) -> Option<u8> {
-    let is_event = entity_id.starts_with("event.");
-    match state.class.as_deref()? {
-        _ if !is_event && bell_rank(entity_id, state, registries).is_some() => None,
-        "motion" if !is_event => Some(0),
-        "occupancy" if !is_event => Some(1),
-        "motion" => Some(2),
+    let may_be = entity_id.starts_with("binary_sensor.") && bell_rank(entity_id, state, registries).is_none();
+    match state.class.as_deref().filter(|_| may_be)? {
+        "motion" => Some(0),
+        "occupancy" => Some(1),
         _ => None,
     }
 }

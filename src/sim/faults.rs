@@ -34,6 +34,12 @@ pub struct Faults {
     pub candidates_first: bool,
     /// Every result is followed by another one of the same id.
     pub doubled_results: bool,
+    /// The hub has no skill of its own: nobody set it up.
+    pub no_skill: bool,
+    /// From a directive to the answer of the hub's own skill, ms.
+    pub skill_delay_ms: u64,
+    /// What the hub's own skill answers to every directive in place of an event.
+    pub skill_says: Option<String>,
     /// Error texts hold the client's token.
     pub tokens_in_errors: bool,
 }

@@ -13,6 +13,7 @@
 //! | `link`, `socket` | one client's connection: its requests, its WebSocket |
 //! | `commands` | what each command of the WebSocket does |
 //! | `rest`, `still`, `hls` | what plain HTTP gives: states and services, pictures, live streams |
+//! | `skill` | the hub's own end for Alexa's directives |
 //! | `supervisor` | the Supervisor before a supervised hub |
 //! | [`alexa`] | doubles of Alexa's token server and event gateway |
 //! | `relay` | WebRTC sessions, whose far end is a program that is not ours |
@@ -38,6 +39,7 @@ mod options;
 mod program;
 mod relay;
 mod rest;
+mod skill;
 mod socket;
 mod stamp;
 mod state;

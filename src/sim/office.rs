@@ -57,6 +57,8 @@ pub(super) struct Office {
     /// What a start takes: from the open port to the entities, and from there to `RUNNING`.
     pub(super) start_takes: (Duration, Duration),
     pub(super) failed_logins: u32,
+    /// What came to the hub's own skill: the bearer, and the body.
+    pub(super) directives: Vec<(String, Vec<u8>)>,
     pub(super) connects: Vec<Instant>,
     pub(super) commands: HashMap<String, u64>,
 }
@@ -80,6 +82,7 @@ impl Office {
             stop,
             start_takes: (options.entities_after, options.running_after),
             failed_logins: 0,
+            directives: Vec::new(),
             connects: Vec::new(),
             commands: HashMap::new(),
         }

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::hls;
 use super::http::{Answer, Request};
 use super::office::{Office, SimUser};
-use super::still;
+use super::{skill, still};
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(super) async fn answer(core: &Arc<Core>, caller: Caller, request: &Request) 
         hls::answer(core, path, request).await
     } else if let Some(entity_id) = path.strip_prefix("/api/camera_proxy/") {
         still::answer(core, &caller, entity_id, request).await
+    } else if path == skill::PATH {
+        skill::answer(core, &caller, request).await
     } else {
         match (path.strip_prefix("/api/"), caller) {
             (None, _) => Answer::refusal(404),

@@ -9,6 +9,9 @@ const MILLIS: &[BorrowedFormatItem<'_>] =
 const MICROS: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]+00:00");
 
+const WHOLE: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+
 /// A moment in µs since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stamp(i64);
@@ -33,6 +36,11 @@ impl Stamp {
     /// ISO text with µs: everything else.
     pub(super) fn micros(self) -> String {
         self.text(MICROS)
+    }
+
+    /// ISO text with whole seconds: what the hub tells Alexa.
+    pub(super) fn whole(self) -> String {
+        self.text(WHOLE)
     }
 
     fn text(self, form: &[BorrowedFormatItem<'_>]) -> String {

@@ -14,6 +14,7 @@ mod faults;
 mod feed;
 mod fetched;
 mod fixture;
+mod forward;
 mod hostile_peers;
 mod hub;
 mod hub_servers;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -93,7 +95,7 @@ impl Desk {
     }
 
     /// Hands out what the model has for others.
-    pub(super) fn settle(&mut self, model: &mut Model) {
+    pub(super) fn settle(&mut self, model: &mut Model, now: Instant) {
         self.publish.send_if_modified(|current| {
             let is_new = !Arc::ptr_eq(current, model.snapshot());
             if is_new {
@@ -101,7 +103,8 @@ impl Desk {
             }
             is_new
         });
-        for press in model.presses() {
+        for ring in model.presses() {
+            let press = Press { at: told(ring.at, now), endpoint_id: ring.endpoint_id, cause: ring.cause };
             if self.presses.try_send(press).is_err() {
                 metrics::counter!("doorstep_hub_presses_dropped_total").increment(1);
                 tracing::warn!("a press at the door was dropped: nobody takes them");
@@ -181,4 +184,12 @@ impl Desk {
             self.lines.remove(&line);
         }
     }
+}
+
+/// How a moment is told.
+fn told(at: Instant, now: Instant) -> String {
+    let moment = OffsetDateTime::now_utc() - now.saturating_duration_since(at);
+    let whole = moment.replace_nanosecond(0).unwrap_or(moment);
+    // No year that a clock shows has five digits.
+    whole.format(&Rfc3339).unwrap_or_default()
 }

@@ -43,7 +43,7 @@ pub(super) async fn hold(dialer: Arc<Dialer>, mut model: Box<Model>, mut desk: D
             Err(lost) => lost,
         };
         model.on_lost(&lost.reason, lost.forbidden);
-        desk.settle(&mut model);
+        desk.settle(&mut model, clock.now());
         let next = retry.next(clock.now(), model.refused(), rand::random());
         let pause = next.saturating_duration_since(clock.now());
         if model.refused() {
@@ -61,7 +61,7 @@ pub(super) async fn hold(dialer: Arc<Dialer>, mut model: Box<Model>, mut desk: D
                     None => return,
                 },
             }
-            desk.settle(&mut model);
+            desk.settle(&mut model, clock.now());
         }
     }
 }
@@ -75,7 +75,7 @@ async fn dial_and_answer(dialer: &Dialer, model: &mut Model, desk: &mut Desk) ->
             opened = &mut dial => return opened,
             Some(wish) = desk.next() => desk.fulfil(wish, model, dialer.clock.now()),
         }
-        desk.settle(model);
+        desk.settle(model, dialer.clock.now());
     }
 }
 
@@ -106,7 +106,7 @@ async fn converse(
                 return (model, Lost::because("the hub does not read"));
             }
         }
-        desk.settle(&mut model);
+        desk.settle(&mut model, clock.now());
         if !is_complete && model.snapshot().link == Link::Running {
             is_complete = true;
             retry.reached();

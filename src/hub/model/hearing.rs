@@ -129,8 +129,12 @@ impl Model {
         for entity_id in heard.fresh {
             self.capabilities.doubt_one(&entity_id, now);
         }
-        for (bell, at) in heard.pressed {
-            self.bells.pressed(bell, at, &self.board.shown().cameras, self.home.ties(), now);
+        if let Some(stamped) = heard.stamped {
+            self.hub_clock.heard(stamped, now);
+        }
+        for pressed in heard.pressed {
+            let at = self.hub_clock.ours(pressed.stamp, now);
+            self.bells.pressed(pressed, at, &self.board.shown().cameras, self.home.ties(), now);
         }
     }
 }

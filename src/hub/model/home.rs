@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::hub::entity;
 use crate::hub::registries::Registries;
-use crate::hub::states::States;
+use crate::hub::states::{Change, States};
 use crate::hub::ties::{self, HandTie, TiedCamera};
-use crate::hub::{HubCamera, HubCameraEntity, press};
+use crate::hub::{Cause, HubCamera, HubCameraEntity, press};
 
 /// What one event of the hub's states brought.
 #[derive(Debug, Default)]
@@ -19,8 +19,21 @@ pub(super) struct Heard {
     pub(super) is_faulty: bool,
     /// Cameras that may have been set up anew.
     pub(super) fresh: Vec<String>,
-    /// Bells that were pressed, and when.
-    pub(super) pressed: Vec<(String, String)>,
+    /// When the hub wrote the newest of it, Unix seconds by its clock.
+    pub(super) stamped: Option<f64>,
+    /// Bells that were pressed.
+    pub(super) pressed: Vec<Pressed>,
+}
+
+/// A bell that was pressed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pressed {
+    /// Entity id of the bell.
+    pub(super) bell: String,
+    /// What it is.
+    pub(super) cause: Cause,
+    /// When, Unix seconds by the hub's clock.
+    pub(super) stamp: f64,
 }
 
 /// The home behind the hub.
@@ -90,14 +103,17 @@ impl Home {
             shows: applied.others || applied.changes.iter().any(matters),
             is_faulty: applied.faults > 0,
             fresh: applied.fresh,
-            pressed: applied
-                .changes
-                .into_iter()
-                .filter(|change| ties::may_ring(&change.entity_id, &change.after, registries, ties))
-                .filter_map(|change| Some((press::moment(&change)?, change.entity_id)))
-                .map(|(at, bell)| (bell, at))
-                .collect(),
+            stamped: applied.stamped,
+            pressed: applied.changes.into_iter().filter_map(|change| self.press(change)).collect(),
         }
+    }
+
+    fn press(&self, change: Change) -> Option<Pressed> {
+        let known = ties::cause(&change.entity_id, &change.after, &self.registries, &self.ties);
+        // Some bells are told apart by the lists only. One that is none has no camera to ring for.
+        let may_be = || !self.listed && change.after.class.is_none();
+        let cause = known.or_else(|| may_be().then_some(Cause::Bell))?;
+        Some(Pressed { stamp: press::moment(&change, cause)?, bell: change.entity_id, cause })
     }
 
     /// The cameras as they are. A hub that starts tells its entities bit by bit, so until it is

@@ -56,6 +56,12 @@ impl SimHub {
         self.core.office().relays.reports(entity_id)
     }
 
+    /// What came to the hub's own skill, oldest first: the bearer of each directive, and its body.
+    #[must_use]
+    pub fn directives(&self) -> Vec<(String, Vec<u8>)> {
+        self.core.office().directives.clone()
+    }
+
     /// Streams that are made now.
     #[must_use]
     pub fn streams(&self) -> usize {

@@ -245,6 +245,42 @@ async fn recorded_plain_requests_are_answered_alike() {
 }
 
 #[tokio::test]
+async fn recorded_directives_are_answered_alike_by_the_hubs_own_skill() {
+    let hub = recorded_hub("alexa").await;
+    let mut shape = Shape::new("alexa", BTreeSet::new());
+    let endpoints = |event: &Value| -> BTreeMap<String, Value> {
+        let all = event["event"]["payload"]["endpoints"].as_array().unwrap().iter();
+        all.map(|endpoint| (endpoint["endpointId"].as_str().unwrap().to_owned(), endpoint.clone())).collect()
+    };
+    for call in read("alexa")["calls"].as_array().unwrap() {
+        let request = reqwest::Client::new().post(hub.url.join("/api/alexa/smart_home").unwrap());
+        let answer = request.bearer_auth(&hub.token).body(call["out"].to_string()).send().await.unwrap();
+        assert_eq!(u64::from(answer.status().as_u16()), call["status"].as_u64().unwrap());
+        let (real, mut told) = (&call["in"], answer.json::<Value>().await.unwrap());
+        let at = real["event"]["header"]["name"].as_str().unwrap();
+        if at == "Discover.Response" {
+            let (real, told) = (endpoints(real), endpoints(&told));
+            for (id, real) in real {
+                shape.compare(&id, &real, &told[&id]);
+                for (real, told) in real["capabilities"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .zip(told[&id]["capabilities"].as_array().unwrap())
+                {
+                    assert_eq!(real, told, "{id}");
+                }
+            }
+        } else {
+            shape.compare(at, real, &told);
+            told["event"]["header"]["messageId"] = real["event"]["header"]["messageId"].clone();
+            assert_eq!(real["event"], told["event"]);
+        }
+    }
+    assert!(shape.differences.is_empty(), "\n{}", shape.differences.join("\n"));
+}
+
+#[tokio::test]
 async fn a_recorded_ban_is_spoken_alike() {
     let hub = recorded_hub("ban").await;
     let url = format!("ws://127.0.0.1:{}/api/websocket", hub.url.port().unwrap());

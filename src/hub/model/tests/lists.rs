@@ -185,19 +185,14 @@ fn a_bell_that_is_tied_to_a_camera_of_our_own_rings_there_too_and_goes_on_to_whe
         json!({"c": {bell: {"+": {"s": stamp, "lc": 1_795_359_000 + u64::from(second)}}}})
     };
     play.entities(&ring(old, 44));
-    let at = "2026-11-22T14:50:44Z".to_owned();
-    let press = |endpoint_id: &str| Press { endpoint_id: endpoint_id.into(), at: at.clone() };
-    assert_eq!(play.presses, [press("yard"), press(FRONT_DOOR)]);
+    assert_eq!(play.rung(), [("yard", Cause::Bell), (FRONT_DOOR, Cause::Bell)]);
 
     play.registry_event(&json!({"event_type": "entity_registry_updated", "data":
         {"action": "update", "entity_id": new, "old_entity_id": old, "changes": {"entity_id": old}}}));
     play.entities(&json!({"r": [old]}));
-    play.entities(&json!({"a": {new: {"s": "unknown"}}}));
+    play.entities(&json!({"a": {new: {"s": "unknown", "a": {"device_class": "doorbell"}}}}));
     play.entities(&ring(new, 45));
-    assert_eq!(
-        play.presses[2..].iter().map(|press| press.endpoint_id.as_str()).collect::<Vec<_>>(),
-        ["yard"]
-    );
+    assert_eq!(play.rung()[2..], [("yard", Cause::Bell)]);
 }
 
 #[test]

@@ -51,7 +51,7 @@ pub(super) struct Play {
     /// Every command of this connection.
     pub(super) commands: Vec<Value>,
     pub(super) closed: Option<String>,
-    pub(super) presses: Vec<Press>,
+    pub(super) presses: Vec<Ring>,
     pub(super) replies: Vec<(Ticket, Result<Value, HubError>)>,
     pub(super) lines: Vec<(LineId, LineNews)>,
     /// Every snapshot that could be seen.
@@ -174,6 +174,11 @@ impl Play {
 
     pub(super) fn snapshot(&self) -> &HubSnapshot {
         self.model.snapshot()
+    }
+
+    /// Who was rung for so far, and what rang.
+    pub(super) fn rung(&self) -> Vec<(&str, Cause)> {
+        self.presses.iter().map(|ring| (ring.endpoint_id.as_str(), ring.cause)).collect()
     }
 
     pub(super) fn count(&self, kind: &str) -> usize {

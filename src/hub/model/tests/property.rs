@@ -56,7 +56,7 @@ struct Wire {
     model: Model,
     now: Instant,
     chunk: usize,
-    presses: Vec<Press>,
+    presses: Vec<Ring>,
     /// What was told of each line, in order.
     lines: BTreeMap<LineId, Vec<LineNews>>,
     closed: BTreeSet<LineId>,
