@@ -533,7 +533,7 @@ async fn tell_presses(mut presses: mpsc::Receiver<Press>, registry: Seat<Registr
     while let Some(Press { endpoint_id, at, cause }) = presses.recv().await {
         info!(camera = endpoint_id, at, ?cause, "the bell was pressed");
         let Some(endpoint) = EndpointId::parse(&endpoint_id) else { continue };
-        if let Err(error) = registry.ask(Pressed { endpoint }, TELL).await {
+        if let Err(error) = registry.ask(Pressed { endpoint, at, cause }, TELL).await {
             warn!(%error, camera = endpoint_id, "a press at the door was not heard");
         }
     }

@@ -16,6 +16,7 @@ use crate::alexa::gateway::EventGateway;
 use crate::alexa::{authorization, discovery, failure, health, rtc};
 use crate::camera::registry::Registry;
 use crate::camera::session::CameraSession;
+use crate::camera::shared::description;
 use crate::camera::{
     Caller, CameraError, CameraSummary, Connected, Disconnect, Discover, EndpointId, Locate, Offer,
     REPLY_BUDGET, SessionId,
@@ -160,7 +161,7 @@ impl Router {
         let envelope = &directive.envelope;
         match request {
             Request::Discover => {
-                let cameras: Vec<_> = self.0.all().await?.iter().filter(|c| c.alexa).map(describe).collect();
+                let cameras: Vec<_> = self.0.all().await?.iter().filter(|c| c.alexa).map(description).collect();
                 if cameras.len() > discovery::MAX_ENDPOINTS {
                     tracing::warn!(cameras = cameras.len(), "Alexa is told of the first 300 cameras only");
                 }
@@ -264,21 +265,6 @@ fn session(id: &str) -> Result<SessionId, RouteError> {
 
 fn shared(camera: &CameraSummary) -> Result<(), CameraError> {
     if camera.alexa { Ok(()) } else { Err(CameraError::Disabled(camera.name.clone())) }
-}
-
-fn describe(camera: &CameraSummary) -> discovery::Description {
-    discovery::Description {
-        endpoint_id: camera.endpoint_id.to_string(),
-        name: camera.name.clone(),
-        doorbell: camera.doorbell,
-        motion: camera.motion.is_some(),
-        manufacturer: camera.manufacturer.clone(),
-        model: camera.model.clone(),
-        version: camera.version.clone(),
-        full_duplex: camera.full_duplex,
-        // No events are sent to Alexa yet.
-        sends_events: false,
-    }
 }
 
 /// The actors of the house.

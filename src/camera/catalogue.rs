@@ -13,7 +13,7 @@ use crate::state::Learned;
 /// A camera and all that is needed to show it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownCamera {
-    /// What the outside may know. `calls` is left at 0 here.
+    /// What the outside may know. `calls` and `events` are filled in by the Registry.
     pub summary: CameraSummary,
     /// The ways to its picture, best first; a camera without one cannot be shown.
     pub ways: Vec<Way>,
@@ -154,6 +154,7 @@ fn camera_of_hub(
             reachable: reason.is_none(),
             reason,
             alexa: !ways.is_empty() && settings.is_none_or(|settings| settings.alexa),
+            events: false,
             calls: 0,
         },
         hub_away: is_away && ways.iter().all(|way| way.entity().is_some()),
@@ -187,6 +188,7 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
             reachable: !ways.is_empty(),
             reason,
             alexa: !ways.is_empty() && settings.alexa,
+            events: false,
             calls: 0,
         },
         ways,

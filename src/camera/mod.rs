@@ -29,6 +29,7 @@ pub mod relay;
 pub mod resources;
 pub mod round_trip;
 pub mod session;
+pub mod shared;
 pub mod speaker;
 pub mod viewer;
 pub mod way;
@@ -113,6 +114,8 @@ pub struct CameraSummary {
     pub reason: Option<String>,
     /// False if the user keeps it away from Alexa.
     pub alexa: bool,
+    /// Its presses and changes are sent to Alexa.
+    pub events: bool,
     /// Calls that are going on.
     pub calls: usize,
 }

@@ -11,10 +11,12 @@ use super::call::EndReason;
 use super::catalogue::{Catalogue, catalogue, find, named};
 use super::resources::Resources;
 use super::session::{CameraSession, ExpectCall, Leave, Report, Update};
-use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
+use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located, shared};
+use crate::alexa::endpoint::Endpoint;
+use crate::alexa::gateway::{self, EventGateway};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
-use crate::hub::{HubCamera, HubSnapshot, Link};
+use crate::hub::{Cause, HubCamera, HubSnapshot, Link};
 use crate::seat::Seat;
 
 /// The hub's snapshot comes out of its bridge's memory.
@@ -26,6 +28,8 @@ const DEATHS: usize = 3;
 /// A hub that restarts is back sooner; after this long its cameras count as not reachable.
 const AWAY: Duration = Duration::from_secs(300);
 const UNHEALTHY: Duration = Duration::from_secs(60);
+/// Some changes come with time alone; this often Alexa is told of them.
+const TELL: Duration = Duration::from_secs(5);
 
 /// The sessions that live, by camera. Outlives a Registry, so that one that was built anew finds
 /// the calls that go on.
@@ -55,6 +59,10 @@ pub struct Registry {
     deaths: HashMap<EndpointId, Vec<Instant>>,
     /// Calls that go on, as sessions tell it.
     calls: HashMap<EndpointId, usize>,
+    /// The hub has been connected and complete: what is not in the catalogue is gone.
+    is_complete: bool,
+    /// What Alexa was told last, and by whom.
+    told: Option<(Addr<EventGateway>, Vec<Endpoint>)>,
 }
 
 struct Trouble {
@@ -92,6 +100,10 @@ pub struct CameraNews {
 pub struct Pressed {
     /// Which camera.
     pub endpoint: EndpointId,
+    /// When, by our clock, RFC 3339.
+    pub at: String,
+    /// What rang.
+    pub cause: Cause,
 }
 
 /// Ask: the camera of this endpoint id, entity or name, its session actor started if needed.
@@ -127,6 +139,8 @@ impl Registry {
             troubles: HashMap::new(),
             deaths: HashMap::new(),
             calls: HashMap::new(),
+            is_complete: false,
+            told: None,
         }
     }
 
@@ -155,6 +169,7 @@ impl Registry {
         }
         if snapshot.link == Link::Running {
             self.hub_away_since = None;
+            self.is_complete = true;
         } else {
             self.hub_away_since.get_or_insert_with(Instant::now);
         }
@@ -180,6 +195,27 @@ impl Registry {
         }
         self.catalogue = fresh;
         self.warm_up();
+        self.tell_alexa();
+    }
+
+    /// Alexa is told what it may know, if that is not what it was told last.
+    fn tell_alexa(&mut self) {
+        let Some(gateway) = self.resources.events.as_ref().and_then(Seat::addr) else { return };
+        if !self.is_complete {
+            return;
+        }
+        let endpoints = shared::endpoints(self.summaries());
+        let is_told = |(addr, told): &(_, Vec<Endpoint>)| *addr == gateway && *told == endpoints;
+        // One without room in its mailbox is told soon.
+        if !self.told.as_ref().is_some_and(is_told)
+            && gateway.try_send(gateway::Report(endpoints.clone())).is_ok()
+        {
+            self.told = Some((gateway, endpoints));
+        }
+    }
+
+    fn summaries(&self) -> impl Iterator<Item = CameraSummary> {
+        self.catalogue.keys().filter_map(|id| self.summary(id))
     }
 
     /// A name of the settings stands for one entity, also when that is renamed.
@@ -237,6 +273,7 @@ impl Registry {
         let camera = self.catalogue.get(id)?;
         let mut summary = camera.summary.clone();
         summary.calls = self.calls.get(id).copied().unwrap_or(0);
+        summary.events = self.resources.sends_events();
         if summary.reachable && camera.hub_away && self.hub_away_since.is_some_and(|at| at.elapsed() >= AWAY)
         {
             summary.reachable = false;
@@ -262,8 +299,11 @@ impl Actor for Registry {
         for session in self.sessions().values() {
             session.do_send(Report);
         }
+        self.is_complete = self.bridge.is_none();
         self.pull(ctx);
         self.warm_up();
+        self.tell_alexa();
+        ctx.run_interval(TELL, |act, _| act.tell_alexa());
     }
 }
 
@@ -279,7 +319,7 @@ impl Handler<Discover> for Registry {
     type Result = Vec<CameraSummary>;
 
     fn handle(&mut self, _: Discover, _: &mut Self::Context) -> Self::Result {
-        self.catalogue.keys().filter_map(|id| self.summary(id)).collect()
+        self.summaries().collect()
     }
 }
 
@@ -288,7 +328,7 @@ impl Handler<ListCameras> for Registry {
 
     fn handle(&mut self, _: ListCameras, _: &mut Self::Context) -> Self::Result {
         let sessions = self.sessions();
-        let known = self.catalogue.keys().filter_map(|id| self.summary(id));
+        let known = self.summaries();
         known.map(|summary| (summary.clone(), sessions.get(&summary.endpoint_id).cloned())).collect()
     }
 }
@@ -317,7 +357,16 @@ impl Handler<FindCamera> for Registry {
 impl Handler<Pressed> for Registry {
     type Result = ();
 
-    fn handle(&mut self, Pressed { endpoint }: Pressed, ctx: &mut Self::Context) {
+    fn handle(&mut self, Pressed { endpoint, at, cause }: Pressed, ctx: &mut Self::Context) {
+        // The camera may be one that Alexa was not told of yet.
+        self.tell_alexa();
+        if let Some(gateway) = self.resources.events.as_ref().and_then(Seat::addr) {
+            let press =
+                gateway::Press { endpoint_id: endpoint.to_string(), at, cause: shared::cause(cause) };
+            if gateway.try_send(press).is_err() {
+                warn!(camera = %endpoint, "a press at the door was not passed on to Alexa");
+            }
+        }
         match self.handle(Locate { endpoint: endpoint.clone() }, ctx) {
             // A session without room in its mailbox is busy with calls: its feed is open.
             Ok(located) => drop(located.session.try_send(ExpectCall)),
@@ -365,5 +414,6 @@ impl Handler<CameraNews> for Registry {
                 self.troubles.remove(&news.endpoint);
             }
         }
+        self.tell_alexa();
     }
 }

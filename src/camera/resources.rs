@@ -50,6 +50,12 @@ impl Resources {
         self.transcodes.take(self.limits.transcodes)
     }
 
+    /// A user has granted that events are sent to Alexa.
+    #[must_use]
+    pub fn sends_events(&self) -> bool {
+        self.events.is_some() && self.state.has_grant()
+    }
+
     /// What the ways of a camera lead through.
     #[must_use]
     pub fn reach(&self) -> Reach {

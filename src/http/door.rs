@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::api::end_calls_of;
 use super::caller::Bearer;
 use super::{House, refusal};
-use crate::alexa::failure;
+use crate::alexa::authorization;
 use crate::alexa::message::Directive;
 use crate::camera::Caller;
 use crate::error::ErrorKind;
@@ -131,7 +131,7 @@ async fn handle(
                 house.callers.taken_back(token);
             }
             if directive.envelope.is_grant() {
-                return failure::grant_failed(&directive.envelope, &error.to_string());
+                return authorization::grant_failed(&directive.envelope, &error.to_string());
             }
             refuse(directive, error.kind(), &error.to_string())
         }

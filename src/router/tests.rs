@@ -40,6 +40,7 @@ pub(crate) fn camera(id: &str, name: &str) -> CameraSummary {
         reachable: true,
         reason: None,
         alexa: true,
+        events: false,
         calls: 0,
     }
 }

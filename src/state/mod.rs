@@ -258,6 +258,12 @@ impl State {
         lock(&self.shared.kept).grant.clone()
     }
 
+    /// True if there is a permission to send events to Alexa.
+    #[must_use]
+    pub fn has_grant(&self) -> bool {
+        lock(&self.shared.kept).grant.is_some()
+    }
+
     /// Keeps a new permission in the place of the one before. Not if its user is linked no more.
     pub fn keep_grant(&self, grant: Grant) -> bool {
         let mut kept = lock(&self.shared.kept);

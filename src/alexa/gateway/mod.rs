@@ -25,6 +25,7 @@ pub use accept_grant::{AcceptGrant, GrantError};
 pub use event_gateway::{EventGateway, HowItStands, Report};
 pub use events_status::{EventsStatus, Linked, Rejected, Sent};
 pub use http::client;
+pub use outbox::Press;
 pub use token_client::TokenError;
 
 #[cfg(test)]
