@@ -11,8 +11,8 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::alexa::endpoint::EndpointState;
-use crate::alexa::message::{Directive, Request};
 use crate::alexa::gateway::EventGateway;
+use crate::alexa::message::{Directive, Request};
 use crate::alexa::{authorization, discovery, failure, health, rtc};
 use crate::camera::registry::Registry;
 use crate::camera::session::CameraSession;

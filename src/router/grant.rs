@@ -29,7 +29,8 @@ pub(super) async fn accept(
         Caller::Door => None,
     };
     let deadline = Instant::now() + remaining(arrived, 2 * RESERVE);
-    let accepted = events.ask(AcceptGrant { code: code.0, user, deadline }, remaining(arrived, LAST_CALL)).await;
+    let accepted =
+        events.ask(AcceptGrant { code: code.0, user, deadline }, remaining(arrived, LAST_CALL)).await;
     match accepted {
         Ok(Ok(())) => grant_accepted(directive),
         Ok(Err(error)) => grant_failed(directive, &error.to_string()),

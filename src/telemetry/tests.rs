@@ -63,7 +63,15 @@ fn no_line_holds_a_secret_at_any_level() {
     });
     let log = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
     assert!(!log.contains("canary"), "{log}");
-    for kept in ["rtsp://***@10.0.0.2:554/a?b=c", "ice-ufrag:abcd", "a=x", "in a span", "&x=1", "*** end", "***, ***: refused"] {
+    for kept in [
+        "rtsp://***@10.0.0.2:554/a?b=c",
+        "ice-ufrag:abcd",
+        "a=x",
+        "in a span",
+        "&x=1",
+        "*** end",
+        "***, ***: refused",
+    ] {
         assert!(log.contains(kept), "{kept} in {log}");
     }
     assert_eq!(log.lines().count(), 8, "{log}");

@@ -130,7 +130,8 @@ impl EventGateway {
             let body = parcel.body(token.expose_secret()).to_string();
             let posted = post(self.http.clone(), address.clone(), token.clone(), body);
             let token = token.clone();
-            let settled = move |outcome, act: &mut Self, ctx: &mut _| act.settled(&parcel, token, outcome, ctx);
+            let settled =
+                move |outcome, act: &mut Self, ctx: &mut _| act.settled(&parcel, token, outcome, ctx);
             ctx.spawn(posted.into_actor(self).map(settled));
         }
     }
@@ -189,7 +190,7 @@ impl EventGateway {
         match kept {
             Ok(true) => {
                 self.keeper.renewed(now);
-                self.outbox.resume(now);
+                self.outbox.resume();
             }
             // The grant is gone, or another one.
             Ok(false) => self.keeper = TokenKeeper::default(),
@@ -231,7 +232,7 @@ impl EventGateway {
             Ok(base) if grant.host.as_deref() != Some(base.as_str()) => {
                 tracing::info!(host = ?base.host_str(), "events go to this region of Alexa");
                 self.state.change_grant(grant, |grant| grant.host = Some(base.into()));
-                self.outbox.resume(now);
+                self.outbox.resume();
             }
             Ok(_) => {}
             Err(error) => {
@@ -249,11 +250,12 @@ impl EventGateway {
         self.keeper = TokenKeeper::default();
         self.finder.begin_anew();
         self.outbox.granted(Instant::now());
+        self.save_reported();
         self.work(ctx);
     }
 
     fn status(&self) -> EventsStatus {
-        let standing = self.outbox.standing(Instant::now());
+        let standing = self.outbox.standing();
         let mut status = EventsStatus {
             configured: true,
             waiting: self.outbox.waiting(),

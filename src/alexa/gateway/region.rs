@@ -116,7 +116,9 @@ mod tests {
     #[test]
     fn only_alexas_own_hosts_are_believed_and_the_one_that_was_asked() {
         let asked = Url::parse(NA).unwrap();
-        for good in ["api.eu.amazonalexa.com", "https://api.eu.amazonalexa.com", "https://api.eu.amazonalexa.com/"] {
+        for good in
+            ["api.eu.amazonalexa.com", "https://api.eu.amazonalexa.com", "https://api.eu.amazonalexa.com/"]
+        {
             assert_eq!(believe(good, &asked).unwrap().as_str(), EU);
         }
         assert_eq!(believe("api.amazonalexa.com", &asked).unwrap().as_str(), NA);

@@ -153,8 +153,14 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_token_that_can_be_sent_makes_no_sense() {
-        for body in ["", "{}", "[]", r#"{"access_token": 5}"#, r#"{"access_token": "a b"}"#, r#"{"access_token": ""}"#]
-        {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"{"access_token": 5}"#,
+            r#"{"access_token": "a b"}"#,
+            r#"{"access_token": ""}"#,
+        ] {
             assert_eq!(read(200, body.as_bytes()).err(), Some(TokenError::Senseless), "{body}");
         }
         let lasts = |expires: &str| {

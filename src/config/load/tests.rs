@@ -229,7 +229,10 @@ fn events_need_a_client_with_its_secret_and_addresses_that_nobody_reads_along() 
         ("client_id = 'i'", &["alexa.client_secret"][..]),
         ("client_secret = 'canary'", &["alexa.client_id"]),
         ("client_id = 'i'\nclient_secret = 'canary'", &[]),
-        ("token_url = 'http://tokens.lan/'\nevents_url = 'http://10.0.0.1/'", &["alexa.token_url", "alexa.events_url"]),
+        (
+            "token_url = 'http://tokens.lan/'\nevents_url = 'http://10.0.0.1/'",
+            &["alexa.token_url", "alexa.events_url"],
+        ),
         ("token_url = 'http://127.0.0.1:5/t'\nevents_url = 'http://localhost:5/'", &[]),
         ("token_url = 'https://tokens.example/t'\nevents_url = 'https://10.0.0.1/'", &[]),
     ] {
