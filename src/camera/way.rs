@@ -98,7 +98,7 @@ impl Way {
                     let (entity, bridge) = (entity.clone(), bridge.clone());
                     async move {
                         let entity_id = entity.find(&bridge).await?;
-                        ask(&bridge, OpenStream { entity_id }, STREAM).await
+                        ask(&bridge, OpenStream { entity_id, base: None }, STREAM).await
                     }
                     .boxed()
                 };

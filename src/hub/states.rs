@@ -42,6 +42,17 @@ impl EntityState {
         self.state != "unavailable"
     }
 
+    /// True when the hub says `off`.
+    #[must_use]
+    pub fn off(&self) -> bool {
+        self.state == "off"
+    }
+
+    /// False for a camera of which the hub tells nothing until it is back or on.
+    fn answers(&self) -> bool {
+        self.available() && !self.off()
+    }
+
     fn set(&mut self, attributes: &Map<String, Value>) {
         for (key, value) in attributes {
             match key.as_str() {
@@ -103,7 +114,7 @@ pub struct Applied {
     pub changes: Vec<Change>,
     /// Entities have come or gone.
     pub others: bool,
-    /// Cameras that came, or are no longer unavailable: they may have been set up anew.
+    /// Cameras that came, or are no longer unavailable or off: they may have been set up anew.
     pub fresh: Vec<String>,
     /// Entries that made no sense; they were left out.
     pub faults: usize,
@@ -188,7 +199,7 @@ impl States {
         }
         // A camera's tokens change every few minutes; nothing that is kept differs then.
         if *state != before {
-            if id.starts_with(CAMERA) && state.available() && !before.available() {
+            if id.starts_with(CAMERA) && state.answers() && !before.answers() {
                 applied.fresh.push(id.to_owned());
             }
             applied.changes.push(Change { entity_id: id.to_owned(), before, after: state.clone() });
