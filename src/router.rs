@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::alexa::endpoint::EndpointState;
 use crate::alexa::message::{Directive, Request};
 use crate::alexa::{discovery, failure, health, rtc};
 use crate::camera::registry::Registry;
@@ -161,7 +162,8 @@ impl Router {
             Request::ReportState => {
                 let camera = self.look_up(directive).await?;
                 shared(&camera)?;
-                Ok(health::state_report(envelope, camera.reachable, OffsetDateTime::now_utc()))
+                let state = EndpointState { reachable: camera.reachable, motion: None, on: None };
+                Ok(health::state_report(envelope, &state, OffsetDateTime::now_utc()))
             }
             Request::Offer { session_id, sdp } => {
                 let session = session(session_id)?;

@@ -63,12 +63,7 @@ impl Envelope {
     /// endpoint echoed, the scope's token left out.
     #[must_use]
     pub fn event(&self, namespace: &str, name: &str, payload: Value) -> Value {
-        let mut header = json!({
-            "namespace": namespace,
-            "name": name,
-            "payloadVersion": "3",
-            "messageId": uuid::Uuid::new_v4().to_string(),
-        });
+        let mut header = header(namespace, name);
         if let Some(token) = &self.correlation_token {
             header["correlationToken"] = json!(token);
         }
@@ -78,4 +73,21 @@ impl Envelope {
         }
         json!({ "event": event })
     }
+}
+
+/// The header of an event: a fresh message id.
+#[must_use]
+pub(super) fn header(namespace: &str, name: &str) -> Value {
+    json!({
+        "namespace": namespace,
+        "name": name,
+        "payloadVersion": "3",
+        "messageId": uuid::Uuid::new_v4().to_string(),
+    })
+}
+
+/// The scope of an event that answers no directive: whose home it is from.
+#[must_use]
+pub(super) fn scope(token: &str) -> Value {
+    json!({ "type": "BearerToken", "token": token })
 }

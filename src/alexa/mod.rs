@@ -2,8 +2,11 @@
 //! nothing is sent, and nothing here knows of hubs, peers or media.
 
 pub mod discovery;
+pub mod doorbell;
+pub mod endpoint;
 pub mod envelope;
 pub mod failure;
+pub mod gateway;
 pub mod health;
 pub mod message;
 pub mod rtc;

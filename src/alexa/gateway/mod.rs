@@ -1,0 +1,3 @@
+//! Events to Alexa: presses, changes, and which endpoints there are.
+
+pub mod outbox;
