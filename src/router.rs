@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 use crate::alexa::endpoint::EndpointState;
 use crate::alexa::message::{Directive, Request};
 use crate::alexa::{discovery, failure, health, rtc};
-use crate::camera::registry::Registry;
+use crate::camera::registry::{Registry, SwitchPower};
+use crate::camera::screen_stream::{FindStream, OpenedStream, ScreenStream};
 use crate::camera::session::CameraSession;
 use crate::camera::{
     Caller, CameraError, CameraSummary, Connected, Disconnect, Discover, EndpointId, Locate, Offer,
@@ -24,6 +25,7 @@ use crate::hub::Link;
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::seat::{self, AskError, Seat};
 
+mod control;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -37,6 +39,9 @@ const REGISTRY_PATIENCE: Duration = Duration::from_millis(1_500);
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for the bridge to say how it stands, which it does from memory.
 const BRIDGE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// No events are sent to Alexa yet.
+const SENDS_EVENTS: bool = false;
 
 /// Directive in, event out. Clones share everything.
 #[derive(Clone)]
@@ -79,6 +84,12 @@ impl RouteError {
 pub(crate) trait Cameras: Send + Sync {
     async fn all(&self) -> Result<Vec<CameraSummary>, RouteError>;
     async fn find(&self, endpoint: &EndpointId) -> Result<(CameraSummary, Box<dyn Calls>), RouteError>;
+    async fn switch(
+        &self,
+        endpoint: &EndpointId,
+        on: bool,
+        within: Duration,
+    ) -> Result<CameraSummary, RouteError>;
     /// False if a camera that is not known may yet come from the hub.
     async fn complete(&self) -> bool;
 }
@@ -89,6 +100,7 @@ pub(crate) trait Calls: Send + Sync {
     async fn offer(&self, offer: Offer, within: Duration) -> Result<String, RouteError>;
     async fn connected(&self, message: Connected, within: Duration) -> Result<(), RouteError>;
     async fn disconnect(&self, message: Disconnect, within: Duration) -> Result<(), RouteError>;
+    async fn stream(&self, message: FindStream, within: Duration) -> Result<OpenedStream, RouteError>;
 }
 
 impl Router {
@@ -162,9 +174,10 @@ impl Router {
             Request::ReportState => {
                 let camera = self.look_up(directive).await?;
                 shared(&camera)?;
-                let state = EndpointState { reachable: camera.reachable, motion: None, on: None };
-                Ok(health::state_report(envelope, &state, OffsetDateTime::now_utc()))
+                Ok(health::state_report(envelope, &endpoint_state(&camera), OffsetDateTime::now_utc()))
             }
+            Request::Power { on } => self.switch(directive, *on, arrived).await,
+            Request::Stream => self.open_stream(directive, arrived).await,
             Request::Offer { session_id, sdp } => {
                 let session = session(session_id)?;
                 let (camera, calls) = self.locate(directive).await?;
@@ -263,8 +276,20 @@ fn describe(camera: &CameraSummary) -> discovery::Description {
         model: camera.model.clone(),
         version: camera.version.clone(),
         full_duplex: camera.full_duplex,
-        // No events are sent to Alexa yet.
-        sends_events: false,
+        stream: match &camera.stream {
+            Some(ScreenStream::Offered(facts)) => Some(control::describe_stream(facts)),
+            Some(ScreenStream::Withheld(_)) | None => None,
+        },
+        sends_events: SENDS_EVENTS,
+    }
+}
+
+/// How a camera stands, in what [`describe`] declares of it.
+fn endpoint_state(camera: &CameraSummary) -> EndpointState {
+    EndpointState {
+        reachable: camera.reachable,
+        motion: camera.motion.filter(|_| SENDS_EVENTS),
+        on: Some(camera.on),
     }
 }
 
@@ -310,6 +335,17 @@ impl Cameras for Seated {
         Ok((located.summary, Box::new(located.session)))
     }
 
+    async fn switch(
+        &self,
+        endpoint: &EndpointId,
+        on: bool,
+        within: Duration,
+    ) -> Result<CameraSummary, RouteError> {
+        let hub = within.saturating_sub(LAST_CALL);
+        let ask = SwitchPower { endpoint: endpoint.clone(), on, within: hub };
+        Ok(self.registry.ask(ask, within).await.map_err(RouteError::Registry)??)
+    }
+
     async fn complete(&self) -> bool {
         match &self.bridge {
             None => true,
@@ -331,6 +367,10 @@ impl Calls for actix::Addr<CameraSession> {
     }
 
     async fn disconnect(&self, message: Disconnect, within: Duration) -> Result<(), RouteError> {
+        Ok(seat::ask(self, message, within).await.map_err(RouteError::Session)??)
+    }
+
+    async fn stream(&self, message: FindStream, within: Duration) -> Result<OpenedStream, RouteError> {
         Ok(seat::ask(self, message, within).await.map_err(RouteError::Session)??)
     }
 }

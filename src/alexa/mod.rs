@@ -9,4 +9,6 @@ pub mod failure;
 pub mod gateway;
 pub mod health;
 pub mod message;
+pub mod power;
 pub mod rtc;
+pub mod stream;

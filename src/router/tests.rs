@@ -40,6 +40,8 @@ pub(crate) fn camera(id: &str, name: &str) -> CameraSummary {
         reachable: true,
         reason: None,
         alexa: true,
+        on: true,
+        stream: None,
         calls: 0,
     }
 }
