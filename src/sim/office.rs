@@ -59,6 +59,10 @@ pub(super) struct Office {
     pub(super) failed_logins: u32,
     pub(super) connects: Vec<Instant>,
     pub(super) commands: HashMap<String, u64>,
+    /// Services that were called, and for which entities, oldest first.
+    pub(super) services: Vec<(String, Vec<String>)>,
+    /// Where its owner says that it is reached from the internet.
+    pub(super) external_url: Option<String>,
 }
 
 impl Office {
@@ -82,6 +86,8 @@ impl Office {
             failed_logins: 0,
             connects: Vec::new(),
             commands: HashMap::new(),
+            services: Vec::new(),
+            external_url: options.external_url.clone(),
         }
     }
 

@@ -79,7 +79,8 @@ mod tests {
             let head = within(b"moov", &track(&picture(b"avc1", 64, 48)));
             let mut spoiled = head.get(..cut.min(head.len())).unwrap_or_default().to_vec();
             spoiled.extend(&bytes);
-            drop((size(&bytes), size(&spoiled)));
+            let sizes = [size(&bytes), size(&spoiled)];
+            prop_assert!(sizes.into_iter().flatten().all(|(width, height)| width > 0 && height > 0));
         }
     }
 }

@@ -210,7 +210,8 @@ mod tests {
                 prop_assert!(list.parts.len() <= lines.len());
             }
             prop_assert!(variant(&text).is_none_or(|uri| text.contains(uri)));
-            drop((codecs(&text), resolution(&text)));
+            prop_assert!(codecs(&text).is_none_or(|codecs| text.contains(&codecs)));
+            prop_assert!(resolution(&text).is_none() || text.contains("RESOLUTION"));
         }
     }
 }
