@@ -187,7 +187,8 @@ fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), Stri
             return probe_an_address(name, tell).await;
         }
         let config = load_settings(&place).config;
-        app::probe::probe(name, &config, &State::learned_in(&place.data), tell).await
+        let (learned, switched_off) = (State::learned_in(&place.data), State::switched_off_in(&place.data));
+        app::probe::probe(name, &config, &app::probe::Remembered { learned, switched_off }, tell).await
     })?;
     let text = if json {
         serde_json::to_string_pretty(&finding).map_err(|e| e.to_string())? + "\n"

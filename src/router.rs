@@ -10,13 +10,13 @@ use async_trait::async_trait;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use crate::alexa::endpoint::EndpointState;
 use crate::alexa::gateway::EventGateway;
 use crate::alexa::message::{Directive, Request};
 use crate::alexa::{authorization, discovery, failure, health, rtc};
-use crate::camera::registry::Registry;
+use crate::camera::registry::{Registry, SwitchPower};
+use crate::camera::screen_stream::{FindStream, OpenedStream};
 use crate::camera::session::CameraSession;
-use crate::camera::shared::description;
+use crate::camera::shared::{description, state};
 use crate::camera::{
     Caller, CameraError, CameraSummary, Connected, Disconnect, Discover, EndpointId, Locate, Offer,
     REPLY_BUDGET, SessionId,
@@ -26,6 +26,7 @@ use crate::hub::Link;
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::seat::{self, AskError, Seat};
 
+mod control;
 pub mod forward;
 mod grant;
 mod merge;
@@ -84,6 +85,12 @@ impl RouteError {
 pub(crate) trait Cameras: Send + Sync {
     async fn all(&self) -> Result<Vec<CameraSummary>, RouteError>;
     async fn find(&self, endpoint: &EndpointId) -> Result<(CameraSummary, Box<dyn Calls>), RouteError>;
+    async fn switch(
+        &self,
+        endpoint: &EndpointId,
+        on: bool,
+        within: Duration,
+    ) -> Result<CameraSummary, RouteError>;
     /// False if a camera that is not known may yet come from the hub.
     async fn complete(&self) -> bool;
 }
@@ -94,6 +101,7 @@ pub(crate) trait Calls: Send + Sync {
     async fn offer(&self, offer: Offer, within: Duration) -> Result<String, RouteError>;
     async fn connected(&self, message: Connected, within: Duration) -> Result<(), RouteError>;
     async fn disconnect(&self, message: Disconnect, within: Duration) -> Result<(), RouteError>;
+    async fn stream(&self, message: FindStream, within: Duration) -> Result<OpenedStream, RouteError>;
 }
 
 impl Router {
@@ -173,9 +181,10 @@ impl Router {
             Request::ReportState => {
                 let camera = self.look_up(directive).await?;
                 shared(&camera)?;
-                let state = EndpointState { reachable: camera.reachable, motion: None, on: None };
-                Ok(health::state_report(envelope, &state, OffsetDateTime::now_utc()))
+                Ok(health::state_report(envelope, &state(&camera), OffsetDateTime::now_utc()))
             }
+            Request::Power { on } => self.switch(directive, *on, arrived).await,
+            Request::Stream => self.open_stream(directive, arrived).await,
             Request::Offer { session_id, sdp } => {
                 let session = session(session_id)?;
                 let (camera, calls) = self.locate(directive).await?;
@@ -309,6 +318,17 @@ impl Cameras for Seated {
         Ok((located.summary, Box::new(located.session)))
     }
 
+    async fn switch(
+        &self,
+        endpoint: &EndpointId,
+        on: bool,
+        within: Duration,
+    ) -> Result<CameraSummary, RouteError> {
+        let hub = within.saturating_sub(LAST_CALL);
+        let ask = SwitchPower { endpoint: endpoint.clone(), on, within: hub };
+        Ok(self.registry.ask(ask, within).await.map_err(RouteError::Registry)??)
+    }
+
     async fn complete(&self) -> bool {
         match &self.bridge {
             None => true,
@@ -330,6 +350,10 @@ impl Calls for actix::Addr<CameraSession> {
     }
 
     async fn disconnect(&self, message: Disconnect, within: Duration) -> Result<(), RouteError> {
+        Ok(seat::ask(self, message, within).await.map_err(RouteError::Session)??)
+    }
+
+    async fn stream(&self, message: FindStream, within: Duration) -> Result<OpenedStream, RouteError> {
         Ok(seat::ask(self, message, within).await.map_err(RouteError::Session)??)
     }
 }

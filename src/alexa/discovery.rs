@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::envelope::Envelope;
-use super::rtc;
+use super::{power, rtc, stream};
 
 /// Endpoints that one customer may have.
 pub const MAX_ENDPOINTS: usize = 300;
@@ -33,6 +33,8 @@ pub struct Description {
     pub version: String,
     /// Both sides may talk at once.
     pub full_duplex: bool,
+    /// A stream for screens that know no WebRTC.
+    pub stream: Option<stream::Description>,
     /// Presses and motion are really sent; an interface that stays silent is not declared.
     pub sends_events: bool,
 }
@@ -102,7 +104,9 @@ fn capabilities(camera: &Description) -> Vec<Value> {
                 "retrievable": true,
             },
         }),
+        power::capability(camera.sends_events),
     ];
+    all.extend(camera.stream.as_ref().map(stream::capability));
     if camera.sends_events && camera.doorbell {
         all.push(json!({
             "type": "AlexaInterface",
@@ -191,10 +195,11 @@ mod tests {
                 .collect()
         };
         let mut bell = Description { doorbell: true, motion: true, ..Description::default() };
-        let silent = ["Alexa", "Alexa.RTCSessionController", "Alexa.EndpointHealth"];
+        let silent =
+            ["Alexa", "Alexa.RTCSessionController", "Alexa.EndpointHealth", "Alexa.PowerController"];
         assert_eq!(interfaces(&bell), silent);
         bell.sends_events = true;
-        assert_eq!(interfaces(&bell)[3..], ["Alexa.DoorbellEventSource", "Alexa.MotionSensor"]);
+        assert_eq!(interfaces(&bell)[4..], ["Alexa.DoorbellEventSource", "Alexa.MotionSensor"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::authorization::{self, GrantCode};
 use super::envelope::Envelope;
-use super::rtc;
+use super::{power, rtc, stream};
 use crate::error::ErrorKind;
 
 /// Deepest nesting that is read.
@@ -28,6 +28,13 @@ pub enum Request {
     AcceptGrant(GrantCode),
     /// `Alexa/ReportState`: how an endpoint stands.
     ReportState,
+    /// `Alexa.PowerController/TurnOn` and `TurnOff`: the privacy switch.
+    Power {
+        /// The camera may look.
+        on: bool,
+    },
+    /// `Alexa.CameraStreamController/InitializeCameraStreams`: where the HTTPS stream is.
+    Stream,
     /// `Alexa.RTCSessionController/InitiateSessionWithOffer`: answer a call.
     Offer {
         /// Alexa's id of the call.
@@ -169,15 +176,21 @@ fn request(directive: &Map<String, Value>, envelope: &Envelope) -> Result<Reques
             authorization::code(payload).map(Request::AcceptGrant)
         }
         ("Alexa", "ReportState") => endpoint(directive).map(|()| Request::ReportState),
-        (rtc::NAMESPACE, name) => {
-            // A name that is not understood is said before anything about its endpoint.
-            let request = rtc::request(name, payload);
-            match request {
-                Err(fault) if fault.kind() == ErrorKind::Malformed => Err(fault),
-                request => endpoint(directive).and(request),
-            }
-        }
+        (rtc::NAMESPACE, name) => of_endpoint(directive, rtc::request(name, payload)),
+        (power::NAMESPACE, name) => of_endpoint(directive, power::request(name)),
+        (stream::NAMESPACE, name) => of_endpoint(directive, stream::request(name, payload)),
         (namespace, name) => Err(Fault::unknown(namespace, name)),
+    }
+}
+
+/// A name that is not understood is said before anything about its endpoint.
+fn of_endpoint(
+    directive: &Map<String, Value>,
+    request: Result<Request, Fault>,
+) -> Result<Request, Fault> {
+    match request {
+        Err(fault) if fault.kind() == ErrorKind::Malformed => Err(fault),
+        request => endpoint(directive).and(request),
     }
 }
 

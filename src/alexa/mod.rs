@@ -11,5 +11,7 @@ pub mod failure;
 pub mod gateway;
 pub mod health;
 pub mod message;
+pub mod power;
 pub mod reports;
 pub mod rtc;
+pub mod stream;

@@ -1,6 +1,7 @@
 //! A probe without a house, from the command line: the hub is asked who its cameras are, and the camera is
 //! opened by the ways that a call would take, over a UDP port of its own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::{PRESSES, bridge_config, hand_ties, http_client};
-use crate::camera::catalogue::{Catalogue, KnownCamera, Learnings, catalogue, find};
+use crate::camera::catalogue::{Catalogue, KnownCamera, Learnings, catalogue, find, switch_off};
 use crate::camera::probe::{Finding, probe_address, probe_feed};
 use crate::camera::way::{Reach, Way};
 use crate::config::Config;
@@ -36,11 +37,11 @@ const SNAPSHOT: Duration = Duration::from_secs(2);
 pub async fn probe(
     name: &str,
     config: &Config,
-    learned: &Learnings,
+    kept: &Remembered,
     mut tell: impl FnMut(&str),
 ) -> Result<Finding, String> {
-    let own = catalogue(config, None, learned);
-    if let Some(camera) = find(name, &own, config, None, learned) {
+    let own = kept.catalogue(config, None);
+    if let Some(camera) = find(name, &own, config, None, &kept.learned) {
         return Visit::without_hub().probe(camera, config, tell).await;
     }
     let reached = match bridge_config(config) {
@@ -51,7 +52,7 @@ pub async fn probe(
         }
     };
     let trouble = match reached {
-        Ok(visit) => match visit.find(name, config, learned).await {
+        Ok(visit) => match visit.find(name, config, kept).await {
             Some(camera) => return visit.probe(&camera, config, tell).await,
             None => "neither the hub nor the settings have a camera of that name, entity or id".to_owned(),
         },
@@ -113,16 +114,18 @@ impl Visit {
         }
     }
 
-    async fn find(&self, name: &str, config: &Config, learned: &Learnings) -> Option<KnownCamera> {
+    async fn find(&self, name: &str, config: &Config, kept: &Remembered) -> Option<KnownCamera> {
         let is_known = |snapshot: &HubSnapshot| {
-            let known = known(config, snapshot, learned);
-            let Some(camera) = find(name, &known, config, Some(snapshot), learned) else { return false };
+            let known = kept.catalogue(config, Some(snapshot));
+            let camera = find(name, &known, config, Some(snapshot), &kept.learned);
+            let Some(camera) = camera else { return false };
             let id = camera.summary.endpoint_id.as_str();
             let mut cameras = snapshot.cameras.iter().filter(|camera| camera.endpoint_id == id);
             cameras.all(|camera| camera.entities.iter().all(|one| !one.streams || one.ways.is_some()))
         };
         let snapshot = self.until(WAYS, is_known).await?;
-        find(name, &known(config, &snapshot, learned), config, Some(&snapshot), learned).cloned()
+        let known = kept.catalogue(config, Some(&snapshot));
+        find(name, &known, config, Some(&snapshot), &kept.learned).cloned()
     }
 
     async fn probe(
@@ -132,6 +135,9 @@ impl Visit {
         tell: impl FnMut(&str),
     ) -> Result<Finding, String> {
         let name = &camera.summary.name;
+        if !camera.summary.on {
+            return Ok(Finding::switched_off(name));
+        }
         if camera.ways.is_empty() {
             return Ok(Finding::refused(name, camera.summary.reason.clone().unwrap_or_default()));
         }
@@ -155,12 +161,25 @@ impl Visit {
         let policy = AddressPolicy::default().with_hub(&config.hub);
         let finding = probe_feed(&media, spec, ways, policy, tell).await;
         media.stop().await;
-        finding
+        finding.map(|finding| finding.with_stream(camera.summary.stream.as_ref()))
     }
 }
 
-fn known(config: &Config, snapshot: &HubSnapshot, learned: &Learnings) -> Catalogue {
-    catalogue(config, Some(snapshot), learned)
+/// What the house remembers of its cameras.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// What calls taught it.
+    pub learned: Learnings,
+    /// Endpoint ids of cameras that are switched off there.
+    pub switched_off: BTreeSet<String>,
+}
+
+impl Remembered {
+    fn catalogue(&self, config: &Config, hub: Option<&HubSnapshot>) -> Catalogue {
+        let mut catalogue = catalogue(config, hub, &self.learned);
+        switch_off(&mut catalogue, &self.switched_off);
+        catalogue
+    }
 }
 
 /// Hears that the hub's cameras have changed.

@@ -50,6 +50,8 @@ pub enum EndReason {
     NoPicture(String),
     /// No answer could be made; the text says why.
     NotAnswered(String),
+    /// The camera was switched off.
+    SwitchedOff,
     /// The camera is gone from the settings or the hub.
     CameraGone,
     /// The house stops.
@@ -73,6 +75,7 @@ impl EndReason {
             Self::TooLong => "too_long",
             Self::NoPicture(_) => "no_picture",
             Self::NotAnswered(_) => "not_answered",
+            Self::SwitchedOff => "switched_off",
             Self::CameraGone => "camera_gone",
             Self::HouseStops => "house_stops",
             Self::Internal => "internal",
@@ -95,6 +98,7 @@ impl std::fmt::Display for EndReason {
             Self::TooLong => f.write_str("the longest time for a call is over (limits.call_minutes)"),
             Self::NoPicture(trouble) => write!(f, "the camera showed no picture for a minute: {trouble}"),
             Self::NotAnswered(why) => write!(f, "not answered: {why}"),
+            Self::SwitchedOff => f.write_str("the camera was switched off"),
             Self::CameraGone => f.write_str("the camera was removed"),
             Self::HouseStops => f.write_str("Doorstep was stopped"),
             Self::Internal => f.write_str("an internal error ended the call"),

@@ -1,8 +1,9 @@
 //! Which cameras exist: the settings and the hub's cameras laid together. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entity::Entity;
+use super::screen_stream::{self, StreamSource};
 use super::way::Way;
 use super::{CameraSummary, EndpointId};
 use crate::config::{self, Config, Kind, Prefer, Talk};
@@ -21,8 +22,20 @@ pub struct KnownCamera {
     pub talk: bool,
     /// Its feed stays open.
     pub warm: bool,
+    /// Entities that the hub switches; without any the switch is ours.
+    pub switches: Vec<Entity>,
+    /// Where its stream for screens comes from.
+    pub stream: Option<StreamSource>,
     /// The hub is not connected, and there is no way without it.
     pub hub_away: bool,
+}
+
+impl KnownCamera {
+    /// Its session has something to do without being asked.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.warm || self.stream.as_ref().is_some_and(|stream| stream.is_unknown)
+    }
 }
 
 /// All cameras, by endpoint id.
@@ -44,7 +57,14 @@ pub fn catalogue(config: &Config, hub: Option<&HubSnapshot>, learned: &Learnings
         let settings = settings.map(|(settings, entity)| (settings, *entity));
         let id = EndpointId::parse(&camera.endpoint_id)?;
         let link = hub.map_or(&Link::None, |snapshot| &snapshot.link);
-        Some((id.clone(), camera_of_hub(id, camera, settings, link, learned)))
+        let mut known = camera_of_hub(id.clone(), camera, settings, link, learned);
+        if settings.is_some_and(|(settings, _)| settings.stream) {
+            let named = settings.and_then(|(_, named)| named);
+            let external_url = hub.and_then(|snapshot| snapshot.external_url.as_ref());
+            let (stream, source) = screen_stream::judge(streamed(camera, named), external_url, learned);
+            (known.summary.stream, known.stream) = (Some(stream), source);
+        }
+        Some((id, known))
     });
     let own = config.cameras.iter().filter_map(|settings| {
         let id = EndpointId::parse(settings.id.as_deref()?)?;
@@ -57,6 +77,13 @@ pub fn catalogue(config: &Config, hub: Option<&HubSnapshot>, learned: &Learnings
         Some((id.clone(), missing_camera(id, name, settings)))
     });
     of_hub.chain(own).chain(missing).collect()
+}
+
+/// Switches cameras off, by endpoint id.
+pub fn switch_off(catalogue: &mut Catalogue, switched_off: &BTreeSet<String>) {
+    for camera in catalogue.values_mut() {
+        camera.summary.on &= !switched_off.contains(camera.summary.endpoint_id.as_str());
+    }
 }
 
 /// The camera that people mean by an endpoint id, by an entity of the hub's, by an entity that the settings
@@ -155,8 +182,13 @@ fn camera_of_hub(
             reason,
             alexa: !ways.is_empty() && settings.is_none_or(|settings| settings.alexa),
             events: false,
+            // Off is meant for the whole device, whichever of its pictures it was said of.
+            on: !camera.entities.iter().any(|entity| entity.off),
+            stream: None,
             calls: 0,
         },
+        switches: camera.entities.iter().filter(|one| one.switches || one.off).map(of).collect(),
+        stream: None,
         hub_away: is_away && ways.iter().all(|way| way.entity().is_some()),
         ways,
         talk,
@@ -189,11 +221,15 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
             reason,
             alexa: !ways.is_empty() && settings.alexa,
             events: false,
+            on: true,
+            stream: None,
             calls: 0,
         },
         ways,
         talk,
         warm: settings.warm,
+        switches: Vec::new(),
+        stream: None,
         hub_away: false,
     }
 }
@@ -231,10 +267,6 @@ fn ways_of_hub(
         (!entity.available, named != Some(*entity), rank)
     });
     entities.truncate(ENTITIES);
-    let of = |entity: &HubCameraEntity| Entity {
-        registry_id: entity.registry_id.clone(),
-        entity_id: entity.entity_id.clone(),
-    };
     // What the hub has not said yet is tried: a no comes quickly.
     let relays = entities.iter().filter(|entity| entity.ways.map_or(entity.streams, |ways| ways.relay));
     let streams = entities.iter().filter(|entity| entity.ways.map_or(entity.streams, |ways| ways.hls));
@@ -257,6 +289,19 @@ fn ways_of_hub(
         });
     }
     Ok(ways)
+}
+
+fn of(entity: &HubCameraEntity) -> Entity {
+    Entity { registry_id: entity.registry_id.clone(), entity_id: entity.entity_id.clone() }
+}
+
+/// The entity whose stream a screen gets: the one that the settings name, or the first one that has one.
+fn streamed<'a>(
+    camera: &'a HubCamera,
+    named: Option<&'a HubCameraEntity>,
+) -> Option<&'a HubCameraEntity> {
+    let streams = |entity: &&HubCameraEntity| entity.ways.map_or(entity.streams, |ways| ways.hls);
+    named.filter(streams).or_else(|| camera.entities.iter().find(streams))
 }
 
 /// A camera that is not known to have a speaker must not promise one.

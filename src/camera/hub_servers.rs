@@ -126,6 +126,8 @@ mod tests {
             entity_id: entity_id.to_owned(),
             available: true,
             streams: true,
+            switches: false,
+            off: false,
             ways: Some(StreamWays { relay, ..StreamWays::default() }),
         };
         let camera = |of: &(&str, bool)| HubCamera {

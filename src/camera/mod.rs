@@ -28,6 +28,7 @@ pub mod registry;
 pub mod relay;
 pub mod resources;
 pub mod round_trip;
+pub mod screen_stream;
 pub mod session;
 pub mod shared;
 pub mod speaker;
@@ -116,6 +117,10 @@ pub struct CameraSummary {
     pub alexa: bool,
     /// Its presses and changes are sent to Alexa.
     pub events: bool,
+    /// False while its privacy switch is off: nobody sees it, and nothing of it is opened.
+    pub on: bool,
+    /// The hub's stream for screens that know no WebRTC; `None` unless the settings want it.
+    pub stream: Option<screen_stream::ScreenStream>,
     /// Calls that are going on.
     pub calls: usize,
 }
@@ -236,6 +241,12 @@ pub enum CameraError {
         "{0} is not shared with Alexa; in the settings it needs a `source` and must not have `alexa = false`"
     )]
     Disabled(String),
+    /// Its privacy switch is off.
+    #[error("{0} is switched off")]
+    SwitchedOff(String),
+    /// It has no stream for screens that know no WebRTC.
+    #[error("{0} has no stream for screens; in the settings it needs `stream = true`, and the page says what else")]
+    NoStream(String),
     /// All places are taken.
     #[error("{camera}: {limit} calls are going on, no more fit")]
     Full {
@@ -273,6 +284,8 @@ impl CameraError {
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::HubAway(_) => ErrorKind::BridgeDown,
             Self::Disabled(_) => ErrorKind::Disabled,
+            Self::SwitchedOff(_) => ErrorKind::SwitchedOff,
+            Self::NoStream(_) => ErrorKind::Malformed,
             Self::Full { .. } => ErrorKind::Busy,
             Self::Offer(_) | Self::NoCall(_) | Self::Ended => ErrorKind::InvalidValue,
             Self::Late(_) => ErrorKind::Timeout,

@@ -112,6 +112,7 @@ pub async fn probe_session(
             Ok(Finding { running: finding.fit && account.began() < began, ..finding })
         }
         Err(CameraError::Unreachable { reason, .. }) => Ok(Finding::refused(camera, reason)),
+        Err(CameraError::SwitchedOff(_)) => Ok(Finding::switched_off(camera)),
         Err(error) => Err(error),
     }
 }

@@ -19,6 +19,10 @@ use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{Cause, HubCamera, HubSnapshot, Link};
 use crate::seat::Seat;
 
+mod power;
+
+pub use power::SwitchPower;
+
 /// The hub's snapshot comes out of its bridge's memory.
 const SNAPSHOT: Duration = Duration::from_secs(2);
 /// A snapshot that could not be had is asked for again after this long.
@@ -55,6 +59,8 @@ pub struct Registry {
     catalogue: Catalogue,
     /// What a session found wrong with its camera, until it finds it right.
     troubles: HashMap<EndpointId, Trouble>,
+    /// Cameras that the hub has switched and not yet told of.
+    switched: power::Switched,
     /// When sessions died, newest last.
     deaths: HashMap<EndpointId, Vec<Instant>>,
     /// Calls that go on, as sessions tell it.
@@ -127,7 +133,7 @@ impl Registry {
         resources: Resources,
     ) -> Self {
         let catalogue = catalogue(&config, None, &resources.state.learned());
-        Self {
+        let mut registry = Self {
             config,
             bridge,
             seat,
@@ -135,13 +141,16 @@ impl Registry {
             resources,
             hub: None,
             hub_away_since: None,
-            catalogue,
+            catalogue: Catalogue::new(),
             troubles: HashMap::new(),
+            switched: power::Switched::default(),
             deaths: HashMap::new(),
             calls: HashMap::new(),
             is_complete: false,
             told: None,
-        }
+        };
+        registry.catalogue = registry.with_power(catalogue);
+        registry
     }
 
     fn pull(&mut self, ctx: &mut Context<Self>) {
@@ -182,6 +191,7 @@ impl Registry {
     fn lay_out(&mut self) {
         self.remember_names();
         let fresh = catalogue(&self.config, self.hub.as_ref(), &self.resources.state.learned());
+        let fresh = self.with_power(fresh);
         if fresh.len() != self.catalogue.len() {
             info!(cameras = fresh.len(), "cameras known");
         }
@@ -233,10 +243,10 @@ impl Registry {
         }
     }
 
-    /// Cameras that are kept warm have a session from the start.
+    /// Cameras that are kept warm, or whose stream is to be looked at, have a session from the start.
     fn warm_up(&mut self) {
         let warm: Vec<EndpointId> =
-            self.catalogue.iter().filter(|(_, camera)| camera.warm).map(|(id, _)| id.clone()).collect();
+            self.catalogue.iter().filter(|(_, camera)| camera.has_work()).map(|(id, _)| id.clone()).collect();
         for id in warm {
             // A camera that cannot be had now is tried again at its first call.
             if let Err(error) = self.session(&id) {

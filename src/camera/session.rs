@@ -24,6 +24,7 @@ use crate::telemetry;
 
 mod asks;
 mod feed;
+mod stream;
 
 /// How often the times of calls and feed are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -68,6 +69,8 @@ pub struct CameraSession {
     /// Hang-ups of late for calls that were not there, newest last: directives come over connections
     /// of their own and may pass each other.
     hung_up: VecDeque<(SessionId, Caller, Instant)>,
+    /// Looks at what the hub's stream for screens is.
+    looks: stream::Looks,
     /// When the memory of the last calls is given back.
     tidy_at: Option<Instant>,
     /// Somebody asked it to leave.
@@ -125,6 +128,7 @@ impl CameraSession {
             failed: Vec::new(),
             learned: false,
             hung_up: VecDeque::new(),
+            looks: stream::Looks::default(),
             tidy_at: None,
             leaving: false,
         }
@@ -139,16 +143,26 @@ impl CameraSession {
         self.serial
     }
 
-    /// Whether the camera can take an offer at all.
-    fn admit(&self) -> Result<(), CameraError> {
+    /// Whether Alexa may have anything of the camera.
+    fn is_shared(&self) -> Result<(), CameraError> {
         let camera = self.name().to_owned();
         if !self.camera.summary.alexa {
             return Err(CameraError::Disabled(camera));
+        }
+        if !self.camera.summary.on {
+            return Err(CameraError::SwitchedOff(camera));
         }
         if !self.camera.summary.reachable {
             let reason = self.camera.summary.reason.clone().unwrap_or_default();
             return Err(CameraError::Unreachable { camera, reason });
         }
+        Ok(())
+    }
+
+    /// Whether the camera can take an offer at all.
+    fn admit(&self) -> Result<(), CameraError> {
+        self.is_shared()?;
+        let camera = self.name().to_owned();
         if self.camera.hub_away && !self.live.as_ref().is_some_and(Live::is_lit) {
             return Err(CameraError::HubAway(camera));
         }
@@ -283,6 +297,20 @@ impl CameraSession {
         }
     }
 
+    /// Ends all that goes on: the privacy switch is off.
+    fn go_dark(&mut self) {
+        self.end_all(&EndReason::SwitchedOff);
+        self.live = None;
+        self.trouble = None;
+        self.tell_registry();
+    }
+
+    fn end_all(&mut self, reason: &EndReason) {
+        for session in self.calls.keys().cloned().collect::<Vec<_>>() {
+            self.end(&session, reason.clone());
+        }
+    }
+
     fn by_serial(&mut self, serial: u64) -> Option<(SessionId, &mut Ongoing)> {
         self.calls
             .iter_mut()
@@ -361,7 +389,10 @@ impl Actor for CameraSession {
             };
             ctx.add_stream(futures_util::stream::unfold(inbox, next));
         }
-        ctx.run_interval(TICK, |act, _ctx| act.elapse());
+        ctx.run_interval(TICK, |act, ctx| {
+            act.elapse();
+            act.look_at_stream_if_due(ctx);
+        });
         if self.camera.warm {
             self.open_for_a_while();
         }

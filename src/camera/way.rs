@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use secrecy::SecretString;
 
 use super::entity::Entity;
 use super::relay::Relay;
@@ -94,14 +95,8 @@ impl Way {
             }))),
             Self::Hls(entity) => {
                 let (entity, bridge) = (entity.clone(), bridge()?);
-                let open = move || -> BoxFuture<'static, _> {
-                    let (entity, bridge) = (entity.clone(), bridge.clone());
-                    async move {
-                        let entity_id = entity.find(&bridge).await?;
-                        ask(&bridge, OpenStream { entity_id }, STREAM).await
-                    }
-                    .boxed()
-                };
+                let open =
+                    move || -> BoxFuture<'static, _> { open_stream(entity.clone(), bridge.clone()).boxed() };
                 Some(Source::Fetched(Arc::new(Hls::new(reach.http.clone(), Arc::new(open)))))
             }
             Self::Stills(entity) => {
@@ -132,6 +127,12 @@ impl PartialEq for Way {
             _ => false,
         }
     }
+}
+
+/// Opens a camera's HLS stream at the hub; gives its address, which is a secret.
+pub(super) async fn open_stream(entity: Entity, bridge: Seat<HubBridge>) -> Result<SecretString, FetchEnd> {
+    let entity_id = entity.find(&bridge).await?;
+    ask(&bridge, OpenStream { entity_id, base: None }, STREAM).await
 }
 
 /// Asks the bridge on behalf of a source; what it refuses ends the source.

@@ -298,6 +298,9 @@ pub struct Camera {
     /// Keep the feed open so that the first picture is instant.
     #[serde(default)]
     pub warm: bool,
+    /// The hub's HTTPS stream is for screens that know no WebRTC.
+    #[serde(default)]
+    pub stream: bool,
     /// Shared with Alexa.
     #[serde(default = "yes")]
     pub alexa: bool,

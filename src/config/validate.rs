@@ -300,6 +300,9 @@ fn one_camera(path: &str, camera: &Camera, config: &Config, report: &mut Report)
         if matches!(camera.prefer, Prefer::Relay | Prefer::Hls) && camera.entity.is_none() {
             report.add(format!("{path}.prefer"), "needs a camera that the hub knows");
         }
+        if camera.stream && camera.entity.is_none() {
+            report.add(format!("{path}.stream"), "needs a camera that the hub knows: the stream is the hub's");
+        }
     }
     if let Some(name) = &camera.name
         && (name.trim().is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control))

@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 use super::ui::{PATIENCE, hub_link};
 use super::{House, failure};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
-use crate::camera::registry::ListCameras;
+use crate::camera::registry::{ListCameras, SwitchPower};
 use crate::camera::session::CameraSession;
-use crate::camera::{Caller, CameraStatus, CameraSummary, Disconnect, Revoked, SessionId, Status};
+use crate::camera::{
+    Caller, CameraError, CameraStatus, CameraSummary, Disconnect, EndpointId, Revoked, SessionId, Status,
+};
 use crate::config;
 use crate::error::ErrorKind;
 use crate::hub::Link;
@@ -26,6 +28,8 @@ use crate::telemetry::redact::redact;
 const SESSION_PATIENCE: Duration = Duration::from_millis(500);
 /// Longest wait for a call to end.
 const END_PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for the hub to switch a camera.
+const POWER_PATIENCE: Duration = Duration::from_secs(8);
 /// Calls that are listed when nobody says how many.
 const CALLS: usize = 50;
 /// Calls in the diagnostics.
@@ -76,6 +80,31 @@ pub(super) async fn cameras(house: web::Data<House>) -> HttpResponse {
 
 fn views(known: &[Known]) -> Vec<CameraView<'_>> {
     known.iter().map(|one| CameraView { summary: &one.summary, live: one.live.as_ref() }).collect()
+}
+
+/// Where a privacy switch is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Power {
+    on: bool,
+}
+
+/// `POST /cameras/{id}/power` with `{"on": bool}`: switches the camera, at the hub if that can. Answers with
+/// the camera as it is then.
+pub(super) async fn power(
+    house: web::Data<House>,
+    id: web::Path<String>,
+    power: web::Json<Power>,
+) -> HttpResponse {
+    let unknown = || failure(ErrorKind::NotFound, "there is no camera of that id");
+    let Some(endpoint) = EndpointId::parse(&id) else { return unknown() };
+    let switch = SwitchPower { endpoint, on: power.on, within: POWER_PATIENCE };
+    match house.registry.ask(switch, POWER_PATIENCE + PATIENCE).await {
+        Ok(Ok(camera)) => reply(&camera),
+        Ok(Err(CameraError::Unknown(_))) => unknown(),
+        Ok(Err(error)) => failure(error.kind(), &error.to_string()),
+        Err(error) => unanswered(error),
+    }
 }
 
 /// How many calls are wanted.

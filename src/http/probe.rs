@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::api::{clean, reply};
 use super::ui::PATIENCE;
 use super::{House, failure, refusal};
-use crate::camera::CameraError;
+use crate::camera::{CameraError, CameraSummary};
 use crate::camera::probe::{Finding, probe_address, probe_session};
 use crate::camera::registry::FindCamera;
 use crate::camera::session::CameraSession;
@@ -54,7 +54,7 @@ type Refused = (ErrorKind, String);
 /// Where the camera is.
 enum Target {
     /// One of the house's.
-    Session(String, Addr<CameraSession>),
+    Session(Box<CameraSummary>, Addr<CameraSession>),
     Address(String, SecretString),
 }
 
@@ -114,8 +114,9 @@ pub(super) async fn probe(
 async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<Finding, Refused> {
     let max_kbps = house.config.webrtc.max_kbps;
     match target {
-        Target::Session(name, session) => {
-            let finding = probe_session(name, session, max_kbps, tell).await;
+        Target::Session(camera, session) => {
+            let finding = probe_session(&camera.name, session, max_kbps, tell).await;
+            let finding = finding.map(|finding| finding.with_stream(camera.stream.as_ref()));
             finding.map_err(|error| (error.kind(), error.to_string()))
         }
         Target::Address(name, address) => {
@@ -141,7 +142,7 @@ async fn target(house: &House, wish: Probe) -> Result<Target, Refused> {
 
 async fn known(house: &House, name: String) -> Result<Target, Refused> {
     match house.registry.ask(FindCamera(name.clone()), PATIENCE).await {
-        Ok(Ok(located)) => Ok(Target::Session(located.summary.name, located.session)),
+        Ok(Ok(located)) => Ok(Target::Session(Box::new(located.summary), located.session)),
         // The hub has yet to tell of a camera that the settings give an address.
         Ok(Err(error @ CameraError::Unknown(_))) => match of_settings(&house.config, &name) {
             Some((name, source)) => address(name, source),

@@ -39,7 +39,7 @@ mod link;
 mod service;
 mod users;
 
-pub use camera::{FindStill, IceServers, OpenRelay, OpenStream, RelayWishes, StillAddress};
+pub use camera::{FindState, FindStill, HubAddress, IceServers, OpenRelay, OpenStream, RelayWishes};
 pub use identify::Identify;
 pub use service::CallService;
 pub use users::FindUser;

@@ -191,6 +191,8 @@ mod tests {
             entity_id: format!("camera.c{n}"),
             available,
             streams: true,
+            switches: false,
+            off: false,
             ways: None,
         };
         vec![HubCamera {

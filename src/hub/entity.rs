@@ -8,6 +8,8 @@ use super::states::{EntityState, States};
 use super::ties::{self, HandTie};
 use super::{HubCamera, HubCameraEntity, HubSensor};
 
+/// Bit of a camera's `supported_features`: it can be switched on and off.
+const ON_OFF: u64 = 1;
 /// Bit of a camera's `supported_features`: it can stream.
 const STREAM: u64 = 2;
 
@@ -96,6 +98,8 @@ impl<'a> Group<'a> {
                     entity_id: picture.entity_id.to_owned(),
                     available: picture.state.available(),
                     streams: picture.state.features & STREAM != 0,
+                    switches: picture.state.features & ON_OFF != 0,
+                    off: picture.state.off(),
                     ways: None,
                     registry_id: picture.registry_id,
                 })

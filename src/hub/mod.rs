@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 use tokio::sync::mpsc;
+use url::Url;
 
 use crate::error::ErrorKind;
 
@@ -52,6 +53,10 @@ pub struct HubCameraEntity {
     pub available: bool,
     /// True if it can stream (supported_features bit 2), false for stills only.
     pub streams: bool,
+    /// True if the hub can switch it on and off (supported_features bit 1).
+    pub switches: bool,
+    /// The hub says `off`: it shows nothing to anybody.
+    pub off: bool,
     /// How it can be streamed, as the hub told (`camera/capabilities`; older hubs: its attribute
     /// `frontend_stream_type`); `None` while that is not known.
     pub ways: Option<StreamWays>,
@@ -133,6 +138,8 @@ pub struct HubSnapshot {
     pub link: Link,
     /// Version of the hub, or empty.
     pub version: String,
+    /// Where it is reached from the internet, as its owner told it; `None` if nobody did.
+    pub external_url: Option<Url>,
     /// Its cameras, in order of endpoint id.
     pub cameras: Vec<HubCamera>,
     /// What the hub keeps from us and what that means, for people.
@@ -143,7 +150,7 @@ impl HubSnapshot {
     /// A hub of which nothing is known.
     #[must_use]
     pub fn without_cameras(link: Link) -> Self {
-        Self { link, version: String::new(), cameras: Vec::new(), trouble: None }
+        Self { link, version: String::new(), external_url: None, cameras: Vec::new(), trouble: None }
     }
 }
 

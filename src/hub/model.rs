@@ -48,6 +48,8 @@ pub use commands::{Outgoing, Ticket};
 
 /// Between looks at whether the hub has started.
 const CONFIG_EVERY: Duration = Duration::from_secs(2);
+/// Between looks at where a hub that runs is reached from the internet, which it tells nobody by itself.
+const CONFIG_AGAIN: Duration = Duration::from_secs(300);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -294,7 +296,9 @@ impl Model {
         self.capabilities.follow(&cameras, now);
         self.capabilities.write(&mut cameras, self.home.states(), &version);
         self.ask_ways(now);
-        self.board.renew(HubSnapshot { link, version, cameras, trouble: self.lists.trouble() }, now);
+        let external_url = self.home.external_url().cloned();
+        let trouble = self.lists.trouble();
+        self.board.renew(HubSnapshot { link, version, external_url, cameras, trouble }, now);
         self.bells.look_again(&self.board.shown().cameras, now);
     }
 }

@@ -42,6 +42,17 @@ impl EntityState {
         self.state != "unavailable"
     }
 
+    /// True when the hub says `off`.
+    #[must_use]
+    pub fn off(&self) -> bool {
+        self.state == "off"
+    }
+
+    /// False for a camera of which the hub tells nothing until it is back or on.
+    fn answers(&self) -> bool {
+        self.available() && !self.off()
+    }
+
     fn set(&mut self, attributes: &Map<String, Value>) {
         for (key, value) in attributes {
             match key.as_str() {
@@ -111,7 +122,7 @@ pub struct Applied {
     pub others: bool,
     /// When the hub wrote the newest of its changes, Unix seconds by its clock; whatever changed.
     pub stamped: Option<f64>,
-    /// Cameras that came, or are no longer unavailable: they may have been set up anew.
+    /// Cameras that came, or are no longer unavailable or off: they may have been set up anew.
     pub fresh: Vec<String>,
     /// Entries that made no sense; they were left out.
     pub faults: usize,
@@ -198,7 +209,7 @@ impl States {
         }
         // A camera's tokens change every few minutes; nothing that is kept differs then.
         if *state != before {
-            if id.starts_with(CAMERA) && state.available() && !before.available() {
+            if id.starts_with(CAMERA) && state.answers() && !before.answers() {
                 applied.fresh.push(id.to_owned());
             }
             let (at, after) = (at.unwrap_or(state.changed), state.clone());

@@ -99,6 +99,8 @@ mod tests {
             available: true,
             streams: true,
             ways: None,
+            switches: false,
+            off: false,
         };
         HubCamera {
             endpoint_id: id.into(),

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use serde_json::json;
 
 use super::*;
+use crate::camera::screen_stream::ScreenStreamFacts;
 
 mod golden;
 
@@ -15,6 +16,8 @@ pub(crate) enum Heard {
     Offer { session: String, caller: Caller, sdp: String, budget: Duration },
     Connected(String),
     Disconnected(String),
+    Stream,
+    Power { endpoint: String, on: bool, budget: Duration },
 }
 
 /// Cameras that do as they are told.
@@ -41,6 +44,8 @@ pub(crate) fn camera(id: &str, name: &str) -> CameraSummary {
         reason: None,
         alexa: true,
         events: false,
+        on: true,
+        stream: None,
         calls: 0,
     }
 }
@@ -110,6 +115,15 @@ impl Calls for ScriptedCalls {
     async fn disconnect(&self, message: Disconnect, within: Duration) -> Result<(), RouteError> {
         self.reply(Heard::Disconnected(message.session.as_str().into()), within).await.map(|_| ())
     }
+
+    async fn stream(&self, _: FindStream, within: Duration) -> Result<OpenedStream, RouteError> {
+        let opened = self.reply(Heard::Stream, within).await?;
+        Ok(OpenedStream {
+            facts: stream_facts(),
+            stream: format!("https://home.example.org/api/hls/{opened}/master_playlist.m3u8").into(),
+            image: "https://home.example.org/api/camera_proxy/camera.door?token=t".into(),
+        })
+    }
 }
 
 #[async_trait]
@@ -124,6 +138,22 @@ impl Cameras for Scripted {
         let camera = found.ok_or_else(|| CameraError::Unknown(endpoint.to_string()))?;
         let calls = ScriptedCalls { reply: self.reply.clone(), delay: self.delay, heard: self.heard.clone() };
         Ok((camera, Box::new(calls)))
+    }
+
+    async fn switch(
+        &self,
+        endpoint: &EndpointId,
+        on: bool,
+        within: Duration,
+    ) -> Result<CameraSummary, RouteError> {
+        self.heard.lock().unwrap().push(Heard::Power {
+            endpoint: endpoint.to_string(),
+            on,
+            budget: within,
+        });
+        self.reply.clone()?;
+        let camera = self.cameras.iter().find(|camera| camera.endpoint_id == *endpoint).cloned();
+        Ok(CameraSummary { on, ..camera.unwrap() })
     }
 
     async fn complete(&self) -> bool {
@@ -159,6 +189,23 @@ pub(crate) fn offer(endpoint: &str) -> Value {
 
 fn about_session(name: &str, endpoint: &str) -> Value {
     to_endpoint("Alexa.RTCSessionController", name, endpoint, json!({ "sessionId": SESSION }))
+}
+
+fn stream_facts() -> ScreenStreamFacts {
+    ScreenStreamFacts { width: 1280, height: 720, sound: true }
+}
+
+fn power(name: &str, endpoint: &str) -> Value {
+    to_endpoint("Alexa.PowerController", name, endpoint, json!({}))
+}
+
+fn screen(endpoint: &str) -> Value {
+    let wish = json!({
+        "protocol": "HLS", "resolution": { "width": 1280, "height": 720 }, "authorizationType": "NONE",
+        "videoCodec": "H264", "audioCodec": "AAC",
+    });
+    let payload = json!({ "cameraStreams": [wish] });
+    to_endpoint("Alexa.CameraStreamController", "InitializeCameraStreams", endpoint, payload)
 }
 
 fn report_state(endpoint: &str) -> Value {
@@ -219,6 +266,9 @@ async fn what_a_camera_says_no_with_becomes_the_right_error_type() {
         (CameraError::Foreign, "NO_SUCH_ENDPOINT"),
         (CameraError::Unreachable { camera: camera(), reason: "refused".into() }, "ENDPOINT_UNREACHABLE"),
         (CameraError::Disabled(camera()), "CLOUD_CONTROL_DISABLED"),
+        (CameraError::SwitchedOff(camera()), "NOT_SUPPORTED_IN_CURRENT_MODE"),
+        (CameraError::NoStream(camera()), "INVALID_DIRECTIVE"),
+        (CameraError::HubAway(camera()), "BRIDGE_UNREACHABLE"),
         (CameraError::Full { camera: camera(), limit: 4 }, "ENDPOINT_BUSY"),
         (CameraError::Offer("no fingerprint".into()), "INVALID_VALUE"),
         (CameraError::NoCall(SESSION.into()), "INVALID_VALUE"),
@@ -226,8 +276,10 @@ async fn what_a_camera_says_no_with_becomes_the_right_error_type() {
         (CameraError::Late(camera()), "ENDPOINT_UNREACHABLE"),
         (CameraError::Internal("x".into()), "INTERNAL_ERROR"),
     ] {
-        let house = Scripted { reply: Err(error.clone().into()), ..Scripted::default() };
-        assert_eq!(error_of(house, offer("garden")).await, told, "{error}");
+        for directive in [offer("garden"), power("TurnOff", "garden"), screen("garden")] {
+            let house = Scripted { reply: Err(error.clone().into()), ..Scripted::default() };
+            assert_eq!(error_of(house, directive).await, told, "{error}");
+        }
     }
 }
 
@@ -260,9 +312,24 @@ async fn a_camera_that_never_answers_is_unreachable_within_the_budget() {
 }
 
 #[tokio::test]
+async fn a_switch_reaches_its_camera_inside_the_budget() {
+    for (name, on) in [("TurnOn", true), ("TurnOff", false)] {
+        let house = Scripted::default();
+        let heard = house.heard.clone();
+        let event = ask(&house.router(), &power(name, "garden"), Instant::now()).await;
+        assert_eq!(event["event"]["header"]["name"], "Response", "{event}");
+        let heard = heard.lock().unwrap();
+        let [Heard::Power { endpoint, on: told, budget }] = heard.as_slice() else { panic!("{heard:?}") };
+        assert_eq!((endpoint.as_str(), *told), ("garden", on));
+        assert!(*budget < REPLY_BUDGET, "{budget:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_endpoint_that_nobody_knows_gets_no_such_endpoint() {
     for id in ["nobody", "camera.front_door", "hub#gone"] {
-        for directive in [offer(id), report_state(id), about_session("SessionDisconnected", id)] {
+        let hang_up = about_session("SessionDisconnected", id);
+        for directive in [offer(id), report_state(id), power("TurnOn", id), screen(id), hang_up] {
             assert_eq!(error_of(Scripted::default(), directive).await, "NO_SUCH_ENDPOINT");
         }
     }
@@ -270,7 +337,7 @@ async fn an_endpoint_that_nobody_knows_gets_no_such_endpoint() {
 
 #[tokio::test]
 async fn a_camera_of_the_hub_is_not_called_gone_while_the_hub_is_away() {
-    for directive in [offer("hub#gone"), report_state("hub#gone")] {
+    for directive in [offer("hub#gone"), report_state("hub#gone"), power("TurnOff", "hub#gone")] {
         let house = Scripted { complete: false, ..Scripted::default() };
         assert_eq!(error_of(house, directive).await, "BRIDGE_UNREACHABLE");
     }
@@ -285,7 +352,13 @@ async fn a_camera_kept_from_alexa_is_not_told_of_and_takes_no_calls_but_ends_the
         house.cameras[1].alexa = false;
         house
     };
-    for directive in [offer("garden"), report_state("garden"), about_session("SessionConnected", "garden")] {
+    for directive in [
+        offer("garden"),
+        report_state("garden"),
+        power("TurnOn", "garden"),
+        screen("garden"),
+        about_session("SessionConnected", "garden"),
+    ] {
         assert_eq!(error_of(house(), directive).await, "CLOUD_CONTROL_DISABLED");
     }
     let event = ask(&house().router(), &about_session("SessionDisconnected", "garden"), Instant::now()).await;

@@ -238,7 +238,7 @@ pub(super) fn config(office: &Office) -> Value {
         "allowlist_external_dirs": ["/config/www"], "allowlist_external_urls": [],
         "components": ["api", "auth", "camera", "config", "event", "http", "simulated", "websocket_api"],
         "config_dir": "/config", "config_source": "yaml", "country": null, "currency": "EUR",
-        "debug": false, "elevation": 0, "external_url": null, "internal_url": null, "language": "en",
+        "debug": false, "elevation": 0, "external_url": office.external_url, "internal_url": null, "language": "en",
         "latitude": 50.0, "location_name": "Simulated home", "logging": {"log_file_disabled_reason": null}, "longitude": 8.0, "radius": 100,
         "recovery_mode": false, "safe_mode": false, "state": state, "time_zone": "UTC",
         "unit_system": {

@@ -194,6 +194,7 @@ fn camera(entity: &str, kind: Kind) -> Camera {
         talk: if kind == Kind::Doorbell { Talk::Auto } else { Talk::None },
         echo_cancel: Toggle::Auto,
         warm: false,
+        stream: false,
         alexa: true,
     }
 }

@@ -24,6 +24,8 @@ pub struct Faults {
     pub answer_delay_ms: u64,
     /// Commands of these types are unknown, as at an older hub.
     pub unknown_commands: BTreeSet<String>,
+    /// Switching a camera on or off fails.
+    pub cameras_cannot_switch: bool,
     /// `camera/stream` fails.
     pub no_streams: bool,
     /// Streams that run bring nothing new.

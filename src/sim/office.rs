@@ -61,6 +61,10 @@ pub(super) struct Office {
     pub(super) directives: Vec<(String, Vec<u8>)>,
     pub(super) connects: Vec<Instant>,
     pub(super) commands: HashMap<String, u64>,
+    /// Services that were called, and for which entities, oldest first.
+    pub(super) services: Vec<(String, Vec<String>)>,
+    /// Where its owner says that it is reached from the internet.
+    pub(super) external_url: Option<String>,
 }
 
 impl Office {
@@ -85,6 +89,8 @@ impl Office {
             directives: Vec::new(),
             connects: Vec::new(),
             commands: HashMap::new(),
+            services: Vec::new(),
+            external_url: options.external_url.clone(),
         }
     }
 

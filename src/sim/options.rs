@@ -16,6 +16,8 @@ pub struct SimHubOptions {
     pub cameras: Vec<SimCamera>,
     /// Which hub it stands for.
     pub flavour: Flavour,
+    /// Where its owner says that it is reached from the internet (`external_url` of `get_config`).
+    pub external_url: Option<String>,
     /// Its people; the first one is the owner, whose token is [`SimHub::token`](super::hub::SimHub::token).
     pub users: Vec<SimUser>,
     /// How long a client may take to say who it is.
@@ -55,6 +57,7 @@ impl Default for SimHubOptions {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             cameras: vec![SimCamera::front_door(), SimCamera::garden()],
             flavour: Flavour::Now,
+            external_url: None,
             users: vec![
                 user("0a1b2c3d4e5f60718293a4b5c6d7e8f9", "Owner", true),
                 user("f9e8d7c6b5a493827160f5e4d3c2b1a0", "Family", false),

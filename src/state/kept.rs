@@ -1,6 +1,6 @@
 //! `state.json`: small, secret, and always whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -31,6 +31,8 @@ pub(super) struct Kept {
     pub(super) was_linked: bool,
     /// Of the hub's camera entities, by registry id.
     pub(super) learned: BTreeMap<String, Learned>,
+    /// Endpoint ids of cameras that are switched off here, because the hub cannot.
+    pub(super) switched_off: BTreeSet<String>,
     /// Logins of linked users that had a good token, oldest first.
     pub(super) logins: Vec<KnownLogin>,
     /// To send events to Alexa.
@@ -50,6 +52,7 @@ impl Default for Kept {
             links: Vec::new(),
             was_linked: false,
             learned: BTreeMap::new(),
+            switched_off: BTreeSet::new(),
             logins: Vec::new(),
             grant: None,
             reported: Value::Null,

@@ -3,7 +3,7 @@
 //!
 //! Everything is answered from memory. One thread writes, so that nobody waits for the disk.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -28,7 +28,7 @@ mod record;
 use calls::CallLog;
 pub use grant::{AccessToken, Grant, LinkAgain};
 use kept::Kept;
-pub use learned::Learned;
+pub use learned::{Learned, LearnedStream};
 pub use record::{CallRecord, Counters, NetworkRecord, Stages, VideoRecord};
 
 /// How long linking stays open after an admin opened it.
@@ -339,6 +339,31 @@ impl State {
         drop(kept);
         self.save();
         true
+    }
+
+    /// Endpoint ids of cameras that are switched off here.
+    #[must_use]
+    pub fn switched_off(&self) -> BTreeSet<String> {
+        lock(&self.shared.kept).switched_off.clone()
+    }
+
+    /// The same of another process, as it was saved in its data folder; see [`Self::learned_in`].
+    #[must_use]
+    pub fn switched_off_in(folder: &Path) -> BTreeSet<String> {
+        Kept::peek(folder).map(|kept| kept.switched_off).unwrap_or_default()
+    }
+
+    /// Switches a camera off or on here.
+    pub fn switch(&self, endpoint_id: &str, on: bool) {
+        let mut kept = lock(&self.shared.kept);
+        let is_news = match on {
+            true => kept.switched_off.remove(endpoint_id),
+            false => kept.switched_off.insert(endpoint_id.to_owned()),
+        };
+        drop(kept);
+        if is_news {
+            self.save();
+        }
     }
 
     /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.

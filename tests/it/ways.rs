@@ -17,18 +17,18 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// A program that makes a stream as the hub does: a fragment for each picture.
-fn stream(codec: &str) -> Vec<String> {
+pub fn stream(codec: &str) -> Vec<String> {
     words(&format!(
         "ffmpeg -v error -nostdin -re -f lavfi -i testsrc2=s=640x480:r=25 -re -f lavfi -i sine=700:sample_rate=16000 \
          -c:v {codec} -pix_fmt yuv420p -c:a aac -f mp4 -movflags +frag_every_frame+empty_moov+default_base_moof -"
     ))
 }
 
-fn h264() -> Vec<String> {
+pub fn h264() -> Vec<String> {
     stream("libx264 -preset ultrafast -tune zerolatency -crf 32 -g 50 -profile:v baseline")
 }
 
-fn still() -> SimStill {
+pub fn still() -> SimStill {
     SimStill::Program(words(
         "ffmpeg -v error -nostdin -f lavfi -i testsrc2=s=1280x960 -frames:v 1 -c:v mjpeg -f image2pipe -",
     ))

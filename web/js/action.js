@@ -2,13 +2,13 @@
 import { html, useState } from "../vendor/preact-htm.js";
 import { act } from "./api.js";
 
-export function Action({ method = "POST", path, label, name }) {
+export function Action({ method = "POST", path, content, label, name }) {
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState(null);
   const press = async () => {
     setBusy(true);
     setFailure(null);
-    await act(method, path).catch((error) => setFailure(error.message));
+    await act(method, path, content).catch((error) => setFailure(error.message));
     setBusy(false);
   };
   return html`<button disabled=${busy} aria-label=${name} onClick=${press}>${label}</button>

@@ -9,9 +9,10 @@ export async function get(path) {
   return reply(await fetch(`api/v1/${path}`, { headers: { Accept: "application/json" } }));
 }
 
-// POST or DELETE without content. The content type keeps other sites' forms out.
-export async function act(method, path) {
-  return reply(await fetch(`api/v1/${path}`, { method, headers: { "Content-Type": "application/json" } }));
+// POST or DELETE. The content type keeps other sites' forms out.
+export async function act(method, path, content) {
+  const body = content && JSON.stringify(content);
+  return reply(await fetch(`api/v1/${path}`, { method, headers: { "Content-Type": "application/json" }, body }));
 }
 
 // POST, answered by a JSON object a line; each is given to `take` as it comes.

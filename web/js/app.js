@@ -1,4 +1,5 @@
 import { html, render, useEffect, useState } from "../vendor/preact-htm.js";
+import { Action } from "./action.js";
 import { get } from "./api.js";
 import { Calls } from "./calls.js";
 import { Echo } from "./echo.js";
@@ -10,6 +11,12 @@ import { load, t } from "./text.js";
 const REFRESH_MS = 1000;
 const REFRESH_IN_CALL_MS = 400;
 
+function Power({ camera }) {
+  const what = camera.on ? "switch_off" : "switch_on";
+  const path = `cameras/${encodeURIComponent(camera.endpoint_id)}/power`;
+  return html`<${Action} path=${path} content=${{ on: !camera.on }} label=${t(what)} name=${t(`${what}_which`, { name: camera.name })} />`;
+}
+
 function Cameras({ cameras }) {
   if (!cameras.length) return html`<p class="soft">${t("no_cameras")}</p>`;
   return html`<ul class="plain">${cameras.map(
@@ -19,8 +26,10 @@ function Cameras({ cameras }) {
         ${t(camera.doorbell ? "doorbell" : "camera")}, ${t(camera.full_duplex ? "can_talk" : "cannot_talk")}${camera.alexa ? "" : `, ${t("not_shared")}`}
         ${camera.live?.video && html`<br />${camera.live.video.codec} ${camera.live.video.width} × ${camera.live.video.height}: ${camera.live.video.why}`}
       </p>
+      ${!camera.on && html`<p class="notice">${t("switched_off")}</p>`}
       ${(camera.live?.trouble ?? camera.reason) && html`<p class="notice">${camera.live?.trouble ?? camera.reason}</p>`}
-      <${Probe} camera=${camera} />
+      ${camera.stream?.withheld && html`<p class="notice">${t("no_stream", { why: camera.stream.withheld })}</p>`}
+      <${Probe} camera=${camera}><${Power} camera=${camera} /><//>
     </li>`,
   )}</ul>`;
 }

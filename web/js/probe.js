@@ -24,7 +24,8 @@ function Finding({ finding }) {
     ${finding.advice.length > 0 && html`<ul>${finding.advice.map((advice) => html`<li>${advice}</li>`)}</ul>`}`;
 }
 
-export function Probe({ camera }) {
+// The camera's other buttons stand beside its own.
+export function Probe({ camera, children }) {
   const [progress, setProgress] = useState(null);
   const [last, setLast] = useState({});
   const look = async () => {
@@ -38,7 +39,8 @@ export function Probe({ camera }) {
     setProgress(null);
   };
   return html`<div class="buttons">
-      <button disabled=${progress != null} aria-label=${t("probe_which", { name: camera.name })} onClick=${look}>${t("probe")}</button>
+      <button disabled=${progress != null || !camera.on} aria-label=${t("probe_which", { name: camera.name })} onClick=${look}>${t("probe")}</button>
+      ${children}
       ${progress != null && html`<span class="soft" role="status">${progress}</span>`}
     </div>
     ${last.error && html`<p class="error" role="alert">${last.error}</p>`}

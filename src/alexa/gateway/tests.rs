@@ -126,12 +126,8 @@ fn endpoint(id: &str) -> Endpoint {
         endpoint_id: id.into(),
         name: "Front door".into(),
         doorbell: true,
-        motion: false,
-        manufacturer: String::new(),
-        model: String::new(),
-        version: String::new(),
-        full_duplex: false,
         sends_events: true,
+        ..Description::default()
     };
     Endpoint { description, state: EndpointState { reachable: true, motion: None, on: None } }
 }

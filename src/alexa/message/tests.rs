@@ -55,6 +55,39 @@ fn an_offer_is_read() {
     assert_eq!(envelope.token.unwrap().expose_secret(), "users-token");
 }
 
+/// A directive of another interface to the same endpoint.
+fn to_garden(namespace: &str, name: &str, payload: Value) -> Value {
+    let mut body = offer();
+    body["directive"]["header"]["namespace"] = json!(namespace);
+    body["directive"]["header"]["name"] = json!(name);
+    body["directive"]["payload"] = payload;
+    body
+}
+
+#[test]
+fn the_switch_is_turned_on_or_off_and_knows_nothing_else() {
+    let power = |name: &str| parse(&to_garden("Alexa.PowerController", name, json!({}))).request;
+    assert_eq!(power("TurnOn"), Ok(Request::Power { on: true }));
+    assert_eq!(power("TurnOff"), Ok(Request::Power { on: false }));
+    assert_eq!(power("Toggle").unwrap_err().kind(), ErrorKind::Malformed);
+    let nowhere = with(to_garden("Alexa.PowerController", "TurnOff", json!({})), "/directive/endpoint", None);
+    assert_eq!(kind_of(&nowhere), Some(ErrorKind::Malformed));
+}
+
+#[test]
+fn a_stream_is_asked_for_by_hls_or_not_at_all() {
+    let wish = |streams: Value| {
+        let payload = json!({ "cameraStreams": streams });
+        parse(&to_garden("Alexa.CameraStreamController", "InitializeCameraStreams", payload)).request
+    };
+    assert_eq!(wish(json!([{ "protocol": "RTSP" }, { "protocol": "HLS" }])), Ok(Request::Stream));
+    for streams in [json!([{ "protocol": "RTSP" }]), json!([]), json!("HLS"), json!([7])] {
+        assert_eq!(wish(streams).unwrap_err().kind(), ErrorKind::InvalidValue);
+    }
+    let unknown = to_garden("Alexa.CameraStreamController", "Rewind", json!({}));
+    assert_eq!(kind_of(&unknown), Some(ErrorKind::Malformed));
+}
+
 #[test]
 fn the_token_is_found_wherever_a_directive_carries_it() {
     for (namespace, name, payload, request) in [

@@ -15,6 +15,8 @@ fn hub() -> HubSnapshot {
             entity_id: entity.into(),
             available: false,
             streams: true,
+            switches: false,
+            off: false,
             ways: None,
         }],
         bell,
@@ -23,6 +25,7 @@ fn hub() -> HubSnapshot {
     HubSnapshot {
         link: Link::Running,
         version: "2026.11.0".into(),
+        external_url: None,
         cameras: vec![
             camera("1", "camera.front_door", "Front door", Some(sensor)),
             camera("2", "camera.garden", "Garden", None),
@@ -54,7 +57,15 @@ fn the_hubs_word_that_a_camera_is_unavailable_counts_only_while_the_hub_is_runni
 
 fn entity(id: &str, ways: Option<StreamWays>) -> HubCameraEntity {
     let (registry_id, entity_id) = (format!("r-{id}"), format!("camera.{id}"));
-    HubCameraEntity { registry_id, entity_id, available: true, streams: true, ways }
+    HubCameraEntity {
+        registry_id,
+        entity_id,
+        available: true,
+        streams: true,
+        switches: false,
+        off: false,
+        ways,
+    }
 }
 
 /// A hub with one camera that has the given entities, and the ways that are found.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::advice::advice;
 use super::look::{KEYS, PATIENCE};
 use crate::camera::account::{Account, Tried};
+use crate::camera::screen_stream::ScreenStream;
 use crate::media::{SoundFacts, VideoFacts};
 
 /// What was found. Holds no secret.
@@ -51,6 +52,22 @@ impl Finding {
     #[must_use]
     pub fn refused(camera: &str, says: String) -> Self {
         Self { camera: camera.to_owned(), says, ..Self::default() }
+    }
+
+    /// A camera whose privacy switch is off.
+    #[must_use]
+    pub fn switched_off(camera: &str) -> Self {
+        let says = "it is switched off, so nothing of it is opened; switch it on in the page, by Alexa, or at the hub";
+        Self::refused(camera, says.to_owned())
+    }
+
+    /// Adds why Alexa is not told of the stream that the settings want for screens, if so.
+    #[must_use]
+    pub fn with_stream(mut self, stream: Option<&ScreenStream>) -> Self {
+        if let Some(ScreenStream::Withheld(why)) = stream {
+            self.advice.push(format!("its stream for screens (`stream = true`) is not offered to Alexa: {why}"));
+        }
+        self
     }
 
     /// What a feed's account amounts to.

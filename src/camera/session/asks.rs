@@ -137,6 +137,9 @@ impl Handler<Probe> for CameraSession {
     type Result = Result<Account, CameraError>;
 
     fn handle(&mut self, _: Probe, _: &mut Self::Context) -> Self::Result {
+        if !self.camera.summary.on {
+            return Err(CameraError::SwitchedOff(self.name().to_owned()));
+        }
         if self.live.is_none() {
             // Whoever asks wants to know how the ways are now.
             self.failed.clear();
@@ -172,7 +175,13 @@ impl Handler<Update> for CameraSession {
     type Result = ();
 
     fn handle(&mut self, update: Update, _: &mut Self::Context) {
+        let was_on = self.camera.summary.on;
         self.camera = update.0;
+        match (was_on, self.camera.summary.on) {
+            (true, false) => self.go_dark(),
+            (false, true) if self.camera.warm => self.open_for_a_while(),
+            _ => {}
+        }
     }
 }
 
@@ -180,10 +189,7 @@ impl Handler<Leave> for CameraSession {
     type Result = ();
 
     fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
-        let sessions: Vec<SessionId> = self.calls.keys().cloned().collect();
-        for session in sessions {
-            self.end(&session, leave.0.clone());
-        }
+        self.end_all(&leave.0);
         self.leaving = true;
         self.live = None;
         ctx.stop();

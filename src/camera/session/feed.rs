@@ -20,7 +20,7 @@ impl CameraSession {
             live.used();
             return;
         }
-        if self.camera.ways.is_empty() {
+        if self.camera.ways.is_empty() || !self.camera.summary.on {
             return;
         }
         let mut ways = self.camera.ways.clone();

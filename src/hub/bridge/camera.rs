@@ -46,19 +46,29 @@ pub struct IceServers {
 pub struct OpenStream {
     /// The camera.
     pub entity_id: String,
+    /// The hub's base address for whoever reads the stream; `None`: the one by which we reach it.
+    pub base: Option<Url>,
 }
 
 /// Ask: how a camera's still picture is fetched. Answered from memory.
 #[derive(Debug, Clone, actix::Message)]
-#[rtype(result = "Result<StillAddress, HubError>")]
+#[rtype(result = "Result<HubAddress, HubError>")]
 pub struct FindStill {
     /// The camera.
     pub entity_id: String,
 }
 
-/// How a still picture is fetched: `GET` with a bearer.
+/// Ask: how an entity's state is fetched, with all its attributes. Answered from memory.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "Result<HubAddress, HubError>")]
+pub struct FindState {
+    /// The entity.
+    pub entity_id: String,
+}
+
+/// How something of the hub is fetched: `GET` with a bearer.
 #[derive(Debug, Clone)]
-pub struct StillAddress {
+pub struct HubAddress {
     /// `…/api/camera_proxy/camera.front_door`
     pub url: Url,
     /// Our token.
@@ -114,11 +124,11 @@ impl Handler<IceServers> for HubBridge {
 impl Handler<OpenStream> for HubBridge {
     type Result = ResponseFuture<Result<SecretString, HubError>>;
 
-    fn handle(&mut self, OpenStream { entity_id }: OpenStream, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, OpenStream { entity_id, base }: OpenStream, _: &mut Self::Context) -> Self::Result {
         let stream = self.ask("camera/stream", of_camera(entity_id));
         let config = &self.dialer.config;
         // The Supervisor's proxy hands out whole answers only, too late for parts of a second.
-        let base = config.direct.clone().unwrap_or_else(|| config.url.clone());
+        let base = base.or_else(|| config.direct.clone()).unwrap_or_else(|| config.url.clone());
         Box::pin(async move {
             let stream = stream.await?;
             let path = stream.get("url").and_then(Value::as_str).unwrap_or_default();
@@ -128,11 +138,25 @@ impl Handler<OpenStream> for HubBridge {
 }
 
 impl Handler<FindStill> for HubBridge {
-    type Result = Result<StillAddress, HubError>;
+    type Result = Result<HubAddress, HubError>;
 
     fn handle(&mut self, FindStill { entity_id }: FindStill, _: &mut Self::Context) -> Self::Result {
+        self.address(&format!("/api/camera_proxy/{entity_id}"))
+    }
+}
+
+impl Handler<FindState> for HubBridge {
+    type Result = Result<HubAddress, HubError>;
+
+    fn handle(&mut self, FindState { entity_id }: FindState, _: &mut Self::Context) -> Self::Result {
+        self.address(&format!("/api/states/{entity_id}"))
+    }
+}
+
+impl HubBridge {
+    fn address(&self, path: &str) -> Result<HubAddress, HubError> {
         let config = &self.dialer.config;
-        let url = protocol::http_address(&config.url, &format!("/api/camera_proxy/{entity_id}"))?;
-        Ok(StillAddress { url, bearer: config.token.clone() })
+        let url = protocol::http_address(&config.url, path)?;
+        Ok(HubAddress { url, bearer: config.token.clone() })
     }
 }

@@ -3,13 +3,17 @@
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use url::Url;
 
 use super::commands::Why;
-use super::{CONFIG_EVERY, Model, Stage};
+use super::{CONFIG_AGAIN, CONFIG_EVERY, Model, Stage};
 use crate::hub::protocol::{Incoming, Refusal};
 use crate::hub::registries::Registries;
 use crate::hub::states::DOMAINS;
 use crate::hub::{HubError, HubSnapshot, Link};
+
+/// Longest address that is kept, bytes.
+const LONGEST_URL: usize = 1024;
 
 impl Model {
     pub(super) fn take(&mut self, message: Incoming, now: Instant) {
@@ -52,8 +56,9 @@ impl Model {
         self.subscribe_entities(true, now);
         self.commands.send("get_config", json!({}), Why::Config, now);
         self.lists.read(&mut self.commands, now);
-        let cameras = self.home.kept().to_vec();
-        self.board.show(HubSnapshot { version, cameras, ..HubSnapshot::without_cameras(Link::Starting) });
+        let (cameras, external_url) = (self.home.kept().to_vec(), self.home.external_url().cloned());
+        let starting = HubSnapshot::without_cameras(Link::Starting);
+        self.board.show(HubSnapshot { version, external_url, cameras, ..starting });
     }
 
     fn subscribe_entities(&mut self, filtered: bool, now: Instant) {
@@ -78,13 +83,16 @@ impl Model {
                 }
             }
             (Why::Config, outcome) => {
-                let state =
-                    outcome.as_ref().ok().and_then(|config| config.get("state")).and_then(Value::as_str);
+                let told = |key: &str| outcome.as_ref().ok()?.get(key)?.as_str();
                 // Only a hub that says so is still starting.
-                let is_running = state.is_none_or(|state| state == "RUNNING");
-                self.home.runs(is_running);
-                self.config_at = (!is_running).then_some(now + CONFIG_EVERY);
-                self.board.at_once(now);
+                let is_running = told("state").is_none_or(|state| state == "RUNNING");
+                let external_url = told("external_url").filter(|url| url.len() <= LONGEST_URL);
+                let external_url = external_url.and_then(|url| Url::parse(url).ok());
+                let is_news = self.home.is_configured(is_running, external_url);
+                self.config_at = Some(now + if is_running { CONFIG_AGAIN } else { CONFIG_EVERY });
+                if is_news {
+                    self.board.at_once(now);
+                }
             }
             (Why::List(step), outcome) => {
                 if let Some(read) = self.lists.answered(step, outcome, &mut self.commands, now) {

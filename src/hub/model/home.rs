@@ -1,6 +1,7 @@
 //! The home behind the hub, as far as it is known: states, registries, and cameras of before a loss.
 
 use serde_json::Value;
+use url::Url;
 
 use crate::hub::entity;
 use crate::hub::registries::Registries;
@@ -44,7 +45,8 @@ pub(super) struct Home {
     states_seen: bool,
     registries: Registries,
     listed: bool,
-    running: bool,
+    /// Whether the hub has started, once it said so, and where it is reached from the internet.
+    config: (Option<bool>, Option<Url>),
     /// Cameras of the time before the hub was lost, kept until it is complete again.
     kept: Vec<HubCamera>,
 }
@@ -62,14 +64,21 @@ impl Home {
         &self.states
     }
 
-    /// The hub says whether it has started.
-    pub(super) fn runs(&mut self, running: bool) {
-        self.running = running;
+    /// The hub says whether it has started, and where it is reached from the internet. True if that is news.
+    pub(super) fn is_configured(&mut self, running: bool, external_url: Option<Url>) -> bool {
+        let told = (Some(running), external_url);
+        let is_news = self.config != told;
+        self.config = told;
+        is_news
+    }
+
+    pub(super) fn external_url(&self) -> Option<&Url> {
+        self.config.1.as_ref()
     }
 
     /// All is known, and what is missing is gone.
     pub(super) fn is_complete(&self) -> bool {
-        self.is_synced() && self.running
+        self.is_synced() && self.config.0 == Some(true)
     }
 
     fn is_synced(&self) -> bool {
@@ -139,7 +148,8 @@ impl Home {
 
     /// The hub is lost; `cameras` is what was known last.
     pub(super) fn lost(&mut self, cameras: Vec<HubCamera>) {
-        *self = Self { ties: std::mem::take(&mut self.ties), kept: cameras, ..Self::default() };
+        let (ties, external_url) = (std::mem::take(&mut self.ties), self.config.1.take());
+        *self = Self { ties, config: (None, external_url), kept: cameras, ..Self::default() };
     }
 }
 

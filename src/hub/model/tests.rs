@@ -45,6 +45,8 @@ fn the_recorded_front_door_is_one_camera_with_its_bell_and_motion() {
             entity_id: "camera.front_door".into(),
             available: true,
             streams: true,
+            switches: false,
+            off: false,
             ways: None,
         }],
         bell: Some(super::super::HubSensor {

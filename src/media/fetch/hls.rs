@@ -16,6 +16,10 @@ use super::playlist::{self, Playlist};
 use super::reader::{Reader, Step};
 use super::{Begin, Fetch, FetchEnd, Form, Piece};
 
+mod facts;
+
+pub use facts::StreamFacts;
+
 /// A stream that brings nothing new for this long has ended.
 const STALL: Duration = Duration::from_secs(10);
 /// The hub opens the camera for the first playlist.

@@ -2,6 +2,7 @@
 //! no address at all. A worker gets their bytes, and only if their picture or sound is to be made anew.
 
 pub mod hls;
+pub mod mp4_head;
 pub mod playlist;
 pub mod reader;
 pub mod stills;

@@ -46,6 +46,24 @@ pub fn variant(text: &str) -> Option<&str> {
     lines.find(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
+/// The codecs of the first variant of a master playlist (RFC 6381), if it names them.
+#[must_use]
+pub fn codecs(text: &str) -> Option<String> {
+    attribute(variant_attributes(text)?, "CODECS").filter(|codecs| codecs.len() <= 128)
+}
+
+/// Width and height of the first variant of a master playlist, pixels, if it names them.
+#[must_use]
+pub fn resolution(text: &str) -> Option<(u32, u32)> {
+    let size = attribute(variant_attributes(text)?, "RESOLUTION")?;
+    let (width, height) = size.split_once('x')?;
+    Some((width.parse().ok()?, height.parse().ok()?))
+}
+
+fn variant_attributes(text: &str) -> Option<&str> {
+    text.lines().take(MOST_LINES).find_map(|line| line.trim().strip_prefix("#EXT-X-STREAM-INF:"))
+}
+
 impl Playlist {
     /// Reads a media playlist; nothing if it is none. What is not known is passed over.
     #[must_use]
@@ -168,6 +186,10 @@ mod tests {
         let master = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"avc1\"\nplaylist.m3u8\n";
         assert_eq!(variant(master), Some("playlist.m3u8"));
         assert_eq!(variant(HUB), None);
+        assert_eq!((codecs(master).as_deref(), resolution(master)), (Some("avc1"), None));
+        let newer = "#EXTM3U\n#EXT-X-STREAM-INF:CODECS=\"avc1,mp4a\",RESOLUTION=640x360\nplaylist.m3u8\n";
+        assert_eq!((codecs(newer).as_deref(), resolution(newer)), (Some("avc1,mp4a"), Some((640, 360))));
+        assert_eq!((codecs(HUB), resolution(HUB)), (None, None));
     }
 
     #[test]
@@ -188,6 +210,8 @@ mod tests {
                 prop_assert!(list.parts.len() <= lines.len());
             }
             prop_assert!(variant(&text).is_none_or(|uri| text.contains(uri)));
+            prop_assert!(codecs(&text).is_none_or(|codecs| text.contains(&codecs)));
+            prop_assert!(resolution(&text).is_none() || text.contains("RESOLUTION"));
         }
     }
 }

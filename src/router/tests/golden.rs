@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::camera::screen_stream::ScreenStream;
 
 fn file(case: &str, part: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{case}.{part}.json"))
@@ -48,6 +49,17 @@ async fn every_directive_gets_the_event_that_the_golden_file_holds() {
     check("session_disconnected", Scripted::default()).await;
     check("report_state", Scripted::default()).await;
     check("accept_grant", Scripted::default()).await;
+    check("turn_on", Scripted::default()).await;
+    check("turn_off", Scripted::default()).await;
+    let streams = Scripted { reply: Ok("c0ffee".into()), ..Scripted::default() };
+    check("initialize_camera_streams", streams).await;
+    let mut off = Scripted::default();
+    off.cameras[1].on = false;
+    check("report_state_off", off).await;
+    let mut screen = Scripted::default();
+    screen.cameras.remove(0);
+    screen.cameras[0].stream = Some(ScreenStream::Offered(stream_facts()));
+    check("discover_stream", screen).await;
     let mut down = Scripted::default();
     down.cameras[1].reachable = false;
     check("report_state_unreachable", down).await;
@@ -72,6 +84,10 @@ async fn every_failure_gets_the_event_that_the_golden_file_holds() {
     check("error_late", saying_no(CameraError::Late(camera()))).await;
     check("error_busy", saying_no(CameraError::Full { camera: camera(), limit: 4 })).await;
     check("error_disabled", saying_no(CameraError::Disabled(camera()))).await;
+    check("error_switched_off", saying_no(CameraError::SwitchedOff(camera()))).await;
+    check("error_no_stream", saying_no(CameraError::NoStream(camera()))).await;
+    let away = || saying_no(CameraError::HubAway(camera()));
+    check("error_switch_hub_away", away()).await;
     check("error_internal", saying_no(CameraError::Internal("no socket".into()))).await;
 }
 

@@ -58,6 +58,7 @@ pub(in crate::sim) fn serve(
     user: &str,
     later: &mut Vec<Later>,
 ) -> Result<(), Failure> {
+    office.services.push((service.to_owned(), targets.to_vec()));
     match service {
         "button.press" => {
             for target in targets {
@@ -68,19 +69,36 @@ pub(in crate::sim) fn serve(
                 later.push(Later::MotionOff(key));
             }
         }
-        "camera.turn_on" | "camera.turn_off" => {
-            let value = if service.ends_with("on") { "idle" } else { "off" };
-            for target in targets {
-                let heard = office.world.set(target, value, Some(user));
-                office.publish(heard);
-            }
-        }
+        "camera.turn_on" | "camera.turn_off" => switch(office, service, targets, user)?,
         "homeassistant.restart" => later.push(Later::Restart),
         _ => {
             let (domain, name) = service.split_once('.').unwrap_or((service, ""));
             let names = json!({"domain": domain, "service": name});
             let failure = Failure::from(("not_found", format!("Service {service} not found.")));
             return Err(failure.translated("service_not_found", names, "homeassistant"));
+        }
+    }
+    Ok(())
+}
+
+/// Switches cameras. One that cannot be switched spoils the whole call, one that is unavailable is passed over.
+fn switch(office: &mut Office, service: &str, targets: &[String], user: &str) -> Result<(), Failure> {
+    if office.faults.cameras_cannot_switch {
+        return Err(("home_assistant_error", "The camera does not answer").into());
+    }
+    let cannot = |target: &&String| office.world.camera(target).is_some_and(|camera| !camera.can_be_off);
+    if let Some(target) = targets.iter().find(cannot) {
+        let text = format!("Entity {target} does not support action {service}");
+        let names = json!({"entity_id": target, "action": service});
+        let failure = Failure::from(("service_validation_error", text));
+        return Err(failure.translated("service_not_supported", names, "homeassistant"));
+    }
+    let value = if service == "camera.turn_on" { "idle" } else { "off" };
+    for target in targets {
+        let state = office.world.entity(target).and_then(|entity| entity.state.as_ref());
+        if state.is_some_and(|state| state.value != "unavailable") {
+            let heard = office.world.set(target, value, Some(user));
+            office.publish(heard);
         }
     }
     Ok(())

@@ -44,6 +44,12 @@ impl SimHub {
         self.core.office().commands.clone()
     }
 
+    /// Services that were called, and for which entities, oldest first.
+    #[must_use]
+    pub fn services(&self) -> Vec<(String, Vec<String>)> {
+        self.core.office().services.clone()
+    }
+
     /// Tokens that were refused, over WebSocket or HTTP.
     #[must_use]
     pub fn failed_logins(&self) -> u32 {

@@ -36,6 +36,7 @@ fn the_recorded_restart_loses_no_camera_and_rings_no_old_ring() {
     assert_eq!(
         *play.snapshot(),
         HubSnapshot {
+            external_url: None,
             link: Link::Down("closed by the hub".into()),
             version: "2026.11.0".into(),
             cameras: cameras.clone(),
