@@ -1,4 +1,5 @@
-//! `doorstep demo`: the house with a simulated hub, two cameras, and a page that plays the Echo.
+//! `doorstep demo`: the house with a simulated hub, two cameras, doubles of Alexa's token server and event
+//! gateway, and a page that plays the Echo.
 //!
 //! Nothing of it is kept: the data folder is a temporary one, and so are hub, tokens and links.
 //!
@@ -7,6 +8,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -14,15 +16,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
 use crate::app::{App, AppError};
-use crate::config::{Camera, Config, Door, Hub, Kind, Prefer, Talk, Toggle, Ui, WebRtc};
+use crate::config::{Alexa, Camera, Config, Door, Hub, Kind, Prefer, Talk, Toggle, Ui, WebRtc};
 use crate::http::{DemoBell, DemoInfo};
 
+use super::alexa::AlexaDouble;
 use super::hub::{SimHub, SimHubOptions};
 
 /// Environment variable: `host:port` of this machine where the demo's hub can be driven from; port 0 = any free
 /// port. A fourth line says where: `control http://...`.
 pub const CONTROL_VARIABLE: &str = "DOORSTEP_SIM_CONTROL";
 
+/// Longest wait for the house to take Alexa's grant.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The hub's key of the camera with the bell.
 const DOORBELL: &str = "front_door";
 
@@ -88,6 +93,8 @@ pub struct Demo {
     pub app: App,
     /// The simulated hub.
     pub hub: SimHub,
+    /// Takes the house's events.
+    pub alexa: AlexaDouble,
     _data: tempfile::TempDir,
 }
 
@@ -103,12 +110,44 @@ impl Demo {
         let hub = SimHub::start(SimHubOptions::default()).await.map_err(DemoError::Prepare)?;
         // The demo stays on this machine.
         hub.set_ice_servers(json!([]));
-        let config = settings(ui, door, &hub.url, &hub.token);
+        let alexa = AlexaDouble::start().await.map_err(DemoError::Prepare)?;
+        let config = settings(ui, door, &hub, &alexa)?;
         let rung = hub.handle();
         let bell = DemoBell(Arc::new(move || rung.press(DOORBELL)));
         let info = DemoInfo { door: format!("http://{door}"), hub: hub.url.to_string(), bell };
         let app = App::start(config, data.path(), Some(info), Vec::new()).await?;
-        Ok(Self { app, hub, _data: data })
+        let demo = Self { app, hub, alexa, _data: data };
+        demo.grant().await;
+        Ok(demo)
+    }
+
+    /// Does what Alexa does when a user links the skill: through the door, it lets the house send events.
+    async fn grant(&self) {
+        let Some(door) = self.app.door_addr() else { return };
+        let token = self.app.door_token().expose_secret();
+        let directive = json!({ "directive": {
+            "header": {
+                "namespace": "Alexa.Authorization",
+                "name": "AcceptGrant",
+                "payloadVersion": "3",
+                "messageId": uuid::Uuid::new_v4().to_string(),
+            },
+            "payload": {
+                "grant": { "type": "OAuth2.AuthorizationCode", "code": self.alexa.make_code() },
+                "grantee": { "type": "BearerToken", "token": token },
+            },
+        } });
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build();
+        let sent = match client {
+            Ok(client) => {
+                let door = format!("http://{door}/api/alexa/smart_home");
+                client.post(door).bearer_auth(token).json(&directive).send().await
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent.and_then(reqwest::Response::error_for_status) {
+            tracing::warn!(%error, "the demo's Alexa could not let the house send events");
+        }
     }
 
     /// The three lines that say where everything is.
@@ -168,16 +207,33 @@ pub async fn run(addresses: &Addresses) -> Result<(), DemoError> {
 
 /// The settings of a demo: what a user would write, with the simulated hub's cameras shown by the
 /// worker's own test picture.
-fn settings(ui: SocketAddr, door: SocketAddr, hub: &Url, token: &str) -> Config {
-    Config {
-        hub: Hub { url: Some(hub.clone()), token: Some(SecretString::from(token)), ..Hub::default() },
+fn settings(
+    ui: SocketAddr,
+    door: SocketAddr,
+    hub: &SimHub,
+    alexa: &AlexaDouble,
+) -> Result<Config, DemoError> {
+    let url = |text: String| Url::parse(&text).map_err(|e| DemoError::Prepare(std::io::Error::other(e)));
+    Ok(Config {
+        hub: Hub {
+            url: Some(hub.url.clone()),
+            token: Some(SecretString::from(hub.token.clone())),
+            ..Hub::default()
+        },
+        alexa: Alexa {
+            client_id: Some(alexa.client_id().to_owned()),
+            client_secret: Some(SecretString::from(alexa.client_secret())),
+            token_url: Some(url(alexa.token_url())?),
+            events_url: Some(url(alexa.events_url())?),
+            ..Alexa::default()
+        },
         door: Door { listen: door.to_string(), ..Door::default() },
         ui: Ui { listen: ui.to_string(), ..Ui::default() },
         // Browser and house are on one machine, which may have no network but itself.
         webrtc: WebRtc { udp_port: 0, allow_loopback: true, ..WebRtc::default() },
         cameras: vec![camera("camera.front_door", Kind::Doorbell), camera("camera.garden", Kind::Camera)],
         ..Config::default()
-    }
+    })
 }
 
 fn camera(entity: &str, kind: Kind) -> Camera {
@@ -242,14 +298,17 @@ mod tests {
         assert!(text.starts_with("nowhere (--door) cannot be listened at"), "{text}");
     }
 
-    #[test]
-    fn the_demos_settings_name_cameras_that_its_hub_has() {
+    #[tokio::test]
+    async fn the_demos_settings_name_cameras_that_its_hub_has() {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let config = settings(any, any, &Url::parse("http://127.0.0.1:1").unwrap(), "token");
+        let hub = SimHub::start(SimHubOptions::default()).await.unwrap();
+        let alexa = AlexaDouble::start().await.unwrap();
+        let config = settings(any, any, &hub, &alexa).unwrap();
         let known: Vec<String> =
             SimHubOptions::default().cameras.iter().map(|c| format!("camera.{}", c.key)).collect();
         let named: Vec<String> = config.cameras.iter().filter_map(|c| c.entity.clone()).collect();
         assert_eq!(known, named);
-        assert!(!format!("{config:?}").contains("\"token\""), "settings do not show their secrets");
+        let shown = format!("{config:?}");
+        assert!(!shown.contains(&hub.token) && !shown.contains(alexa.client_secret()), "no secret is shown");
     }
 }

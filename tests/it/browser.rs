@@ -116,6 +116,27 @@ async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_again() {
 }
 
 #[tokio::test]
+async fn a_press_at_the_door_reaches_alexa_and_the_echo_shows_the_door_by_itself() {
+    let (demo, browser) = visit(Microphone::Beeping).await;
+    let told = "document.querySelector('#events li[data-what=AddOrUpdateReport], #events li[data-what=ChangeReport]')";
+    browser.wait_until(told, SOON).await;
+    browser.press("Ring the bell, as a visitor").await;
+    browser.wait_until(LIVE, SOON).await;
+    pictures_flow(&browser).await;
+    let rung = "[...document.querySelectorAll('#events li[data-what=DoorbellPress]')]\
+        .some((one) => one.innerText.includes('Front door') && one.innerText.includes('delivered'))";
+    browser.wait_until(rung, SOON).await;
+    let status = demo.get("status").await;
+    let sent = status["events"]["sent"].as_array().unwrap();
+    let presses: Vec<_> = sent.iter().filter(|one| one["what"] == "DoorbellPress").collect();
+    assert_eq!(presses.len(), 1, "{status}");
+    browser.press("Hang up").await;
+    let call = demo.quiet(SOON).await;
+    assert_eq!(call["camera"], "Front door", "{call}");
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn on_a_phone_nothing_scrolls_sideways_and_the_console_stays_empty() {
     // Text that no line can hold sticks out even where the page itself does not scroll.
     const OUTSIDE: &str = "[...document.querySelectorAll('main *')]\

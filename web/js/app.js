@@ -3,6 +3,7 @@ import { Action } from "./action.js";
 import { get } from "./api.js";
 import { Calls } from "./calls.js";
 import { Echo } from "./echo.js";
+import { Events } from "./events.js";
 import { People } from "./people.js";
 import { Probe } from "./probe.js";
 import { load, t } from "./text.js";
@@ -65,10 +66,11 @@ function App() {
       ${away && html`<section class="wide"><p class="error" role="alert">${t("away")}</p></section>`}
       ${known?.status.problems.map((problem) => html`<section class="wide"><p class="notice">${problem}</p></section>`)}
       ${!known && !away && html`<p class="loading wide" role="status">${t("loading")}</p>`}
-      ${known && html`${playsEcho(known.status) && html`<${Echo} cameras=${known.cameras} calls=${known.calls} demo=${known.status.demo} />`}
+      ${known && html`${playsEcho(known.status) && html`<${Echo} cameras=${known.cameras} calls=${known.calls} demo=${known.status.demo} sent=${known.status.events.sent} />`}
         <div class=${playsEcho(known.status) ? "stack" : "stack wide"}>
           <section aria-labelledby="cameras-title"><h2 id="cameras-title">${t("cameras")}</h2><${Cameras} cameras=${known.cameras} /></section>
           ${known.status.hub.state !== "none" && html`<${People} links=${known.status.links} linking=${known.status.linking} />`}
+          <${Events} events=${known.status.events} cameras=${known.cameras} />
         </div>
         <section class="wide" aria-labelledby="calls-title"><h2 id="calls-title">${t("calls")}</h2><${Calls} calls=${known.calls} /></section>`}
     </main>`;

@@ -1,0 +1,32 @@
+// What was sent to Alexa, and what keeps events from it.
+import { html } from "../vendor/preact-htm.js";
+import { t } from "./text.js";
+
+const SHOWN = 8;
+
+function standing({ configured, linked, link_again, trouble }) {
+  if (!configured) return t("events_not_set_up");
+  if (!linked) return t("events_no_grant");
+  if (link_again) return t("events_link_again", { why: link_again });
+  if (trouble) return t("events_trouble", { why: trouble });
+  const at = new Date(linked.since).toLocaleString();
+  return linked.by ? t("events_since_by", { at, who: linked.by }) : t("events_since", { at });
+}
+
+export function Events({ events, cameras }) {
+  const name = (id) => cameras.find((camera) => camera.endpoint_id === id)?.name ?? id ?? t("events_several");
+  const waiting = Object.values(events.waiting).reduce((sum, n) => sum + n, 0);
+  const well = events.linked && !events.link_again && !events.trouble;
+  return html`<section aria-labelledby="events-title" id="events">
+    <h2 id="events-title">${t("events")}</h2>
+    <p class=${well || !events.configured ? "soft" : "notice"} role="status">${standing(events)}</p>
+    ${events.rejected && html`<p class="notice">${t("events_rejected", { at: new Date(events.rejected.since).toLocaleString(), why: events.rejected.why })}</p>`}
+    ${waiting > 0 && html`<p class="soft">${t("events_waiting", { n: waiting })}</p>`}
+    <ul class="plain">${events.sent.slice(0, SHOWN).map(
+      (one) => html`<li key=${`${one.at} ${one.what} ${one.endpoint_id}`} data-what=${one.what}>
+        <h3>${t(`event_${one.what}`)}: ${name(one.endpoint_id)}</h3>
+        <p class="soft">${new Date(one.at).toLocaleTimeString()}, ${one.outcome === "delivered" ? t("delivered") : one.outcome}</p>
+      </li>`,
+    )}</ul>
+  </section>`;
+}
