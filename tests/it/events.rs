@@ -12,7 +12,6 @@ use doorstep::seat::Seat;
 use doorstep::sim::alexa::{AlexaDouble, Call, Step};
 use doorstep::sim::hub::{SimHub, SimHubOptions};
 use reqwest::Method;
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::fixture::house::{House, wait_for};
@@ -35,8 +34,8 @@ fn settings(alexa: &AlexaDouble) -> String {
 
 /// A house at the hub, with its owner linked.
 async fn house_at(hub: &SimHub, alexa: &AlexaDouble) -> (House, String) {
-    let hub_settings = format!("[hub]\nurl = '{}'\ntoken = '{}'\n", hub.url, hub.token);
-    let house = House::start(&(hub_settings + &settings(alexa)));
+    let house =
+        House::start(&format!("[hub]\nurl = '{}'\ntoken = '{}'\n{}", hub.url, hub.token, settings(alexa)));
     wait_for("the hub", async || (house.api("status").await["hub"]["state"] == "running").then_some(()))
         .await;
     let owner = hub.issue("Owner", HOUR).unwrap();
