@@ -87,6 +87,8 @@ pub struct Outbox {
     /// Pauses of ChangeReports.
     changes: Backoff,
     hold: Hold,
+    /// The last answer was trouble, or none.
+    away: bool,
     flights: Flights,
     last_id: ParcelId,
     /// Parcels up to this one went to a home that may be another one by now.
@@ -111,6 +113,7 @@ impl Outbox {
             registration: Registration::new(reported),
             changes: Backoff::new(FIRST_PAUSE),
             hold: Hold::new(),
+            away: false,
             flights: Flights::default(),
             last_id: 0,
             last_of_old_grant: 0,
@@ -142,6 +145,7 @@ impl Outbox {
     /// everything is told anew.
     pub fn granted(&mut self, now: Instant) {
         self.hold = Hold::new();
+        self.away = false;
         self.changes = Backoff::new(FIRST_PAUSE);
         self.list.forget_told();
         self.registration.doubt(now);
@@ -264,8 +268,7 @@ impl Outbox {
     /// Whether anything stands between us and Alexa.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let failing = self.changes.is_failing() || self.registration.is_failing();
-        self.hold.standing().unwrap_or(if failing { Standing::Away } else { Standing::Open })
+        self.hold.standing().unwrap_or(if self.away { Standing::Away } else { Standing::Open })
     }
 
     /// How much waits or is under way.

@@ -47,9 +47,4 @@ impl Backoff {
     pub(super) fn pausing(&self, now: Instant) -> Option<Instant> {
         self.until.filter(|until| *until > now)
     }
-
-    /// The last parcel failed.
-    pub(super) fn is_failing(&self) -> bool {
-        self.failures > 0
-    }
 }

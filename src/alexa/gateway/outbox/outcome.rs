@@ -26,3 +26,10 @@ pub enum Outcome {
     /// No answer.
     Unreachable,
 }
+
+impl Outcome {
+    /// It may go better soon, with nothing done.
+    pub(super) fn is_trouble(self) -> bool {
+        matches!(self, Self::Throttled | Self::ServerTrouble | Self::Unreachable)
+    }
+}

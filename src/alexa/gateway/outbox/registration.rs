@@ -1,6 +1,6 @@
 //! Which endpoints Alexa knows, against those that it should know.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
@@ -22,6 +22,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Registration {
     pub(super) reported: Reported,
+    /// Endpoints of which Alexa may know more or less than is reported: an answer was lost.
+    doubtful: BTreeSet<String>,
     /// Endpoints that Alexa knows and that are gone, since when. The first list after a start
     /// proves nothing: a hub may have come up with half of its cameras.
     absent: BTreeMap<String, Instant>,
@@ -66,6 +68,7 @@ impl Registration {
     pub(super) fn new(reported: Reported) -> Self {
         Self {
             reported,
+            doubtful: BTreeSet::new(),
             absent: BTreeMap::new(),
             first_list_came: false,
             refused: BTreeMap::new(),
@@ -101,10 +104,10 @@ impl Registration {
     }
 
     fn look_for_absent(&mut self, list: &List, now: Instant) {
-        let reported = &self.reported;
-        self.absent.retain(|id, _| reported.contains(id) && !list.contains(id));
+        let (reported, doubtful) = (&self.reported, &self.doubtful);
+        self.absent.retain(|id, _| !list.contains(id) && (reported.contains(id) || doubtful.contains(id)));
         let before = self.absent.len();
-        for id in reported.ids().filter(|id| !list.contains(id)) {
+        for id in reported.ids().chain(doubtful).filter(|id| !list.contains(id)) {
             self.absent.entry(id.clone()).or_insert(now);
         }
         if self.absent.len() > before {
@@ -115,7 +118,7 @@ impl Registration {
     /// True if Alexa knows this description, or will not have it.
     pub(super) fn is_described(&self, id: &str, print: &str) -> bool {
         let refused = || self.refused.get(id).is_some_and(|refused| refused.as_deref() == Some(print));
-        self.reported.knows(id, print) || refused()
+        (self.reported.knows(id, print) && !self.doubtful.contains(id)) || refused()
     }
 
     fn may_delete(&self, id: &str) -> bool {
@@ -190,6 +193,9 @@ impl Registration {
     /// Alexa knows it now.
     pub(super) fn delivered(&mut self, told: Told, list: &List, now: Instant) {
         self.backoff.delivered();
+        for id in told.ids() {
+            self.doubtful.remove(&id);
+        }
         match told {
             Told::Added(prints) => prints.into_iter().for_each(|(id, print)| self.reported.added(id, print)),
             Told::Deleted(ids) => ids.iter().for_each(|id| self.reported.deleted(id)),
@@ -202,11 +208,18 @@ impl Registration {
 
     /// Alexa takes it for wrong.
     pub(super) fn refused(&mut self, told: Told) {
+        for id in told.ids() {
+            self.doubtful.remove(&id);
+        }
         match told {
             Told::Added(prints) => {
                 self.refused.extend(prints.into_iter().map(|(id, print)| (id, Some(print))));
             }
-            Told::Deleted(ids) => self.refused.extend(ids.into_iter().map(|id| (id, None))),
+            Told::Deleted(ids) => {
+                // What it did not know either needs no deletion.
+                let known = ids.into_iter().filter(|id| self.reported.contains(id));
+                self.refused.extend(known.map(|id| (id, None)));
+            }
         }
     }
 
@@ -224,6 +237,14 @@ impl Registration {
         true
     }
 
+    /// It may have arrived all the same. What is in doubt is told again, or deleted.
+    pub(super) fn lost(&mut self, told: &Told) {
+        self.doubtful.extend(told.ids());
+        while self.doubtful.len() > MAX_ENDPOINTS {
+            self.doubtful.pop_first();
+        }
+    }
+
     /// It shall be told again.
     pub(super) fn put_back(&mut self, told: &Told) {
         self.batch.push_front(told.chunk(told.ids()));
@@ -232,10 +253,6 @@ impl Registration {
     /// Nothing is told for a while.
     pub(super) fn failed(&mut self, now: Instant, chance: f64) {
         self.backoff.failed(now, chance);
-    }
-
-    pub(super) fn is_failing(&self) -> bool {
-        self.backoff.is_failing()
     }
 
     /// When there may be something to do, if nothing new comes and none is under way.

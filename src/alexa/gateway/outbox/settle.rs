@@ -15,19 +15,25 @@ impl Outbox {
     /// What became of a parcel; once for each. One that is not under way is passed over.
     pub fn settle(&mut self, id: ParcelId, outcome: Outcome, now: Instant) {
         let Some(flight) = self.flights.remove(id) else { return };
-        if id > self.last_of_old_grant {
-            let chance = self.chance.random();
-            self.hold.met(outcome, id, self.last_id + 1, now, chance);
-        }
         // What another home was told, or would not hear, is nothing that this one knows.
         let stale = id <= self.last_of_old_grant;
         let as_new = if stale { Outcome::Unreachable } else { outcome };
+        if !stale {
+            self.learn(id, outcome, now);
+        }
         match flight {
             Flight::Press(_) if outcome == Outcome::Delivered => {}
             Flight::Press(press) => self.settle_press(press, as_new, now),
             Flight::Change { endpoint_id, changed } => self.settle_change(endpoint_id, &changed, as_new, now),
             Flight::Registration(told) => self.settle_registration(told, as_new, now),
         }
+    }
+
+    /// What the answer says of the gateway.
+    fn learn(&mut self, id: ParcelId, outcome: Outcome, now: Instant) {
+        let chance = self.chance.random();
+        self.hold.met(outcome, id, self.last_id + 1, now, chance);
+        self.away = outcome.is_trouble();
     }
 
     fn settle_press(&mut self, mut press: HeldPress, outcome: Outcome, now: Instant) {
@@ -99,6 +105,9 @@ impl Outbox {
                 }
             }
             Outcome::Throttled | Outcome::ServerTrouble | Outcome::Unreachable => {
+                if outcome != Outcome::Throttled {
+                    self.registration.lost(&told);
+                }
                 self.registration.put_back(&told);
                 self.registration.failed(now, self.chance.random());
             }
