@@ -10,6 +10,7 @@ mod calls;
 mod codecs;
 mod demo;
 mod door;
+mod events;
 mod faults;
 mod feed;
 mod fetched;

@@ -12,17 +12,19 @@ use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 use url::{Host, Url};
 
-use super::accept_grant::{AcceptGrant, GrantError, accept, on_disk};
+use super::accept_grant::{AcceptGrant, GrantError, accept};
 use super::events_status::{EventsStatus, Journal, Linked, needs_link, trouble};
 use super::outbox::{Next, Now, Outbox, Outcome, Parcel, Press, Reported};
 use super::poster::post;
-use super::region::{Region, RegionError, under};
+use super::region::{Region, under};
 use super::region_finder::RegionFinder;
-use super::token_client::{TokenClient, TokenError, Tokens};
-use super::token_keeper::{TokenKeeper, renew};
+use super::token_client::{TokenClient, TokenError};
+use super::token_keeper::TokenKeeper;
 use crate::alexa::endpoint::Endpoint;
 use crate::config;
 use crate::state::{Grant, State};
+
+mod errands;
 
 const TOKEN_URL: &str = "https://api.amazon.com/auth/o2/token";
 /// Notes that wait.
@@ -161,90 +163,6 @@ impl EventGateway {
         }
     }
 
-    /// Of a token that is not used any more this says nothing.
-    fn denied(&mut self, token: SecretString) {
-        let current = self.state.grant().and_then(|grant| grant.access);
-        if current.is_some_and(|access| access.token.expose_secret() == token.expose_secret()) {
-            self.keeper.denied(token);
-        }
-    }
-
-    fn refresh(&mut self, grant: Grant, ctx: &mut Context<Self>) {
-        self.keeper.refreshing();
-        let (client, state) = (self.client.clone(), self.state.clone());
-        let refreshed = async move {
-            let kept = match client.refresh(&grant.refresh_token).await {
-                Ok(tokens) => Ok(keep(&state, &grant, tokens)),
-                Err(error) => Err(error),
-            };
-            // The refresh token may be another one now: it is on the disk before it is used.
-            on_disk(state).await;
-            (grant, kept)
-        };
-        let done = |(grant, kept), act: &mut Self, ctx: &mut _| act.refreshed(&grant, kept, ctx);
-        ctx.spawn(refreshed.into_actor(self).map(done));
-    }
-
-    fn refreshed(&mut self, grant: &Grant, kept: Result<bool, TokenError>, ctx: &mut Context<Self>) {
-        let now = Instant::now();
-        match kept {
-            Ok(true) => {
-                self.keeper.renewed(now);
-                self.outbox.resume();
-            }
-            // The grant is gone, or another one.
-            Ok(false) => self.keeper = TokenKeeper::default(),
-            Err(error) => {
-                if self.keeper.trouble() != Some(error) {
-                    tracing::warn!(%error, "no new token for events");
-                }
-                self.keeper.failed(error, now, rand::random());
-                if let TokenError::Refused(why) = error {
-                    self.state.change_grant(grant, |grant| grant.link_again = Some(why));
-                }
-            }
-        }
-        self.work(ctx);
-    }
-
-    fn find_region(&mut self, grant: Grant, at: Url, token: SecretString, ctx: &mut Context<Self>) {
-        let http = self.http.clone();
-        let found = async move {
-            let found = Region::ask(&http, &at, &token).await;
-            (grant, token, found)
-        };
-        let done = |(grant, token, found), act: &mut Self, ctx: &mut _| {
-            act.region_found(&grant, token, found, ctx);
-        };
-        ctx.spawn(found.into_actor(self).map(done));
-    }
-
-    fn region_found(
-        &mut self,
-        grant: &Grant,
-        token: SecretString,
-        found: Result<Url, RegionError>,
-        ctx: &mut Context<Self>,
-    ) {
-        let now = Instant::now();
-        self.finder.answered(found.as_ref().err().copied(), now, rand::random());
-        match found {
-            Ok(base) if grant.host.as_deref() != Some(base.as_str()) => {
-                tracing::info!(host = ?base.host_str(), "events go to this region of Alexa");
-                self.state.change_grant(grant, |grant| grant.host = Some(base.into()));
-                self.outbox.resume();
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the region for events is not known");
-                if error == RegionError::TokenBad {
-                    self.denied(token);
-                }
-            }
-        }
-        self.work(ctx);
-    }
-
     fn granted(&mut self, ctx: &mut Context<Self>) {
         tracing::info!("events to Alexa are granted");
         self.keeper = TokenKeeper::default();
@@ -281,11 +199,6 @@ impl EventGateway {
         status.linked = Some(Linked { since: grant.since, by: grant.user.map(name) });
         status
     }
-}
-
-/// Keeps new tokens; false if they are of a grant that is gone.
-fn keep(state: &State, grant: &Grant, tokens: Tokens) -> bool {
-    state.change_grant(grant, |grant| renew(grant, tokens, seconds_since_1970()))
 }
 
 fn seconds_since_1970() -> i64 {
