@@ -195,8 +195,7 @@ mod tests {
                 .collect()
         };
         let mut bell = Description { doorbell: true, motion: true, ..Description::default() };
-        let silent =
-            ["Alexa", "Alexa.RTCSessionController", "Alexa.EndpointHealth", "Alexa.PowerController"];
+        let silent = ["Alexa", "Alexa.RTCSessionController", "Alexa.EndpointHealth", "Alexa.PowerController"];
         assert_eq!(interfaces(&bell), silent);
         bell.sends_events = true;
         assert_eq!(interfaces(&bell)[4..], ["Alexa.DoorbellEventSource", "Alexa.MotionSensor"]);

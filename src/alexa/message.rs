@@ -184,10 +184,7 @@ fn request(directive: &Map<String, Value>, envelope: &Envelope) -> Result<Reques
 }
 
 /// A name that is not understood is said before anything about its endpoint.
-fn of_endpoint(
-    directive: &Map<String, Value>,
-    request: Result<Request, Fault>,
-) -> Result<Request, Fault> {
+fn of_endpoint(directive: &Map<String, Value>, request: Result<Request, Fault>) -> Result<Request, Fault> {
     match request {
         Err(fault) if fault.kind() == ErrorKind::Malformed => Err(fault),
         request => endpoint(directive).and(request),

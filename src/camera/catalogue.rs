@@ -296,10 +296,7 @@ fn of(entity: &HubCameraEntity) -> Entity {
 }
 
 /// The entity whose stream a screen gets: the one that the settings name, or the first one that has one.
-fn streamed<'a>(
-    camera: &'a HubCamera,
-    named: Option<&'a HubCameraEntity>,
-) -> Option<&'a HubCameraEntity> {
+fn streamed<'a>(camera: &'a HubCamera, named: Option<&'a HubCameraEntity>) -> Option<&'a HubCameraEntity> {
     let streams = |entity: &&HubCameraEntity| entity.ways.map_or(entity.streams, |ways| ways.hls);
     named.filter(streams).or_else(|| camera.entities.iter().find(streams))
 }

@@ -245,7 +245,9 @@ pub enum CameraError {
     #[error("{0} is switched off")]
     SwitchedOff(String),
     /// It has no stream for screens that know no WebRTC.
-    #[error("{0} has no stream for screens; in the settings it needs `stream = true`, and the page says what else")]
+    #[error(
+        "{0} has no stream for screens; in the settings it needs `stream = true`, and the page says what else"
+    )]
     NoStream(String),
     /// All places are taken.
     #[error("{camera}: {limit} calls are going on, no more fit")]

@@ -95,7 +95,11 @@ pub fn judge(
         is_unknown: known.is_none(),
     };
     let stream = known.map_or_else(
-        || ScreenStream::Withheld("its size and codecs are not known yet; the hub's stream is looked at".into()),
+        || {
+            ScreenStream::Withheld(
+                "its size and codecs are not known yet; the hub's stream is looked at".into(),
+            )
+        },
         facts,
     );
     (stream, Some(source))
@@ -103,7 +107,8 @@ pub fn judge(
 
 /// A screen comes over the internet, and looks at the certificate's name.
 fn is_public(url: &Url) -> bool {
-    let has_name = matches!(url.host(), Some(Host::Domain(name)) if name.contains('.') && !name.ends_with(".local"));
+    let has_name =
+        matches!(url.host(), Some(Host::Domain(name)) if name.contains('.') && !name.ends_with(".local"));
     let is_plain = url.username().is_empty() && url.password().is_none();
     url.scheme() == "https" && url.port_or_known_default() == Some(443) && has_name && is_plain
 }
@@ -178,10 +183,7 @@ impl StreamSource {
 }
 
 /// What the hub said, or why it did not, as a camera's failure.
-pub(super) fn told<T>(
-    camera: &str,
-    reply: Result<Result<T, HubError>, AskError>,
-) -> Result<T, CameraError> {
+pub(super) fn told<T>(camera: &str, reply: Result<Result<T, HubError>, AskError>) -> Result<T, CameraError> {
     let camera = camera.to_owned();
     match reply {
         Ok(Ok(told)) => Ok(told),

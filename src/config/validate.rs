@@ -301,7 +301,8 @@ fn one_camera(path: &str, camera: &Camera, config: &Config, report: &mut Report)
             report.add(format!("{path}.prefer"), "needs a camera that the hub knows");
         }
         if camera.stream && camera.entity.is_none() {
-            report.add(format!("{path}.stream"), "needs a camera that the hub knows: the stream is the hub's");
+            report
+                .add(format!("{path}.stream"), "needs a camera that the hub knows: the stream is the hub's");
         }
     }
     if let Some(name) = &camera.name

@@ -283,6 +283,23 @@ mod tests {
     }
 
     #[test]
+    fn a_camera_is_fresh_when_it_comes_back_and_when_it_is_switched_on() {
+        let mut states = States::default();
+        let mut goes = |state: &str| {
+            let change = json!({"c": {"camera.door": {"+": {"s": state}}}});
+            states.apply(&change).fresh.len()
+        };
+        let gone = goes("idle");
+        states.apply(&json!({"a": {"camera.door": {"s": "off", "lc": 1.0}}}));
+        let mut goes = |state: &str| {
+            let change = json!({"c": {"camera.door": {"+": {"s": state}}}});
+            states.apply(&change).fresh.len()
+        };
+        assert_eq!((gone, goes("idle"), goes("streaming")), (0, 1, 0));
+        assert_eq!((goes("off"), goes("unavailable"), goes("off"), goes("recording")), (0, 0, 0, 1));
+    }
+
+    #[test]
     fn an_addition_is_never_a_change_even_of_a_known_entity() {
         let mut states = with_bell();
         let applied =

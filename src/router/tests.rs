@@ -146,11 +146,7 @@ impl Cameras for Scripted {
         on: bool,
         within: Duration,
     ) -> Result<CameraSummary, RouteError> {
-        self.heard.lock().unwrap().push(Heard::Power {
-            endpoint: endpoint.to_string(),
-            on,
-            budget: within,
-        });
+        self.heard.lock().unwrap().push(Heard::Power { endpoint: endpoint.to_string(), on, budget: within });
         self.reply.clone()?;
         let camera = self.cameras.iter().find(|camera| camera.endpoint_id == *endpoint).cloned();
         Ok(CameraSummary { on, ..camera.unwrap() })

@@ -23,7 +23,11 @@ fn what_was_saved_is_there_after_a_restart() {
     state.record_call(call("c1"));
     state.record_call(CallRecord { end_reason: Some("hung up".into()), ..call("c1") });
     state.record_call(call("c2"));
+    for (id, on) in [("hub#1", false), ("yard", false), ("yard", false), ("hub#1", true), ("never", true)] {
+        state.switch(id, on);
+    }
     assert!(state.flush());
+    assert_eq!(State::switched_off_in(&data), state.switched_off());
     drop(state);
     let mode = std::fs::metadata(data.join("state.json")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -31,6 +35,7 @@ fn what_was_saved_is_there_after_a_restart() {
     assert!(problems.is_empty(), "{problems:?}");
     assert_eq!(state.door_token().expose_secret(), token.expose_secret());
     assert_eq!(state.links()[0].name, "Ann");
+    assert_eq!(state.switched_off(), BTreeSet::from(["yard".to_owned()]));
     let ids: Vec<String> = state.calls(9).into_iter().map(|call| call.id).collect();
     assert_eq!(ids, ["c2", "c1"]);
     assert_eq!(state.call("c1").unwrap().end_reason.as_deref(), Some("hung up"));

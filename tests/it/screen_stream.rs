@@ -92,7 +92,8 @@ impl Home {
 
 #[actix::test]
 async fn a_screen_is_led_to_the_hubs_stream_and_told_its_true_size_and_codecs() {
-    let camera = SimCamera { hls: Some(h264()), still: Some(still()), can_be_off: true, ..SimCamera::front_door() };
+    let camera =
+        SimCamera { hls: Some(h264()), still: Some(still()), can_be_off: true, ..SimCamera::front_door() };
     let home = Home::new(camera, Some(PUBLIC)).await;
     let offered = home.stream("offered").await;
     assert_eq!(offered, json!({ "width": 640, "height": 480, "sound": true }));

@@ -224,3 +224,37 @@ fn a_camera_is_found_by_its_id_its_entity_its_old_entity_and_its_name() {
         assert_eq!(found.map(|camera| camera.summary.endpoint_id.as_str()), id, "{name}");
     }
 }
+
+#[test]
+fn a_camera_is_off_when_one_of_its_pictures_is_off_at_the_hub_or_when_it_is_switched_off_here() {
+    let mut snapshot = hub();
+    let mut sub = snapshot.cameras[0].entities[0].clone();
+    (sub.registry_id, sub.switches, sub.off) = ("sub".into(), true, true);
+    snapshot.cameras[0].entities.push(sub);
+    let mut known = catalogue(&Config::default(), Some(&snapshot), &Learnings::new());
+    let door = find(&known, "hub#1");
+    assert!(!door.summary.on);
+    assert_eq!(door.switches.iter().map(|entity| entity.registry_id.as_str()).collect::<Vec<_>>(), ["sub"]);
+    let garden = find(&known, "hub#2");
+    assert!(garden.summary.on && garden.switches.is_empty());
+    switch_off(&mut known, &BTreeSet::from(["hub#2".to_owned(), "hub#gone".to_owned()]));
+    assert!(!find(&known, "hub#2").summary.on);
+}
+
+#[test]
+fn a_screen_gets_the_stream_of_the_entity_that_the_settings_name_and_only_if_they_want_one() {
+    let mut snapshot = hub();
+    snapshot.external_url = url::Url::parse("https://home.example.org").ok();
+    let hls = Some(StreamWays { hls: true, ..StreamWays::default() });
+    snapshot.cameras[0].entities =
+        vec![entity("main", hls), entity("sub", hls), entity("relay_only", Some(StreamWays::default()))];
+    let streamed = |settings: &str| {
+        let known = catalogue(&config(settings), Some(&snapshot), &Learnings::new());
+        let door = find(&known, "hub#1");
+        (door.summary.stream.clone(), door.stream.as_ref().map(|stream| stream.entity.entity_id.clone()))
+    };
+    assert_eq!(streamed("[[camera]]\nentity = 'camera.sub'"), (None, None));
+    assert_eq!(streamed("[[camera]]\nentity = 'camera.sub'\nstream = true").1.as_deref(), Some("camera.sub"));
+    let other = "[[camera]]\nentity = 'camera.relay_only'\nstream = true";
+    assert_eq!(streamed(other).1.as_deref(), Some("camera.main"));
+}

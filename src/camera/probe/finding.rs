@@ -65,7 +65,8 @@ impl Finding {
     #[must_use]
     pub fn with_stream(mut self, stream: Option<&ScreenStream>) -> Self {
         if let Some(ScreenStream::Withheld(why)) = stream {
-            self.advice.push(format!("its stream for screens (`stream = true`) is not offered to Alexa: {why}"));
+            self.advice
+                .push(format!("its stream for screens (`stream = true`) is not offered to Alexa: {why}"));
         }
         self
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use actix::fut::ready;
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture};
 use serde_json::{Value, json};
-use tracing::info;
+use tracing::{info, warn};
 
 use super::Registry;
 use crate::camera::catalogue::Catalogue;
@@ -40,8 +40,14 @@ impl Switched {
     fn lay_over(&mut self, catalogue: &mut Catalogue, now: Instant) {
         self.0.retain(|id, (on, until)| {
             let camera = catalogue.get_mut(id).filter(|camera| camera.summary.on != *on);
-            let holds = camera.filter(|_| now < *until);
-            holds.map(|camera| camera.summary.on = *on).is_some()
+            let Some(camera) = camera else { return false };
+            let holds = now < *until;
+            if holds {
+                camera.summary.on = *on;
+            } else {
+                warn!(camera = %id, on, "the hub took the switch, and nothing came of it");
+            }
+            holds
         });
     }
 }
@@ -110,8 +116,43 @@ impl Handler<SwitchPower> for Registry {
             data: Value::Null,
         };
         let ask = async move { told(&name, bridge.ask(call, within).await) };
-        Box::pin(ask.into_actor(self).map(move |done, act, ctx| {
-            done.and_then(|_| act.switched_at_hub(endpoint, on, ctx))
-        }))
+        Box::pin(
+            ask.into_actor(self)
+                .map(move |done, act, ctx| done.and_then(|_| act.switched_at_hub(endpoint, on, ctx))),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::camera::catalogue::{Learnings, catalogue};
+
+    fn yard(is_on: bool) -> (EndpointId, Catalogue) {
+        let config = toml::from_str("[[camera]]\nid = 'yard'\nsource = 'test:'").unwrap();
+        let mut known = catalogue(&config, None, &Learnings::new());
+        let id = EndpointId::parse("yard").unwrap();
+        known.get_mut(&id).unwrap().summary.on = is_on;
+        (id, known)
+    }
+
+    #[test]
+    fn what_the_hub_was_asked_for_holds_until_it_tells_the_same_or_a_minute_is_over() {
+        let now = Instant::now();
+        let (id, mut late) = yard(true);
+        let mut switched = Switched::default();
+        switched.0.insert(id.clone(), (false, now + HOLDS));
+        switched.lay_over(&mut late, now);
+        assert!(!late[&id].summary.on, "the hub has yet to tell");
+        switched.lay_over(&mut yard(false).1, now);
+        let (_, mut again) = yard(true);
+        switched.lay_over(&mut again, now);
+        assert!(again[&id].summary.on, "it told, and then somebody switched it on there");
+
+        switched.0.insert(id.clone(), (false, now + HOLDS));
+        let (_, mut never) = yard(true);
+        switched.lay_over(&mut never, now + HOLDS);
+        assert!(never[&id].summary.on && switched.0.is_empty());
     }
 }

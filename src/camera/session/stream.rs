@@ -10,9 +10,9 @@ use futures_util::future::BoxFuture;
 use tracing::{debug, info};
 
 use super::CameraSession;
+use crate::camera::CameraError;
 use crate::camera::screen_stream::{FindStream, OpenedStream, ScreenStream, StreamSource};
 use crate::camera::way::{Reach, open_stream};
-use crate::camera::CameraError;
 use crate::media::fetch::FetchEnd;
 use crate::media::fetch::hls::{Hls, StreamFacts};
 use crate::state::LearnedStream;
@@ -80,7 +80,8 @@ async fn look(source: StreamSource, reach: Reach) -> Result<StreamFacts, FetchEn
         unauthorized: false,
         lasting: true,
     })?;
-    let open = move || -> BoxFuture<'static, _> { open_stream(source.entity.clone(), bridge.clone()).boxed() };
+    let open =
+        move || -> BoxFuture<'static, _> { open_stream(source.entity.clone(), bridge.clone()).boxed() };
     Hls::new(reach.http, Arc::new(open)).facts().await
 }
 

@@ -403,3 +403,13 @@ proptest::proptest! {
         proptest::prop_assert!(!shown.contains("-canary"), "{}", shown);
     }
 }
+
+#[test]
+fn a_stream_for_screens_is_taken_for_a_camera_of_the_hub_and_for_no_other() {
+    let problems = |camera: &str| {
+        let loaded = House::new(Some(&format!("[[camera]]\n{camera}\nstream = true\n"))).load();
+        loaded.problems.into_iter().map(|problem| problem.key).collect::<Vec<_>>()
+    };
+    assert!(!problems("entity = 'camera.door'").contains(&"camera[0].stream".to_owned()));
+    assert!(problems("id = 'door'\nsource = 'test:'").contains(&"camera[0].stream".to_owned()));
+}

@@ -46,3 +46,15 @@ fn a_camera_without_device_or_record_is_known_by_what_it_has() {
         cameras(&states, &registries, &[]).into_iter().map(|camera| camera.endpoint_id).collect();
     assert_eq!(ids, ["hub#camera:b", "hub#r_1"]);
 }
+
+#[test]
+fn what_can_be_switched_and_what_is_off_is_told_of_each_picture() {
+    let (mut states, registries) =
+        home(&[["camera.a", "off", ""], ["camera.b", "idle", ""]], json!([]), json!([]));
+    states.apply(&json!({"c": {"camera.a": {"+": {"a": {"supported_features": 3}}}}}));
+    let told: Vec<_> = cameras(&states, &registries, &[])
+        .iter()
+        .map(|camera| (camera.entities[0].switches, camera.entities[0].off, camera.entities[0].available))
+        .collect();
+    assert_eq!(told, [(true, true, true), (false, false, true)]);
+}

@@ -184,3 +184,24 @@ fn how_a_camera_streams_is_known_as_recorded_outlives_a_loss_and_is_asked_anew_w
     play.pass(Duration::from_secs(1));
     assert_eq!(ways(&play), Some(StreamWays { relay: true, ..StreamWays::default() }));
 }
+
+#[test]
+fn where_the_hub_is_reached_from_the_internet_is_read_again_and_outlives_a_loss() {
+    let told = |play: &Play| play.snapshot().external_url.as_ref().map(ToString::to_string);
+    let config = |url: serde_json::Value| Ok(json!({"state": "RUNNING", "external_url": url}));
+    let mut play = Play::running();
+    assert_eq!(told(&play), None);
+    play.answers.insert("get_config", config(json!("https://home.example.org")));
+    play.pass(CONFIG_AGAIN);
+    let known = Some("https://home.example.org/".to_owned());
+    assert_eq!(told(&play), known);
+    play.model.on_lost("closed by the hub", false);
+    assert_eq!(told(&play), known);
+    play.answers.insert("get_config", Ok(json!({"state": "NOT_RUNNING"})));
+    play.connect();
+    for strange in [json!(7), json!("no address"), json!(format!("https://{}", "x".repeat(2000)))] {
+        play.answers.insert("get_config", config(strange));
+        play.pass(CONFIG_AGAIN);
+        assert_eq!(told(&play), None);
+    }
+}
