@@ -251,6 +251,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
             "log_level": config.log.level,
             "hub_configured": config.hub.url.is_some(),
             "door_listen": config.door.listen,
+            "forward_to_hub": config.door.forward_to_hub,
             "ui_listen": config.ui.listen,
             "alexa_events": config.alexa.client_id.is_some(),
             "udp_port": config.webrtc.udp_port,

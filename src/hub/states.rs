@@ -202,7 +202,9 @@ impl States {
             }
             state.stamp(plus);
             at = seconds(plus, "lc").or_else(|| seconds(plus, "lu"));
-            applied.stamped = at.or(applied.stamped);
+            if let Some(at) = at {
+                applied.stamped = Some(applied.stamped.map_or(at, |newest| newest.max(at)));
+            }
             if let Some(attributes) = plus.get("a").and_then(Value::as_object) {
                 state.set(attributes);
             }

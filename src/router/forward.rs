@@ -10,15 +10,15 @@ use std::time::Instant;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::merge::{self, Covered};
+use super::merge::{self, Covered, Known};
 use super::{BRIDGE_PATIENCE, RESERVE, Router, remaining};
 use crate::alexa::failure;
 use crate::alexa::message::Directive;
 use crate::camera::Caller;
-use crate::hub::HubSnapshot;
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::hub::skill::{Skill, SkillError};
 use crate::hub::ties::HandTie;
+use crate::hub::{HubSnapshot, Link};
 use crate::seat::Seat;
 
 /// What of the house concerns the road to the hub's skill.
@@ -120,15 +120,23 @@ impl Forward {
         caller: Caller,
         arrived: Instant,
     ) -> Result<Value, SkillError> {
-        let (mut ours, theirs) = tokio::join!(
+        let (mut ours, theirs, hub, cameras) = tokio::join!(
             self.house.router.handle(directive, caller, arrived),
-            self.pass_on(directive, body, arrived)
+            self.pass_on(directive, body, arrived),
+            self.house.bridge.ask(Snapshot, BRIDGE_PATIENCE),
+            self.house.router.0.all(),
         );
         let trouble = match theirs.and_then(|event| merge::endpoints_of(event).ok_or(SkillError::NoEvent)) {
             Ok(theirs) => {
-                let hub = self.house.bridge.ask(Snapshot, BRIDGE_PATIENCE).await;
-                let cameras = hub.as_ref().map_or(&[][..], |hub: &HubSnapshot| &hub.cameras);
-                let covered = Covered::by(&ours, cameras, &self.house.ties);
+                let hub = hub.unwrap_or_else(|_| HubSnapshot::without_cameras(Link::None));
+                let kept = cameras.unwrap_or_default().into_iter().filter(|camera| !camera.alexa);
+                let known = Known {
+                    of_hub: &hub.cameras,
+                    complete: hub.link == Link::Running,
+                    ties: &self.house.ties,
+                    kept: &kept.map(|camera| camera.endpoint_id.to_string()).collect(),
+                };
+                let covered = Covered::by(&ours, &known);
                 merge::add(&mut ours, theirs, &covered);
                 None
             }

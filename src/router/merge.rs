@@ -8,22 +8,39 @@ use crate::alexa::discovery::MAX_ENDPOINTS;
 use crate::hub::HubCamera;
 use crate::hub::ties::HandTie;
 
-/// Endpoints of the hub's skill that ours take the place of, by endpoint id.
+/// What we know of the cameras when Alexa looks for devices.
+pub(super) struct Known<'a> {
+    /// The hub's cameras.
+    pub(super) of_hub: &'a [HubCamera],
+    /// The hub has told all its cameras.
+    pub(super) complete: bool,
+    /// Bells and motion that the settings tie.
+    pub(super) ties: &'a [HandTie],
+    /// Endpoint ids of cameras that we keep from Alexa.
+    pub(super) kept: &'a HashSet<String>,
+}
+
+/// Endpoints of the hub's skill that ours take the place of.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Covered(HashSet<String>);
+pub(super) struct Covered {
+    /// By endpoint id.
+    ids: HashSet<String>,
+    /// Whatever camera it is: what is found once Alexa remembers, so nothing is told that may be ours.
+    cameras: bool,
+}
 
 impl Covered {
-    /// What the endpoints of our answer cover: their own ids, each picture of a camera, and its bell
-    /// and its motion sensor where we tell Alexa of them ourselves.
-    pub(super) fn by(ours: &Value, cameras: &[HubCamera], ties: &[HandTie]) -> Self {
-        let mut covered = HashSet::new();
+    /// What the endpoints of our answer cover: their own ids, each picture of a camera that we do not
+    /// keep from Alexa, and its bell and its motion sensor where we tell Alexa of them ourselves.
+    pub(super) fn by(ours: &Value, known: &Known<'_>) -> Self {
+        let shared = known.of_hub.iter().filter(|camera| !known.kept.contains(&camera.endpoint_id));
+        let pictures = shared.flat_map(|camera| &camera.entities);
+        let mut covered: HashSet<String> = pictures.map(|entity| hubs_id(&entity.entity_id)).collect();
         for endpoint in endpoints(ours) {
             let Some(id) = id_of(endpoint) else { continue };
             covered.insert(id.to_owned());
-            let camera = cameras.iter().find(|camera| camera.endpoint_id == id);
-            let pictures = camera.into_iter().flat_map(|camera| &camera.entities);
-            covered.extend(pictures.map(|entity| hubs_id(&entity.entity_id)));
-            let tied = || ties.iter().filter(|tie| tie.camera.own() == Some(id));
+            let camera = known.of_hub.iter().find(|camera| camera.endpoint_id == id);
+            let tied = || known.ties.iter().filter(|tie| tie.camera.own() == Some(id));
             if has(endpoint, "Alexa.DoorbellEventSource") {
                 let bell = camera.and_then(|camera| camera.bell.as_ref()).map(|bell| &bell.entity_id);
                 // A button that is pressed for other reasons, too, stays.
@@ -36,7 +53,11 @@ impl Covered {
                 covered.extend(motions.map(|id| hubs_id(id)));
             }
         }
-        Self(covered)
+        Self { ids: covered, cameras: !known.complete }
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.ids.contains(id) || (self.cameras && id.starts_with("camera#"))
     }
 }
 
@@ -51,7 +72,7 @@ pub(super) fn endpoints_of(mut event: Value) -> Option<Vec<Value>> {
 /// Adds the hub's endpoints behind ours, as many as Alexa takes, without those that are covered.
 pub(super) fn add(ours: &mut Value, theirs: Vec<Value>, covered: &Covered) {
     let Some(Value::Array(all)) = ours.pointer_mut("/event/payload/endpoints") else { return };
-    let is_free = |endpoint: &Value| id_of(endpoint).is_some_and(|id| !covered.0.contains(id));
+    let is_free = |endpoint: &Value| id_of(endpoint).is_some_and(|id| !covered.has(id));
     let before = all.len();
     let mut free = theirs.into_iter().filter(is_free);
     all.extend(free.by_ref().take(MAX_ENDPOINTS.saturating_sub(before)));
@@ -122,8 +143,8 @@ mod tests {
         json!({"event": {"payload": {"endpoints": endpoints.iter().map(endpoint).collect::<Vec<_>>()}}})
     }
 
-    fn merged(mut ours: Value, theirs: &Value, cameras: &[HubCamera], ties: &[HandTie]) -> Vec<String> {
-        let covered = Covered::by(&ours, cameras, ties);
+    fn merged(mut ours: Value, theirs: &Value, known: &Known<'_>) -> Vec<String> {
+        let covered = Covered::by(&ours, known);
         add(&mut ours, endpoints_of(theirs.clone()).unwrap(), &covered);
         endpoints(&ours).filter_map(id_of).map(str::to_owned).collect()
     }
@@ -139,39 +160,50 @@ mod tests {
         ];
         let tie =
             HandTie { camera: TiedCamera::Own("yard".into()), bell: Some("event.yard".into()), motion: None };
-        let ids = [
-            "camera#a",
-            "camera#a_sub",
-            "camera#private",
-            "event#a",
-            "binary_sensor#a",
-            "event#yard",
-            "light#x",
-            "yard",
-        ];
-        let theirs = answer(&ids.map(|id| (id, &[][..])));
-        let told =
-            |ours: &[(&str, &[&str])]| merged(answer(ours), &theirs, &cameras, std::slice::from_ref(&tie));
+        let kept = HashSet::from(["hub#private".to_owned()]);
+        let known = Known { of_hub: &cameras, complete: true, ties: &[tie], kept: &kept };
+        let theirs = answer(
+            &[
+                "camera#a",
+                "camera#a_sub",
+                "camera#private",
+                "event#a",
+                "binary_sensor#a",
+                "event#yard",
+                "light#x",
+                "yard",
+            ]
+            .map(|id| (id, &[][..])),
+        );
         assert_eq!(
-            told(&[("hub#a", &[BELL, MOTION]), ("yard", &[BELL])]),
+            merged(answer(&[("hub#a", &[BELL, MOTION]), ("yard", &[BELL])]), &theirs, &known),
             ["hub#a", "yard", "camera#private", "light#x"]
         );
         // What we do not tell Alexa of ourselves the hub goes on to tell.
         assert_eq!(
-            told(&[("hub#a", &[BELL]), ("yard", &[])]),
+            merged(answer(&[("hub#a", &[BELL]), ("yard", &[])]), &theirs, &known),
             ["hub#a", "yard", "camera#private", "binary_sensor#a", "event#yard", "light#x"]
         );
-        assert_eq!(told(&[])[..], ids);
+    }
+
+    #[test]
+    fn a_camera_that_is_ours_but_not_told_yet_is_not_told_by_the_hub_either() {
+        let cameras = [camera("hub#a", &["camera.a"], None, None)];
+        let theirs = answer(&["camera#a", "camera#new", "light#x"].map(|id| (id, &[][..])));
+        let kept = HashSet::new();
+        let told = |of_hub, complete| {
+            merged(answer(&[]), &theirs, &Known { of_hub, complete, ties: &[], kept: &kept })
+        };
+        assert_eq!(told(&cameras, true), ["camera#new", "light#x"]);
+        assert_eq!(told(&[], false), ["light#x"]);
     }
 
     #[test]
     fn a_button_of_the_home_stays_though_it_rings_for_a_camera() {
         let cameras = [camera("hub#a", &["camera.a"], Some("input_button.a"), None)];
+        let known = Known { of_hub: &cameras, complete: true, ties: &[], kept: &HashSet::new() };
         let theirs = answer(&[("input_button#a", &[])]);
-        assert_eq!(
-            merged(answer(&[("hub#a", &[BELL])]), &theirs, &cameras, &[]),
-            ["hub#a", "input_button#a"]
-        );
+        assert_eq!(merged(answer(&[("hub#a", &[BELL])]), &theirs, &known), ["hub#a", "input_button#a"]);
     }
 
     #[test]
@@ -180,7 +212,8 @@ mod tests {
         let mut theirs = json!({"event": {"payload": {"endpoints": many}}});
         theirs["event"]["payload"]["endpoints"][0] = json!("odd");
         theirs["event"]["payload"]["endpoints"][1] = json!({"endpointId": 7});
-        let all = merged(answer(&[("hub#a", &[])]), &theirs, &[], &[]);
+        let known = Known { of_hub: &[], complete: true, ties: &[], kept: &HashSet::new() };
+        let all = merged(answer(&[("hub#a", &[])]), &theirs, &known);
         assert_eq!((all.len(), all[0].as_str(), all[1].as_str()), (300, "hub#a", "light#2"));
     }
 }

@@ -31,9 +31,11 @@ fn settings(hub: &SimHub) -> String {
 }
 
 async fn house_at(hub: &SimHub, more: &str) -> House {
-    let house = House::start(&format!("{}\n{more}", settings(hub)));
-    wait_for("the hub", async || (house.api("status").await["hub"]["state"] == "running").then_some(()))
-        .await;
+    let house = House::start(&format!("{more}\n{}", settings(hub)));
+    wait_for("the hub's cameras", async || {
+        (house.api("cameras").await["cameras"].as_array()?.len() == 3).then_some(())
+    })
+    .await;
     house
 }
 

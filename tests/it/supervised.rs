@@ -229,6 +229,18 @@ async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_t
 }
 
 #[actix::test]
+async fn what_is_not_ours_goes_on_to_the_hub_itself_and_not_through_the_proxy() {
+    let home = Home::start(Network::start()).await;
+    let _add_on = home.add_on(Some("door.forward_to_hub = true\n"));
+    home.link_is("running").await;
+    let owner = home.hub.issue("Owner", HOUR).unwrap();
+    let found = discover(&home, &owner).await.to_string();
+    assert!(found.contains("event#front_door_ring") && !found.contains("camera#front_door"), "{found}");
+    let bearers: Vec<String> = home.hub.directives().into_iter().map(|(bearer, _)| bearer).collect();
+    assert_eq!(bearers, [owner]);
+}
+
+#[actix::test]
 async fn the_proxy_that_has_no_hub_behind_it_or_knows_no_such_add_on_is_told_apart() {
     let home = Home::start(Network::start()).await;
     let add_on = home.add_on(None);

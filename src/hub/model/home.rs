@@ -120,7 +120,8 @@ impl Home {
     fn press(&self, change: Change) -> Option<Pressed> {
         let known = ties::cause(&change.entity_id, &change.after, &self.registries, &self.ties);
         // Some bells are told apart by the lists only. One that is none has no camera to ring for.
-        let may_be = || !self.listed && change.after.class.is_none();
+        let is_plain = change.entity_id.starts_with("binary_sensor.") && change.after.class.is_none();
+        let may_be = || is_plain && !self.listed;
         let cause = known.or_else(|| may_be().then_some(Cause::Bell))?;
         Some(Pressed { stamp: press::moment(&change, cause)?, bell: change.entity_id, cause })
     }

@@ -260,16 +260,10 @@ async fn recorded_directives_are_answered_alike_by_the_hubs_own_skill() {
         let at = real["event"]["header"]["name"].as_str().unwrap();
         if at == "Discover.Response" {
             let (real, told) = (endpoints(real), endpoints(&told));
-            for (id, real) in real {
-                shape.compare(&id, &real, &told[&id]);
-                for (real, told) in real["capabilities"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .zip(told[&id]["capabilities"].as_array().unwrap())
-                {
-                    assert_eq!(real, told, "{id}");
-                }
+            for (id, mut real) in real {
+                let mut told = told[&id].clone();
+                assert_eq!(real["capabilities"].take(), told["capabilities"].take(), "{id}");
+                shape.compare(&id, &real, &told);
             }
         } else {
             shape.compare(at, real, &told);

@@ -69,6 +69,7 @@ fn what_comes_back_after_an_absence_or_a_restart_is_no_second_press() {
         play.entities(&set(BELL, state, 2.0));
     }
     play.model.on_lost("closed by the hub", false);
+    play.answers.insert("get_config", Ok(json!({"state": "NOT_RUNNING"})));
     play.connect();
     play.entities(&json!({"a": {}}));
     let there = |state: &str| json!({"s": state, "lc": BEGIN + 3.0, "a": {"device_class": "doorbell", "event_types": ["ring"], "event_type": "ring"}});
