@@ -169,7 +169,8 @@ impl Router {
         let envelope = &directive.envelope;
         match request {
             Request::Discover => {
-                let cameras: Vec<_> = self.0.all().await?.iter().filter(|c| c.alexa).map(description).collect();
+                let cameras: Vec<_> =
+                    self.0.all().await?.iter().filter(|c| c.alexa).map(description).collect();
                 if cameras.len() > discovery::MAX_ENDPOINTS {
                     tracing::warn!(cameras = cameras.len(), "Alexa is told of the first 300 cameras only");
                 }

@@ -68,7 +68,7 @@ pub fn catalogue(config: &Config, hub: Option<&HubSnapshot>, learned: &Learnings
     });
     let own = config.cameras.iter().filter_map(|settings| {
         let id = EndpointId::parse(settings.id.as_deref()?)?;
-        Some((id.clone(), own_camera(id, settings)))
+        Some((id.clone(), own_camera(id, settings, hub)))
     });
     let is_complete = hub.is_some_and(|snapshot| snapshot.link == Link::Running);
     let missing = config.cameras.iter().zip(&meant).filter_map(|(settings, entity)| {
@@ -137,7 +137,7 @@ fn meant<'a>(
 fn missing_camera(id: EndpointId, name: &str, settings: &config::Camera) -> KnownCamera {
     let reason =
         format!("the hub has no {name}; look how it is called there, and name it so in the settings");
-    let mut camera = own_camera(id, settings);
+    let mut camera = own_camera(id, settings, None);
     camera.summary.name = settings.name.clone().unwrap_or_else(|| name.to_owned());
     (camera.ways, camera.warm) = (Vec::new(), false);
     (camera.summary.reachable, camera.summary.alexa, camera.summary.full_duplex) = (false, false, false);
@@ -196,7 +196,7 @@ fn camera_of_hub(
     }
 }
 
-fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
+fn own_camera(id: EndpointId, settings: &config::Camera, hub: Option<&HubSnapshot>) -> KnownCamera {
     let (ways, reason) = match own_address(settings) {
         Some(Ok(way)) => (vec![way], None),
         Some(Err(reason)) => (Vec::new(), Some(reason)),
@@ -207,6 +207,7 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
         }
     };
     let talk = settings.talk != Talk::None;
+    let motion = settings.motion.as_ref().and(hub).map(|hub| hub.moving.contains(id.as_str()));
     KnownCamera {
         summary: CameraSummary {
             name: settings.name.clone().unwrap_or_else(|| id.as_str().replace('_', " ")),
@@ -216,7 +217,7 @@ fn own_camera(id: EndpointId, settings: &config::Camera) -> KnownCamera {
             model: String::new(),
             version: String::new(),
             full_duplex: talk && ways.first().is_some_and(|way| talks(way, &Learnings::new())),
-            motion: None,
+            motion,
             reachable: !ways.is_empty(),
             reason,
             alexa: !ways.is_empty() && settings.alexa,

@@ -371,8 +371,7 @@ impl Handler<Pressed> for Registry {
         // The camera may be one that Alexa was not told of yet.
         self.tell_alexa();
         if let Some(gateway) = self.resources.events.as_ref().and_then(Seat::addr) {
-            let press =
-                gateway::Press { endpoint_id: endpoint.to_string(), at, cause: shared::cause(cause) };
+            let press = gateway::Press { endpoint_id: endpoint.to_string(), at, cause: shared::cause(cause) };
             if gateway.try_send(press).is_err() {
                 warn!(camera = %endpoint, "a press at the door was not passed on to Alexa");
             }

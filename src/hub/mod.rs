@@ -4,6 +4,8 @@
 //! the `bridge::HubBridge` keeps the hub's state merged and filtered to cameras, bells and
 //! motion, and whoever was given to it as `Recipient<HubChanged>` is woken and pulls a [`HubSnapshot`].
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use tokio::sync::mpsc;
 use url::Url;
@@ -142,6 +144,8 @@ pub struct HubSnapshot {
     pub external_url: Option<Url>,
     /// Its cameras, in order of endpoint id.
     pub cameras: Vec<HubCamera>,
+    /// Endpoint ids of those cameras of the settings whose motion sensor, tied by hand, sees something.
+    pub moving: BTreeSet<String>,
     /// What the hub keeps from us and what that means, for people.
     pub trouble: Option<String>,
 }
@@ -150,7 +154,14 @@ impl HubSnapshot {
     /// A hub of which nothing is known.
     #[must_use]
     pub fn without_cameras(link: Link) -> Self {
-        Self { link, version: String::new(), external_url: None, cameras: Vec::new(), trouble: None }
+        Self {
+            link,
+            version: String::new(),
+            external_url: None,
+            cameras: Vec::new(),
+            moving: BTreeSet::new(),
+            trouble: None,
+        }
     }
 }
 

@@ -298,7 +298,10 @@ impl Model {
         self.ask_ways(now);
         let external_url = self.home.external_url().cloned();
         let trouble = self.lists.trouble();
-        self.board.renew(HubSnapshot { link, version, external_url, cameras, trouble }, now);
+        // What a hub that starts has not told yet has not ended.
+        let before = || self.board.shown().moving.clone();
+        let moving = if link == Link::Running { self.home.moving() } else { before() };
+        self.board.renew(HubSnapshot { link, version, external_url, cameras, moving, trouble }, now);
         self.bells.look_again(&self.board.shown().cameras, now);
     }
 }

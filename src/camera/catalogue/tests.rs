@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used)]
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::hub::{HubSensor, StreamWays};
 
@@ -30,6 +32,7 @@ fn hub() -> HubSnapshot {
             camera("1", "camera.front_door", "Front door", Some(sensor)),
             camera("2", "camera.garden", "Garden", None),
         ],
+        moving: BTreeSet::new(),
         trouble: None,
     }
 }
@@ -257,4 +260,18 @@ fn a_screen_gets_the_stream_of_the_entity_that_the_settings_name_and_only_if_the
     assert_eq!(streamed("[[camera]]\nentity = 'camera.sub'\nstream = true").1.as_deref(), Some("camera.sub"));
     let other = "[[camera]]\nentity = 'camera.relay_only'\nstream = true";
     assert_eq!(streamed(other).1.as_deref(), Some("camera.main"));
+}
+
+#[test]
+fn a_camera_of_the_settings_has_the_motion_sensor_that_they_name() {
+    let config = config(
+        "[[camera]]\nid = 'yard'\nsource = 'test:'\nmotion = 'binary_sensor.yard'\n[[camera]]\nid = 'shed'\nsource = 'test:'",
+    );
+    let mut snapshot = hub();
+    let motion = |snapshot: &HubSnapshot, id: &str| {
+        find(&catalogue(&config, Some(snapshot), &Learnings::new()), id).summary.motion
+    };
+    assert_eq!((motion(&snapshot, "yard"), motion(&snapshot, "shed")), (Some(false), None));
+    snapshot.moving.insert("yard".into());
+    assert_eq!(motion(&snapshot, "yard"), Some(true));
 }

@@ -1,5 +1,7 @@
 //! The home behind the hub, as far as it is known: states, registries, and cameras of before a loss.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use url::Url;
 
@@ -140,6 +142,15 @@ impl Home {
             keep(&mut cameras, &self.kept);
         }
         cameras
+    }
+
+    /// Cameras of our own whose motion sensor sees something.
+    pub(super) fn moving(&self) -> BTreeSet<String> {
+        let sees = |tie: &&HandTie| {
+            let sensor = tie.motion.as_deref().and_then(|sensor| self.states.get(sensor));
+            sensor.is_some_and(|state| state.state == "on")
+        };
+        self.ties.iter().filter(sees).filter_map(|tie| tie.camera.own()).map(str::to_owned).collect()
     }
 
     /// Cameras of before.

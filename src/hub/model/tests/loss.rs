@@ -1,5 +1,7 @@
 //! Restarts, silence, refusals.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 #[test]
@@ -40,6 +42,7 @@ fn the_recorded_restart_loses_no_camera_and_rings_no_old_ring() {
             link: Link::Down("closed by the hub".into()),
             version: "2026.11.0".into(),
             cameras: cameras.clone(),
+            moving: BTreeSet::new(),
             trouble: None,
         }
     );

@@ -186,3 +186,16 @@ fn whatever_the_settings_name_rings_and_only_a_bell_is_told_as_one() {
         assert_eq!(play.presses.len(), 2, "{bell}");
     }
 }
+
+#[test]
+fn motion_that_is_tied_by_hand_to_a_camera_of_the_settings_is_told_while_it_lasts() {
+    const SENSOR: &str = "binary_sensor.yard_motion";
+    let tie = HandTie { camera: TiedCamera::Own("yard".into()), bell: None, motion: Some(SENSOR.into()) };
+    let mut play = Play::tied(vec![tie]);
+    play.entities(&json!({"a": {SENSOR: {"s": "off", "lc": BEGIN, "a": {"device_class": "motion"}}}}));
+    for (state, moves) in [("on", true), ("off", false), ("on", true), ("unavailable", false)] {
+        play.entities(&set(SENSOR, state, 1.0));
+        play.pass(Duration::from_secs(1));
+        assert_eq!(play.snapshot().moving.contains("yard"), moves, "{state}");
+    }
+}
