@@ -48,9 +48,9 @@ impl EntityState {
         self.state == "off"
     }
 
-    /// False for a camera of which the hub tells nothing until it is back or on.
-    fn answers(&self) -> bool {
-        self.available() && !self.off()
+    /// It can be asked about again: it was away, or off, and is no longer.
+    fn is_back(&self, before: &Self) -> bool {
+        self.available() && (!before.available() || (before.off() && !self.off()))
     }
 
     fn set(&mut self, attributes: &Map<String, Value>) {
@@ -211,7 +211,7 @@ impl States {
         }
         // A camera's tokens change every few minutes; nothing that is kept differs then.
         if *state != before {
-            if id.starts_with(CAMERA) && state.answers() && !before.answers() {
+            if id.starts_with(CAMERA) && state.is_back(&before) {
                 applied.fresh.push(id.to_owned());
             }
             let (at, after) = (at.unwrap_or(state.changed), state.clone());
@@ -287,18 +287,13 @@ mod tests {
     #[test]
     fn a_camera_is_fresh_when_it_comes_back_and_when_it_is_switched_on() {
         let mut states = States::default();
-        let mut goes = |state: &str| {
-            let change = json!({"c": {"camera.door": {"+": {"s": state}}}});
-            states.apply(&change).fresh.len()
-        };
-        let gone = goes("idle");
         states.apply(&json!({"a": {"camera.door": {"s": "off", "lc": 1.0}}}));
         let mut goes = |state: &str| {
             let change = json!({"c": {"camera.door": {"+": {"s": state}}}});
             states.apply(&change).fresh.len()
         };
-        assert_eq!((gone, goes("idle"), goes("streaming")), (0, 1, 0));
-        assert_eq!((goes("off"), goes("unavailable"), goes("off"), goes("recording")), (0, 0, 0, 1));
+        assert_eq!((goes("idle"), goes("streaming")), (1, 0));
+        assert_eq!((goes("off"), goes("unavailable"), goes("off"), goes("recording")), (0, 0, 1, 1));
     }
 
     #[test]
