@@ -36,7 +36,8 @@ pub(super) struct Entity {
     pub(super) entity_id: String,
     pub(super) id: String,
     pub(super) unique_id: String,
-    pub(super) device: String,
+    /// Helpers have none.
+    pub(super) device: Option<String>,
     pub(super) name: Option<String>,
     pub(super) original_name: Option<String>,
     pub(super) device_class: Option<String>,
@@ -100,7 +101,10 @@ impl Entity {
 
     /// As in `config/entity_registry/list_for_display`: keys without a value are left out.
     pub(super) fn displayed(&self, flavour: Flavour) -> Value {
-        let mut out = json!({"ei": self.entity_id, "pl": PLATFORM, "lb": [], "di": self.device});
+        let mut out = json!({"ei": self.entity_id, "pl": PLATFORM, "lb": []});
+        if let Some(device) = &self.device {
+            out["di"] = device.as_str().into();
+        }
         if flavour != Flavour::Older {
             out["np"] = "device".into();
         }

@@ -141,6 +141,11 @@ impl SimHub {
         self.core.change(|world| world.add_camera(camera));
     }
 
+    /// A helper comes into the home: `input_button.show_drive`.
+    pub fn add_button(&self, entity_id: &str) {
+        self.core.change(|world| world.add_button(entity_id));
+    }
+
     /// A camera's device goes, with all its entities.
     pub fn remove_camera(&self, key: &str) {
         self.core.change(|world| world.remove_camera(key));

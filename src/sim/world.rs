@@ -231,7 +231,7 @@ impl World {
         for entity in self.entities.values_mut() {
             entity.tokens.clear();
             if let Some(state) = entity.state.take()
-                && matches!(entity.domain(), "event" | "button")
+                && matches!(entity.domain(), "event" | "button" | "input_button")
             {
                 entity.resting = (state.value, state.attributes);
             }

@@ -80,3 +80,20 @@ async fn a_press_opens_every_camera_of_its_bell_once_and_those_that_nobody_calls
     assert_eq!((of_hub.clients().1, own.clients().1), (1, 1), "each is opened once");
     assert_eq!((private.clients().0, gone.clients().0), (0, 0), "what no call could open");
 }
+
+#[actix::test]
+async fn a_rule_of_the_home_rings_for_a_camera_that_has_no_bell() {
+    let hub = SimHub::start(SimHubOptions::default()).await.unwrap();
+    hub.add_button("input_button.show_yard");
+    let house = House::start(&format!(
+        "[hub]\nurl = '{}'\ntoken = '{}'\n
+         [[camera]]\nid = 'yard'\nsource = 'test:'\nbell = 'input_button.show_yard'\n",
+        hub.url, hub.token
+    ));
+    wait_for("the hub's cameras", async || endpoint(&house, "Front door").await).await;
+    assert_eq!(house.camera("yard").await["live"]["picture"], serde_json::Value::Null);
+    let press = reqwest::Client::new().post(hub.url.join("/api/services/input_button/press").unwrap());
+    let target = serde_json::json!({ "entity_id": "input_button.show_yard" });
+    assert_eq!(press.bearer_auth(&hub.token).json(&target).send().await.unwrap().status(), 200);
+    is_shown(&house, "yard").await;
+}

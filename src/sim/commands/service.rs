@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Failure, Later, push, success};
 use crate::sim::entity::Role;
 use crate::sim::office::Office;
+use crate::sim::stamp::Stamp;
 
 /// Calls a service for a client of the WebSocket.
 pub(super) fn call(
@@ -67,6 +68,12 @@ pub(in crate::sim) fn serve(
                 let heard = office.world.press(&key, Some(user));
                 office.publish(heard);
                 later.push(Later::MotionOff(key));
+            }
+        }
+        "input_button.press" => {
+            for target in targets.iter().filter(|target| target.starts_with("input_button.")) {
+                let heard = office.world.set(target, &Stamp::now().micros(), Some(user));
+                office.publish(heard);
             }
         }
         "camera.turn_on" | "camera.turn_off" => switch(office, service, targets, user)?,

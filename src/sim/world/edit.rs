@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Change, World, object, slug, updated};
 use crate::sim::area::Area;
+use crate::sim::device::Device;
 use crate::sim::entity::Entity;
 use crate::sim::stamp::Stamp;
 
@@ -75,8 +76,8 @@ impl World {
 
     /// The device's name and the entity's own.
     fn friendly(&self, entity: &Entity) -> String {
-        let device =
-            self.devices.iter().find(|known| known.id == entity.device).map_or("", |known| &known.name);
+        let is_its = |known: &&Device| Some(&known.id) == entity.device.as_ref();
+        let device = self.devices.iter().find(is_its).map_or("", |known| &known.name);
         match entity.name.as_ref().or(entity.original_name.as_ref()) {
             Some(part) => format!("{device} {part}"),
             None => device.to_owned(),

@@ -16,7 +16,7 @@ use crate::sim::stamp::Stamp;
 /// What an entity that comes into the home is like.
 struct Draft {
     entity_id: String,
-    device: String,
+    device: Option<String>,
     /// Its part of the name, behind the device's.
     part: String,
     friendly: String,
@@ -31,7 +31,7 @@ impl Draft {
     fn new(entity_id: String, device: &str, of: &str, part: &str) -> Self {
         Self {
             entity_id,
-            device: device.to_owned(),
+            device: Some(device.to_owned()),
             part: part.to_owned(),
             friendly: if part.is_empty() { of.to_owned() } else { format!("{of} {part}") },
             role: Role::Other,
@@ -125,7 +125,7 @@ impl World {
         let ids: Vec<String> = self
             .entities
             .values()
-            .filter(|entity| gone.iter().any(|device| device.id == entity.device))
+            .filter(|entity| gone.iter().any(|device| Some(&device.id) == entity.device.as_ref()))
             .map(|entity| entity.entity_id.clone())
             .collect();
         let mut heard = Vec::new();
@@ -138,6 +138,13 @@ impl World {
         let told = gone.iter().map(|device| json!({"action": "remove", "device_id": device.id}));
         heard.extend(told.map(|data| updated("device_registry_updated", data)));
         heard
+    }
+
+    /// Adds a button that only the home's own rules press.
+    pub(in crate::sim) fn add_button(&mut self, entity_id: &str) -> Vec<Change> {
+        let mut draft = Draft::new(entity_id.to_owned(), "", entity_id, "");
+        draft.device = None;
+        self.add_entity(draft)
     }
 
     /// Adds a device of ten entities that have nothing to do with cameras.
