@@ -33,20 +33,20 @@ impl Flights {
 
     /// Endpoints with a press under way.
     pub(super) fn pressed(&self) -> HashSet<&str> {
-        let of = |flight| match flight {
-            &Flight::Press(ref press) => Some(press.endpoint_id.as_str()),
+        let pressed = self.0.values().filter_map(|flight| match flight {
+            Flight::Press(press) => Some(press.endpoint_id.as_str()),
             Flight::Change { .. } | Flight::Registration(_) => None,
-        };
-        self.0.values().filter_map(of).collect()
+        });
+        pressed.collect()
     }
 
     /// Endpoints with a ChangeReport under way.
     pub(super) fn changing(&self) -> HashSet<&str> {
-        let of = |flight| match flight {
-            &Flight::Change { ref endpoint_id, .. } => Some(endpoint_id.as_str()),
+        let changing = self.0.values().filter_map(|flight| match flight {
+            Flight::Change { endpoint_id, .. } => Some(endpoint_id.as_str()),
             Flight::Press(_) | Flight::Registration(_) => None,
-        };
-        self.0.values().filter_map(of).collect()
+        });
+        changing.collect()
     }
 
     /// One more ChangeReport may go.

@@ -1,5 +1,5 @@
 //! The outbox on virtual time, against a double of Alexa that believes bodies only.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
 

@@ -58,6 +58,19 @@ fn a_camera_that_cannot_be_reached_is_told_and_so_is_a_privacy_switch() {
 }
 
 #[test]
+fn a_sensor_that_was_taken_away_is_told_anew_when_it_returns() {
+    let mut stage = Stage::settled(&[bell("front")]);
+    let mut bare = bell("front");
+    bare.state.motion = None;
+    bare.description.motion = false;
+    stage.report(&[bare]);
+    stage.live(20.0, Outcome::Delivered);
+    stage.report(&[bell("front")]);
+    let told: Vec<_> = stage.live(40.0, Outcome::Delivered).into_iter().map(|(_, what)| what).collect();
+    assert_eq!(told, ["AddOrUpdateReport", "ChangeReport"]);
+}
+
+#[test]
 fn what_alexa_knows_already_is_not_told() {
     let mut stage = Stage::settled(&[bell("front"), bell("back")]);
     stage.report(&[moving("front", true), bell("back")]);

@@ -97,6 +97,20 @@ fn a_disabled_skill_is_left_alone_until_a_new_grant_and_then_told_the_latest() {
 }
 
 #[test]
+fn what_is_still_under_way_does_not_open_the_way_that_a_disabled_skill_has_closed() {
+    for late in [Outcome::Delivered, Outcome::NoPermission, Outcome::SkillNeverEnabled] {
+        let mut stage = stage();
+        stage.press("front");
+        let sent = stage.sent();
+        stage.settle(&sent[0], Outcome::SkillDisabled);
+        stage.settle(&sent[1], late);
+        stage.report(&[bell("front")]);
+        assert!(stage.live(3600.0, Outcome::Delivered).is_empty());
+        assert_eq!(stage.outbox.standing(), Standing::SkillDisabled);
+    }
+}
+
+#[test]
 fn a_new_grant_tells_everything_anew_because_it_may_be_of_another_home() {
     let mut stage = Stage::settled(&[bell("back"), bell("front")]);
     stage.report(&[bell("front")]);

@@ -171,7 +171,6 @@ fn endpoint(door: usize, (motion, reachable, renamed): (bool, bool, bool)) -> En
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
     fn whatever_happens_memory_is_bounded_presses_are_fresh_and_in_order_and_alexa_learns_the_truth(
         steps in proptest::collection::vec(step(), 1..150),
