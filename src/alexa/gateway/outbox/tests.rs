@@ -17,6 +17,9 @@ mod presses;
 mod properties;
 mod registration;
 
+/// More than any test sends.
+const MANY: usize = 2000;
+
 /// What Alexa knows from the bodies that it took.
 #[derive(Debug, Default)]
 struct Alexa {
@@ -122,6 +125,7 @@ impl Stage {
         let mut sent = Vec::new();
         while let Next::Send(parcel) = self.outbox.next(self.now.instant) {
             sent.push(parcel);
+            assert!(sent.len() < MANY, "there is no end to {:?}", sent.last());
         }
         sent
     }
@@ -153,6 +157,7 @@ impl Stage {
         while let Next::Send(parcel) = self.outbox.next(self.now.instant) {
             self.settle(&parcel, Outcome::Delivered);
             delivered.push(parcel);
+            assert!(delivered.len() < MANY, "there is no end to {:?}", delivered.last());
         }
         delivered
     }
@@ -173,6 +178,7 @@ impl Stage {
             match self.outbox.next(self.now.instant) {
                 Next::Send(parcel) => {
                     log.push((self.at(), parcel.what()));
+                    assert!(log.len() < MANY, "there is no end to {parcel:?}");
                     self.settle(&parcel, outcome);
                 }
                 Next::Wait(at) if at <= end => self.pass((at - self.now.instant).as_secs_f64()),

@@ -148,6 +148,22 @@ fn a_dead_gateway_is_tried_after_a_second_and_then_ever_more_rarely_up_to_five_m
 }
 
 #[test]
+fn reports_that_fail_together_make_the_pause_grow_once() {
+    let all = |motion: bool| -> Vec<Endpoint> { ["a", "b", "c", "d"].map(|id| moving(id, motion)).into() };
+    let mut stage = Stage::settled(&all(false));
+    stage.report(&all(true));
+    for longest in [1.5, 3.0, 6.0] {
+        let (failed, sent) = (stage.at(), stage.sent());
+        assert_eq!(sent.len(), 4);
+        for parcel in &sent {
+            stage.settle(parcel, Outcome::Unreachable);
+        }
+        stage.sleep();
+        assert!(stage.at() - failed <= longest, "{} s", stage.at() - failed);
+    }
+}
+
+#[test]
 fn an_endpoint_that_never_rests_leaves_the_others_their_turn() {
     let ids: Vec<String> = (0..12).map(|i| format!("cam{i:02}")).collect();
     let all = |motion: bool| -> Vec<Endpoint> { ids.iter().map(|id| moving(id, motion)).collect() };

@@ -182,10 +182,14 @@ fn a_description_that_alexa_takes_for_wrong_is_told_again_only_when_it_is_anothe
     assert_eq!(stage.outbox.dropped()[0].why, Why::Refused);
     let log = stage.live(3600.0, Outcome::Delivered);
     assert!(!log.iter().any(|(_, what)| *what == "AddOrUpdateReport"), "{log:?}");
-    front.description.name = "Porch".into();
-    stage.report(std::slice::from_ref(&front));
+    // Not in the company of another either.
+    stage.report(&[front.clone(), bell("back")]);
     stage.live(3700.0, Outcome::Delivered);
-    assert_eq!(ids(&stage), ["front"]);
+    assert_eq!(ids(&stage), ["back"]);
+    front.description.name = "Porch".into();
+    stage.report(&[front, bell("back")]);
+    stage.live(3800.0, Outcome::Delivered);
+    assert_eq!(ids(&stage), ["back", "front"]);
 }
 
 #[test]
