@@ -169,10 +169,9 @@ impl Outbox {
         }
         let parcel =
             self.next_press(now).or_else(|| self.next_registration(now)).or_else(|| self.next_change(now));
-        match (parcel, self.wake(now)) {
-            (Some(parcel), _) => Next::Send(parcel),
-            (None, Some(at)) => Next::Wait(at),
-            (None, None) => Next::Idle,
+        match parcel {
+            Some(parcel) => Next::Send(parcel),
+            None => self.wake(now).map_or(Next::Idle, Next::Wait),
         }
     }
 
@@ -212,8 +211,10 @@ impl Outbox {
     fn first_changed(&self) -> Option<String> {
         let under_way = self.flights.changing();
         let changed = self.list.iter().filter(|(id, entry)| {
-            let described = self.registration.is_described(id, &entry.print);
-            !under_way.contains(id.as_str()) && !entry.changes(described).0.is_empty()
+            let described = || self.registration.is_described(id, &entry.print);
+            entry.has_changes()
+                && !under_way.contains(id.as_str())
+                && !entry.changes(described()).0.is_empty()
         });
         changed.min_by_key(|(_, entry)| entry.last_parcel).map(|(id, _)| id.clone())
     }
@@ -276,7 +277,7 @@ impl Outbox {
     pub fn waiting(&self) -> Waiting {
         Waiting {
             presses: self.presses.len() + self.flights.pressed().len(),
-            changes: self.list.iter().filter(|(_, entry)| !entry.changes(true).0.is_empty()).count(),
+            changes: self.list.iter().filter(|(_, entry)| entry.has_changes()).count(),
             endpoints: self.registration.waiting(&self.list),
         }
     }

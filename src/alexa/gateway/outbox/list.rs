@@ -129,6 +129,14 @@ impl Entry {
         discovery::endpoint(&self.description)
     }
 
+    /// Alexa knows nothing of a value, or another one.
+    pub(super) fn has_changes(&self) -> bool {
+        Property::ALL.into_iter().any(|property| {
+            let value = self.state.get(property);
+            value.is_some_and(|value| self.told[property as usize] != Told::Value(value))
+        })
+    }
+
     /// The values of which Alexa knows nothing or others, and those that it knows. A property of
     /// which it never heard is in neither until the endpoint is `described` to it as it is now.
     pub(super) fn changes(&self, described: bool) -> (Values, Values) {

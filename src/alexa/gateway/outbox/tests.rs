@@ -181,7 +181,10 @@ impl Stage {
                     assert!(log.len() < MANY, "there is no end to {parcel:?}");
                     self.settle(&parcel, outcome);
                 }
-                Next::Wait(at) if at <= end => self.pass((at - self.now.instant).as_secs_f64()),
+                Next::Wait(at) if at <= end => {
+                    assert!(at > self.now.instant, "a wait of nothing");
+                    self.pass((at - self.now.instant).as_secs_f64());
+                }
                 Next::Wait(_) | Next::Idle => break,
             }
         }
