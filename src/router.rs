@@ -46,7 +46,12 @@ const BRIDGE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Directive in, event out. Clones share everything.
 #[derive(Clone)]
-pub struct Router(Arc<dyn Cameras>, Option<Seat<EventGateway>>);
+pub struct Router {
+    /// Who answers for the cameras.
+    cameras: Arc<dyn Cameras>,
+    /// Who sends events; without it no grant is accepted.
+    events: Option<Seat<EventGateway>>,
+}
 
 /// Why there is no good event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,19 +113,19 @@ impl Router {
     /// Routes to whoever sits in these seats at the time.
     #[must_use]
     pub fn new(registry: Seat<Registry>, bridge: Option<Seat<HubBridge>>) -> Self {
-        Self(Arc::new(Seated { registry, bridge }), None)
+        Self { cameras: Arc::new(Seated { registry, bridge }), events: None }
     }
 
     /// Says who sends events; without it no grant is accepted.
     #[must_use]
     pub fn with_events(mut self, events: Option<Seat<EventGateway>>) -> Self {
-        self.1 = events;
+        self.events = events;
         self
     }
 
     #[cfg(test)]
     pub(crate) fn over(cameras: Arc<dyn Cameras>) -> Self {
-        Self(cameras, None)
+        Self { cameras, events: None }
     }
 
     /// Answers a directive that came at `arrived`. Always an event, always in time.
@@ -156,7 +161,7 @@ impl Router {
 
     /// True if the actors behind the router answer.
     pub async fn alive(&self) -> bool {
-        self.0.all().await.is_ok()
+        self.cameras.all().await.is_ok()
     }
 
     async fn fulfil(
@@ -170,14 +175,14 @@ impl Router {
         match request {
             Request::Discover => {
                 let cameras: Vec<_> =
-                    self.0.all().await?.iter().filter(|c| c.alexa).map(description).collect();
+                    self.cameras.all().await?.iter().filter(|c| c.alexa).map(description).collect();
                 if cameras.len() > discovery::MAX_ENDPOINTS {
                     tracing::warn!(cameras = cameras.len(), "Alexa is told of the first 300 cameras only");
                 }
                 Ok(discovery::discover_response(envelope, &cameras))
             }
             Request::AcceptGrant(code) => {
-                Ok(grant::accept(self.1.as_ref(), envelope, code.clone(), caller, arrived).await)
+                Ok(grant::accept(self.events.as_ref(), envelope, code.clone(), caller, arrived).await)
             }
             Request::ReportState => {
                 let camera = self.look_up(directive).await?;
@@ -222,7 +227,7 @@ impl Router {
     /// The camera as it is known, without starting anything for it.
     async fn look_up(&self, directive: &Directive) -> Result<CameraSummary, RouteError> {
         let endpoint = endpoint(directive)?;
-        match self.0.all().await?.into_iter().find(|camera| camera.endpoint_id == endpoint) {
+        match self.cameras.all().await?.into_iter().find(|camera| camera.endpoint_id == endpoint) {
             Some(camera) => Ok(camera),
             None => Err(self.unknown(&endpoint).await),
         }
@@ -230,7 +235,7 @@ impl Router {
 
     async fn locate(&self, directive: &Directive) -> Result<(CameraSummary, Box<dyn Calls>), RouteError> {
         let endpoint = endpoint(directive)?;
-        match self.0.find(&endpoint).await {
+        match self.cameras.find(&endpoint).await {
             Err(RouteError::Camera(CameraError::Unknown(_))) => Err(self.unknown(&endpoint).await),
             found => found,
         }
@@ -239,7 +244,7 @@ impl Router {
     /// After a start the hub's cameras are unknown until it is connected; to call them gone would
     /// make people look for a camera that is there.
     async fn unknown(&self, endpoint: &EndpointId) -> RouteError {
-        if endpoint.as_str().starts_with("hub#") && !self.0.complete().await {
+        if endpoint.as_str().starts_with("hub#") && !self.cameras.complete().await {
             return RouteError::HubDown;
         }
         CameraError::Unknown(endpoint.to_string()).into()

@@ -34,6 +34,8 @@ const AWAY: Duration = Duration::from_secs(300);
 const UNHEALTHY: Duration = Duration::from_secs(60);
 /// Some changes come with time alone; this often Alexa is told of them.
 const TELL: Duration = Duration::from_secs(5);
+/// After this long it is told the same again.
+const REPEAT: Duration = Duration::from_secs(30);
 
 /// The sessions that live, by camera. Outlives a Registry, so that one that was built anew finds
 /// the calls that go on.
@@ -67,8 +69,8 @@ pub struct Registry {
     calls: HashMap<EndpointId, usize>,
     /// The hub has been connected and complete: what is not in the catalogue is gone.
     is_complete: bool,
-    /// What Alexa was told last, and by whom.
-    told: Option<(Addr<EventGateway>, Vec<Endpoint>)>,
+    /// What Alexa was told last, by whom, and when.
+    told: Option<(Addr<EventGateway>, Vec<Endpoint>, Instant)>,
 }
 
 struct Trouble {
@@ -208,19 +210,22 @@ impl Registry {
         self.tell_alexa();
     }
 
-    /// Alexa is told what it may know, if that is not what it was told last.
+    /// Alexa is told what it may know, if that is not what it was told last, and again after a while: what is
+    /// gone is believed when it is said twice.
     fn tell_alexa(&mut self) {
         let Some(gateway) = self.resources.events.as_ref().and_then(Seat::addr) else { return };
         if !self.is_complete {
             return;
         }
         let endpoints = shared::endpoints(self.summaries());
-        let is_told = |(addr, told): &(_, Vec<Endpoint>)| *addr == gateway && *told == endpoints;
+        let is_told = |(addr, told, at): &(_, Vec<Endpoint>, Instant)| {
+            *addr == gateway && *told == endpoints && at.elapsed() < REPEAT
+        };
         // One without room in its mailbox is told soon.
         if !self.told.as_ref().is_some_and(is_told)
             && gateway.try_send(gateway::Report(endpoints.clone())).is_ok()
         {
-            self.told = Some((gateway, endpoints));
+            self.told = Some((gateway, endpoints, Instant::now()));
         }
     }
 

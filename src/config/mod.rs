@@ -211,7 +211,7 @@ pub struct WebRtc {
     pub turn: Vec<Turn>,
     /// Offers and answers loopback candidates; for demo and tests.
     pub allow_loopback: bool,
-    /// kbit/s of video that a call may take. Not used yet: what is copied cannot be made smaller.
+    /// Most that a picture that is encoded anew may take, kbit/s.
     pub max_kbps: u32,
 }
 
@@ -249,7 +249,7 @@ pub struct Limits {
     pub calls: usize,
     /// Calls at once at one camera.
     pub calls_per_camera: usize,
-    /// Transcodes at once; 0 = half the cores, at least 1. Not used yet.
+    /// Cameras whose picture is encoded anew at once; 0 = half the cores, at least 1.
     pub transcodes: usize,
     /// Longest call, minutes.
     pub call_minutes: u64,
@@ -286,7 +286,7 @@ pub struct Camera {
     /// Own address, replaces the hub's stream: `rtsp`, `rtsps`, `http(s)`, or `test:`.
     #[serde(default)]
     pub source: Option<SecretString>,
-    /// Source pinned by the user. Not used yet: `source` is the only one.
+    /// The way that is tried first.
     #[serde(default)]
     pub prefer: Prefer,
     /// Speaker path. Only `none` has an effect yet.

@@ -20,7 +20,7 @@ impl Router {
     ) -> Result<Value, RouteError> {
         let camera = self.look_up(directive).await?;
         shared(&camera)?;
-        let camera = self.0.switch(&camera.endpoint_id, on, remaining(arrived, RESERVE)).await?;
+        let camera = self.cameras.switch(&camera.endpoint_id, on, remaining(arrived, RESERVE)).await?;
         Ok(power::response(&directive.envelope, &state(&camera), OffsetDateTime::now_utc()))
     }
 

@@ -79,7 +79,7 @@ impl Forward {
         let envelope = &directive.envelope;
         match &envelope.endpoint_id {
             Some(id) if id.starts_with("hub#") => true,
-            Some(id) => match self.house.router.0.all().await {
+            Some(id) => match self.house.router.cameras.all().await {
                 Ok(cameras) => cameras.iter().any(|camera| camera.endpoint_id.as_str() == id),
                 // The router says what is wrong.
                 Err(_) => true,
@@ -124,7 +124,7 @@ impl Forward {
             self.house.router.handle(directive, caller, arrived),
             self.pass_on(directive, body, arrived),
             self.house.bridge.ask(Snapshot, BRIDGE_PATIENCE),
-            self.house.router.0.all(),
+            self.house.router.cameras.all(),
         );
         let trouble = match theirs.and_then(|event| merge::endpoints_of(event).ok_or(SkillError::NoEvent)) {
             Ok(theirs) => {
