@@ -11,16 +11,16 @@ use super::call::EndReason;
 use super::catalogue::{Catalogue, catalogue, find, named};
 use super::resources::Resources;
 use super::session::{CameraSession, ExpectCall, Leave, Report, Update};
-use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located, shared};
-use crate::alexa::endpoint::Endpoint;
-use crate::alexa::gateway::{self, EventGateway};
+use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{Cause, HubCamera, HubSnapshot, Link};
 use crate::seat::Seat;
 
+mod events;
 mod power;
 
+use events::Told;
 pub use power::SwitchPower;
 
 /// The hub's snapshot comes out of its bridge's memory.
@@ -32,10 +32,6 @@ const DEATHS: usize = 3;
 /// A hub that restarts is back sooner; after this long its cameras count as not reachable.
 const AWAY: Duration = Duration::from_secs(300);
 const UNHEALTHY: Duration = Duration::from_secs(60);
-/// Some changes come with time alone; this often Alexa is told of them.
-const TELL: Duration = Duration::from_secs(5);
-/// After this long it is told the same again.
-const REPEAT: Duration = Duration::from_secs(30);
 
 /// The sessions that live, by camera. Outlives a Registry, so that one that was built anew finds
 /// the calls that go on.
@@ -69,8 +65,8 @@ pub struct Registry {
     calls: HashMap<EndpointId, usize>,
     /// The hub has been connected and complete: what is not in the catalogue is gone.
     is_complete: bool,
-    /// What Alexa was told last, by whom, and when.
-    told: Option<(Addr<EventGateway>, Vec<Endpoint>, Instant)>,
+    /// What Alexa was told last.
+    told: Option<Told>,
 }
 
 struct Trouble {
@@ -210,25 +206,6 @@ impl Registry {
         self.tell_alexa();
     }
 
-    /// Alexa is told what it may know, if that is not what it was told last, and again after a while: what is
-    /// gone is believed when it is said twice.
-    fn tell_alexa(&mut self) {
-        let Some(gateway) = self.resources.events.as_ref().and_then(Seat::addr) else { return };
-        if !self.is_complete {
-            return;
-        }
-        let endpoints = shared::endpoints(self.summaries());
-        let is_told = |(addr, told, at): &(_, Vec<Endpoint>, Instant)| {
-            *addr == gateway && *told == endpoints && at.elapsed() < REPEAT
-        };
-        // One without room in its mailbox is told soon.
-        if !self.told.as_ref().is_some_and(is_told)
-            && gateway.try_send(gateway::Report(endpoints.clone())).is_ok()
-        {
-            self.told = Some((gateway, endpoints, Instant::now()));
-        }
-    }
-
     fn summaries(&self) -> impl Iterator<Item = CameraSummary> {
         self.catalogue.keys().filter_map(|id| self.summary(id))
     }
@@ -317,8 +294,7 @@ impl Actor for Registry {
         self.is_complete = self.bridge.is_none();
         self.pull(ctx);
         self.warm_up();
-        self.tell_alexa();
-        ctx.run_interval(TELL, |act, _| act.tell_alexa());
+        self.begin_telling(ctx);
     }
 }
 
@@ -373,14 +349,7 @@ impl Handler<Pressed> for Registry {
     type Result = ();
 
     fn handle(&mut self, Pressed { endpoint, at, cause }: Pressed, ctx: &mut Self::Context) {
-        // The camera may be one that Alexa was not told of yet.
-        self.tell_alexa();
-        if let Some(gateway) = self.resources.events.as_ref().and_then(Seat::addr) {
-            let press = gateway::Press { endpoint_id: endpoint.to_string(), at, cause: shared::cause(cause) };
-            if gateway.try_send(press).is_err() {
-                warn!(camera = %endpoint, "a press at the door was not passed on to Alexa");
-            }
-        }
+        self.ring(&endpoint, at, cause);
         match self.handle(Locate { endpoint: endpoint.clone() }, ctx) {
             // A session without room in its mailbox is busy with calls: its feed is open.
             Ok(located) => drop(located.session.try_send(ExpectCall)),
