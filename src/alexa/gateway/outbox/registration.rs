@@ -127,14 +127,15 @@ impl Registration {
 
     /// The next report, if it is time for one and none is under way.
     pub(super) fn take(&mut self, list: &List, now: Instant) -> Option<(Content, Told)> {
-        if self.batch.is_empty() && self.unrest.is_some_and(|unrest| unrest.ends() <= now) {
-            self.gather(list, now);
-        }
-        if self.backoff.pausing(now).is_some() {
-            return None;
-        }
-        while let Some(chunk) = self.batch.pop_front() {
-            let report = match chunk {
+        loop {
+            // Also when what waited turned out to be nothing.
+            if self.batch.is_empty() && self.unrest.is_some_and(|unrest| unrest.ends() <= now) {
+                self.gather(list, now);
+            }
+            if self.backoff.pausing(now).is_some() {
+                return None;
+            }
+            let report = match self.batch.pop_front()? {
                 Chunk::Add(ids) => self.add(ids, list),
                 Chunk::Delete(ids) => self.delete(ids),
             };
@@ -142,7 +143,6 @@ impl Registration {
                 return report;
             }
         }
-        None
     }
 
     fn gather(&mut self, list: &List, now: Instant) {
