@@ -348,7 +348,7 @@ fn forward(
     let hub = config.hub.direct.as_ref().or(config.hub.url.as_ref())?;
     let skill =
         Skill::new(http, hub).inspect_err(|error| warn!(%error, "nothing goes on to the hub")).ok()?;
-    let grants = config.alexa.client_id.is_some() && config.alexa.client_secret.is_some();
+    let grants = sends_events(config);
     let ties = hand_ties(config);
     Some(Forward::new(Forwarding { router: router.clone(), skill, bridge, ties, grants }))
 }
@@ -533,7 +533,8 @@ async fn tell_presses(mut presses: mpsc::Receiver<Press>, registry: Seat<Registr
     while let Some(Press { endpoint_id, at, cause }) = presses.recv().await {
         info!(camera = endpoint_id, at, ?cause, "the bell was pressed");
         let Some(endpoint) = EndpointId::parse(&endpoint_id) else { continue };
-        if let Err(error) = registry.ask(Pressed { endpoint, at, cause }, TELL).await {
+        let pressed = || Pressed { endpoint: endpoint.clone(), at: at.clone(), cause };
+        if let Err(error) = registry.ask_patiently(pressed, TELL).await {
             warn!(%error, camera = endpoint_id, "a press at the door was not heard");
         }
     }

@@ -39,8 +39,6 @@ const RESERVE: Duration = Duration::from_millis(500);
 const LAST_CALL: Duration = Duration::from_millis(200);
 /// Longest wait for the Registry, which answers from memory; long enough for it to be rebuilt.
 const REGISTRY_PATIENCE: Duration = Duration::from_millis(1_500);
-/// Pause before the Registry's seat is looked at again.
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// Longest wait for the bridge to say how it stands, which it does from memory.
 const BRIDGE_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -259,7 +257,7 @@ pub fn refuse(directive: &Directive, kind: ErrorKind, message: &str) -> Value {
         tracing::info!(?kind, message, "a discovery is answered with an empty list");
         return discovery::discover_response(envelope, &[]);
     }
-    if envelope.is_accept_grant() {
+    if envelope.is_grant() {
         return authorization::grant_failed(envelope, message);
     }
     failure::error_response(envelope, kind, message)
@@ -288,39 +286,16 @@ struct Seated {
     bridge: Option<Seat<HubBridge>>,
 }
 
-/// Asks an actor that its owner rebuilds in a moment should it have died: a seat without a living
-/// actor is asked again. Only for asks that read.
-async fn patient<A, M>(
-    seat: &Seat<A>,
-    message: impl Fn() -> M,
-    within: Duration,
-) -> Result<M::Result, AskError>
-where
-    A: actix::Handler<M>,
-    A::Context: actix::dev::ToEnvelope<A, M>,
-    M: actix::Message + Send + 'static,
-    M::Result: Send,
-{
-    let until = Instant::now() + within;
-    loop {
-        let left = until.saturating_duration_since(Instant::now());
-        match seat.ask(message(), left).await {
-            Err(AskError::Empty) if left > RETRY_PAUSE => tokio::time::sleep(RETRY_PAUSE).await,
-            reply => return reply,
-        }
-    }
-}
-
 #[async_trait]
 impl Cameras for Seated {
     async fn all(&self) -> Result<Vec<CameraSummary>, RouteError> {
-        patient(&self.registry, || Discover, REGISTRY_PATIENCE).await.map_err(RouteError::Registry)
+        self.registry.ask_patiently(|| Discover, REGISTRY_PATIENCE).await.map_err(RouteError::Registry)
     }
 
     async fn find(&self, endpoint: &EndpointId) -> Result<(CameraSummary, Box<dyn Calls>), RouteError> {
         let ask = || Locate { endpoint: endpoint.clone() };
         let located =
-            patient(&self.registry, ask, REGISTRY_PATIENCE).await.map_err(RouteError::Registry)??;
+            self.registry.ask_patiently(ask, REGISTRY_PATIENCE).await.map_err(RouteError::Registry)??;
         Ok((located.summary, Box::new(located.session)))
     }
 

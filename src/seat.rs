@@ -4,12 +4,15 @@
 //! they keep its seat, and ask through it with a deadline.
 
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Handler, Message};
 
 use crate::error::ErrorKind;
+
+/// Pause before an empty seat is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where the current actor of one role is found. Clones share the seat.
 pub struct Seat<A: Actor>(Arc<RwLock<Option<Addr<A>>>>);
@@ -77,6 +80,32 @@ impl<A: Actor> Seat<A> {
         A::Context: ToEnvelope<A, M>,
     {
         ask(&self.addr().ok_or(AskError::Empty)?, message, within).await
+    }
+
+    /// Asks somebody whose owner fills the seat anew in a moment, should it be empty. The question may be
+    /// put again to the next after one that died over it.
+    ///
+    /// # Errors
+    /// When nobody who lives sits there for that long, or the time runs out.
+    pub async fn ask_patiently<M>(
+        &self,
+        message: impl Fn() -> M,
+        within: Duration,
+    ) -> Result<M::Result, AskError>
+    where
+        A: Handler<M>,
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let until = Instant::now() + within;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.ask(message(), left).await {
+                Err(AskError::Empty) if left > LOOK_AGAIN => tokio::time::sleep(LOOK_AGAIN).await,
+                reply => return reply,
+            }
+        }
     }
 }
 

@@ -53,12 +53,6 @@ impl Envelope {
         }
     }
 
-    /// An AcceptGrant that fails gets an error of its own.
-    #[must_use]
-    pub fn is_accept_grant(&self) -> bool {
-        self.namespace == "Alexa.Authorization" && self.name == "AcceptGrant"
-    }
-
     /// A Discover never gets an error, only an empty list.
     #[must_use]
     pub fn is_discover(&self) -> bool {

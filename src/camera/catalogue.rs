@@ -180,7 +180,8 @@ fn camera_of_hub(
             motion: camera.motion.as_ref().map(|motion| motion.on),
             reachable: reason.is_none(),
             reason,
-            alexa: !ways.is_empty() && settings.is_none_or(|settings| settings.alexa),
+            // A way that is not there now may come back: for Alexa the camera is away, not gone.
+            alexa: settings.is_none_or(|settings| settings.alexa),
             events: false,
             // Off is meant for the whole device, whichever of its pictures it was said of.
             on: !camera.entities.iter().any(|entity| entity.off),

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture,
+};
 use tracing::{debug, info, warn};
 
 use super::call::EndReason;
@@ -25,6 +27,8 @@ pub use power::SwitchPower;
 
 /// The hub's snapshot comes out of its bridge's memory.
 const SNAPSHOT: Duration = Duration::from_secs(2);
+/// The same for a press, which has no time to lose.
+const SNAPSHOT_OF_PRESS: Duration = Duration::from_millis(500);
 /// A snapshot that could not be had is asked for again after this long.
 const AGAIN: Duration = Duration::from_secs(1);
 /// This many deaths within [`UNHEALTHY`] keep a camera closed for as long.
@@ -346,15 +350,28 @@ impl Handler<FindCamera> for Registry {
 }
 
 impl Handler<Pressed> for Registry {
-    type Result = ();
+    type Result = ResponseActFuture<Self, ()>;
 
-    fn handle(&mut self, Pressed { endpoint, at, cause }: Pressed, ctx: &mut Self::Context) {
-        self.ring(&endpoint, at, cause);
-        match self.handle(Locate { endpoint: endpoint.clone() }, ctx) {
-            // A session without room in its mailbox is busy with calls: its feed is open.
-            Ok(located) => drop(located.session.try_send(ExpectCall)),
-            Err(error) => debug!(camera = %endpoint, %error, "a press opens nothing"),
-        }
+    fn handle(&mut self, Pressed { endpoint, at, cause }: Pressed, _: &mut Self::Context) -> Self::Result {
+        let bridge = self.bridge.clone();
+        let ask = async move {
+            match bridge {
+                Some(bridge) => bridge.ask(Snapshot, SNAPSHOT_OF_PRESS).await.ok(),
+                None => None,
+            }
+        };
+        Box::pin(ask.into_actor(self).map(move |snapshot, act, ctx| {
+            // The press may be the first that is heard of the camera or of its bell.
+            if let Some(snapshot) = snapshot {
+                act.take(snapshot);
+            }
+            act.ring(&endpoint, at, cause);
+            match act.handle(Locate { endpoint: endpoint.clone() }, ctx) {
+                // A session without room in its mailbox is busy with calls: its feed is open.
+                Ok(located) => drop(located.session.try_send(ExpectCall)),
+                Err(error) => debug!(camera = %endpoint, %error, "a press opens nothing"),
+            }
+        }))
     }
 }
 

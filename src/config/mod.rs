@@ -286,7 +286,7 @@ pub struct Camera {
     /// Own address, replaces the hub's stream: `rtsp`, `rtsps`, `http(s)`, or `test:`.
     #[serde(default)]
     pub source: Option<SecretString>,
-    /// The way that is tried first.
+    /// The only way that is tried, if not `auto`.
     #[serde(default)]
     pub prefer: Prefer,
     /// Speaker path. Only `none` has an effect yet.

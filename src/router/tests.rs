@@ -420,14 +420,14 @@ mod rebuilt_actor {
             tokio::time::sleep(Duration::from_millis(200)).await;
             owner.fill(Fragile(true).start());
         });
-        assert_eq!(patient(&seat, || Touch, Duration::from_secs(30)).await, Ok(7));
+        assert_eq!(seat.ask_patiently(|| Touch, Duration::from_secs(30)).await, Ok(7));
         rebuild.await.unwrap();
     }
 
     #[actix::test]
     async fn an_actor_that_nobody_rebuilds_is_given_up_in_time() {
         let seat = Seat::<Fragile>::default();
-        let reply = patient(&seat, || Touch, Duration::from_millis(200)).await;
+        let reply = seat.ask_patiently(|| Touch, Duration::from_millis(200)).await;
         assert_eq!(reply, Err(AskError::Empty));
     }
 }

@@ -32,8 +32,8 @@ function useBell(sent, ring) {
   const seen = useRef(null);
   useEffect(() => {
     const presses = sent.filter((one) => one.what === "DoorbellPress" && one.outcome === "delivered");
-    const news = seen.current === null ? [] : presses.filter((one) => one.at > seen.current);
-    seen.current = presses.reduce((last, one) => (one.at > last ? one.at : last), seen.current ?? "");
+    const news = seen.current === null ? [] : presses.filter((one) => Date.parse(one.at) > seen.current);
+    seen.current = Math.max(seen.current ?? 0, ...presses.map((one) => Date.parse(one.at)));
     if (news.length) ring(news[0].endpoint_id);
   }, [sent]);
 }

@@ -123,7 +123,7 @@ impl Outbox {
     }
 
     /// The whole list of what Alexa may know, as it is now. Only for a list that is complete: what
-    /// is missing in two of them will be deleted.
+    /// is missing, and was so in the first list after a start or was there before, will be deleted.
     pub fn report(&mut self, endpoints: Vec<Endpoint>, now: Now) {
         let changed = self.list.replace(endpoints, now.wall);
         self.registration.listed(&self.list, changed, now.instant);
@@ -266,10 +266,11 @@ impl Outbox {
         std::mem::take(&mut self.dropped).into()
     }
 
-    /// Whether anything stands between us and Alexa.
+    /// Whether anything stands between us and Alexa. While nothing waits, an earlier trouble is nobody's.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        self.hold.standing().unwrap_or(if self.away { Standing::Away } else { Standing::Open })
+        let is_away = self.away && self.waiting() != Waiting::default();
+        self.hold.standing().unwrap_or(if is_away { Standing::Away } else { Standing::Open })
     }
 
     /// How much waits or is under way.

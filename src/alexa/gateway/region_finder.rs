@@ -70,7 +70,7 @@ impl RegionFinder {
 
     /// Another user's region is none of the last one's.
     pub(super) fn begin_anew(&mut self) {
-        (self.in_doubt, self.pause, self.trouble) = (false, Pause::default(), None);
+        (self.asking, self.in_doubt, self.pause, self.trouble) = (false, false, Pause::default(), None);
     }
 
     /// Why the region is not known, while that is so.

@@ -117,7 +117,7 @@ fn its_own_address_comes_first_and_a_way_that_is_asked_for_is_the_only_one() {
     let pinned = format!("{settings}prefer = 'hls'\n");
     assert_eq!(ways(&pinned, vec![entity("door", HLS)], &[]).0, ["the hub's stream camera.door"]);
     let (none, summary) = ways(&format!("{settings}prefer = 'relay'\n"), vec![entity("door", HLS)], &[]);
-    assert!(none.is_empty() && !summary.alexa, "{summary:?}");
+    assert!(none.is_empty() && summary.alexa && !summary.reachable, "{summary:?}");
     assert!(summary.reason.unwrap().contains("prefer"));
 }
 

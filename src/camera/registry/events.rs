@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use actix::{Addr, AsyncContext, Context};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::Registry;
 use crate::alexa::endpoint::Endpoint;
 use crate::alexa::gateway::{EventGateway, Press, Report};
+use crate::camera::catalogue::KnownCamera;
 use crate::camera::{EndpointId, shared};
 use crate::hub::Cause;
 use crate::seat::Seat;
@@ -31,8 +32,8 @@ impl Registry {
         ctx.run_interval(TELL, |act, _| act.tell_alexa());
     }
 
-    /// Alexa is told what it may know, if that is not what it was told last, and again after a while: what is
-    /// gone is believed when it is said twice.
+    /// Alexa is told what it may know, if that is not what it was told last, and again after a while: what was
+    /// gone at the first time after a start is believed when it is said again.
     pub(super) fn tell_alexa(&mut self) {
         let Some(gateway) = self.gateway().filter(|_| self.is_complete) else { return };
         let endpoints = shared::endpoints(self.summaries());
@@ -45,12 +46,19 @@ impl Registry {
         }
     }
 
-    /// A bell was pressed; only a doorbell rings at the Echos.
+    /// A bell was pressed; only a doorbell that Alexa may know rings at the Echos.
     pub(super) fn ring(&mut self, endpoint: &EndpointId, at: String, cause: Cause) {
         // The camera may be one that Alexa was not told of yet.
         self.tell_alexa();
-        let is_doorbell = self.catalogue.get(endpoint).is_some_and(|camera| camera.summary.doorbell);
-        let Some(gateway) = self.gateway().filter(|_| is_doorbell) else { return };
+        if !self.resources.sends_events() {
+            return;
+        }
+        let may_ring = |camera: &KnownCamera| camera.summary.doorbell && camera.summary.alexa;
+        if self.catalogue.get(endpoint).is_some_and(|camera| !may_ring(camera)) {
+            debug!(camera = %endpoint, "a press that Alexa is not told of: no doorbell, or kept from Alexa");
+            return;
+        }
+        let Some(gateway) = self.gateway() else { return };
         let press = Press { endpoint_id: endpoint.to_string(), at, cause: shared::cause(cause) };
         if gateway.try_send(press).is_err() {
             warn!(camera = %endpoint, "a press at the door was not passed on to Alexa");

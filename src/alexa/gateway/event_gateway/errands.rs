@@ -40,12 +40,16 @@ impl EventGateway {
 
     fn refreshed(&mut self, grant: &Grant, kept: Result<bool, TokenError>, ctx: &mut Context<Self>) {
         let now = Instant::now();
+        if !self.is_current(grant) && kept != Ok(true) {
+            // The grant is gone, or another one.
+            self.keeper = TokenKeeper::default();
+            return self.work(ctx);
+        }
         match kept {
             Ok(true) => {
                 self.keeper.renewed(now);
                 self.outbox.resume();
             }
-            // The grant is gone, or another one.
             Ok(false) => self.keeper = TokenKeeper::default(),
             Err(error) => {
                 if self.keeper.trouble() != Some(error) {
@@ -58,6 +62,10 @@ impl EventGateway {
             }
         }
         self.work(ctx);
+    }
+
+    fn is_current(&self, grant: &Grant) -> bool {
+        self.state.grant().is_some_and(|current| current.is_same(grant))
     }
 
     pub(super) fn find_region(
@@ -86,6 +94,11 @@ impl EventGateway {
         ctx: &mut Context<Self>,
     ) {
         let now = Instant::now();
+        if !self.is_current(grant) {
+            // Of a grant that is gone, or whose tokens were renewed meanwhile: nothing was learned.
+            self.finder.begin_anew();
+            return self.work(ctx);
+        }
         self.finder.answered(found.as_ref().err().copied(), now, rand::random());
         match found {
             Ok(base) if grant.host.as_deref() != Some(base.as_str()) => {

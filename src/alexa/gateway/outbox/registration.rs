@@ -207,7 +207,7 @@ impl Registration {
     }
 
     /// Alexa takes it for wrong.
-    pub(super) fn refused(&mut self, told: Told) {
+    fn refused(&mut self, told: Told) {
         for id in told.ids() {
             self.doubtful.remove(&id);
         }
@@ -223,7 +223,7 @@ impl Registration {
         }
     }
 
-    /// It was too large. False if it cannot be split: it will not be told again.
+    /// It was too large, or wrong. False if it cannot be split: it will not be told again.
     pub(super) fn split(&mut self, told: Told) -> bool {
         let mut first = told.ids();
         if first.len() < 2 {

@@ -94,14 +94,12 @@ impl Outbox {
     fn settle_registration(&mut self, told: registration::Told, outcome: Outcome, now: Instant) {
         match outcome {
             Outcome::Delivered => self.registration.delivered(told, &self.list, now),
-            Outcome::Refused => {
-                self.note_dropped(told.what(), told.endpoint_id(), Why::Refused);
-                self.registration.refused(told);
-            }
-            Outcome::TooLarge => {
+            // The halves are other reports: one endpoint that Alexa takes for wrong keeps no other from it.
+            Outcome::Refused | Outcome::TooLarge => {
                 let (what, endpoint_id) = (told.what(), told.endpoint_id());
                 if !self.registration.split(told) {
-                    self.note_dropped(what, endpoint_id, Why::TooLarge);
+                    let why = if outcome == Outcome::Refused { Why::Refused } else { Why::TooLarge };
+                    self.note_dropped(what, endpoint_id, why);
                 }
             }
             Outcome::Throttled | Outcome::ServerTrouble | Outcome::Unreachable => {

@@ -148,6 +148,16 @@ fn a_dead_gateway_is_tried_after_a_second_and_then_ever_more_rarely_up_to_five_m
 }
 
 #[test]
+fn a_trouble_that_is_over_for_all_that_waited_is_told_of_no_more() {
+    let mut stage = Stage::settled(&[bell("front")]);
+    stage.press("front");
+    stage.meets(Outcome::Unreachable);
+    assert_eq!(stage.outbox.standing(), Standing::Away);
+    stage.live(stage.at() + 60.0, Outcome::Unreachable);
+    assert_eq!((stage.outbox.waiting(), stage.outbox.standing()), (Waiting::default(), Standing::Open));
+}
+
+#[test]
 fn reports_that_fail_together_make_the_pause_grow_once() {
     let all = |motion: bool| -> Vec<Endpoint> { ["a", "b", "c", "d"].map(|id| moving(id, motion)).into() };
     let mut stage = Stage::settled(&all(false));

@@ -162,6 +162,22 @@ fn a_report_that_is_too_large_is_split_and_an_endpoint_that_is_too_large_alone_i
 }
 
 #[test]
+fn an_endpoint_that_alexa_takes_for_wrong_keeps_no_other_from_it() {
+    let mut stage = Stage::new(Reported::default());
+    stage.report(&many(8));
+    stage.pass(10.0);
+    while let Next::Send(parcel) = stage.outbox.next(stage.now.instant) {
+        let body = parcel.body("token").to_string();
+        let is_wrong = parcel.what() == "AddOrUpdateReport" && body.contains("cam005");
+        stage.settle(&parcel, if is_wrong { Outcome::Refused } else { Outcome::Delivered });
+    }
+    assert_eq!(stage.alexa.endpoints.len(), 7);
+    let lost = stage.outbox.dropped();
+    assert_eq!((lost[0].endpoint_id.as_deref(), lost[0].why), (Some("cam005"), Why::Refused));
+    assert!(stage.live(3600.0, Outcome::Delivered).is_empty(), "never again");
+}
+
+#[test]
 fn a_deletion_that_is_too_large_is_split_too() {
     let mut stage = Stage::settled(&many(4));
     stage.report(&[]);
