@@ -33,7 +33,7 @@ class Alexa:
                 self.wfile.write(body)
 
             def do_GET(self):
-                self.reply(200, {"endpoints": [self.headers["Host"]]})
+                self.reply(200, {"endpoints": [alexa.address]})
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
