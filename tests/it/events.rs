@@ -33,7 +33,7 @@ fn settings(alexa: &AlexaDouble) -> String {
 }
 
 /// A house at the hub, with its owner linked.
-async fn house_at(hub: &SimHub, alexa: &AlexaDouble) -> (House, String) {
+pub async fn house_at(hub: &SimHub, alexa: &AlexaDouble) -> (House, String) {
     let house =
         House::start(&format!("[hub]\nurl = '{}'\ntoken = '{}'\n{}", hub.url, hub.token, settings(alexa)));
     wait_for("the hub", async || (house.api("status").await["hub"]["state"] == "running").then_some(()))
@@ -53,7 +53,7 @@ fn discover(token: &str) -> Value {
     directive("Alexa.Discovery", "Discover", json!({ "scope": { "type": "BearerToken", "token": token } }))
 }
 
-fn accept_grant(token: &str, code: &str) -> Value {
+pub fn accept_grant(token: &str, code: &str) -> Value {
     let payload = json!({
         "grant": { "type": "OAuth2.AuthorizationCode", "code": code },
         "grantee": { "type": "BearerToken", "token": token },
@@ -72,7 +72,7 @@ fn refusal(event: &Value) -> &str {
     event["event"]["payload"]["message"].as_str().unwrap()
 }
 
-fn assert_accepted(event: &Value) {
+pub fn assert_accepted(event: &Value) {
     assert_eq!(name(event), "AcceptGrant.Response", "{event}");
     assert_eq!(event["event"]["payload"], json!({}));
     assert!(event["event"].get("endpoint").is_none() && event.get("context").is_none(), "{event}");

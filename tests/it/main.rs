@@ -19,6 +19,7 @@ mod forward;
 mod hostile_peers;
 mod hub;
 mod hub_servers;
+mod hub_to_alexa;
 mod instant;
 mod limits;
 mod nat;

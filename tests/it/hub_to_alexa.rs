@@ -1,0 +1,74 @@
+//! From what happens at the hub to what Alexa is told of it, through the whole house.
+
+use std::time::Duration;
+
+use doorstep::sim::alexa::{AlexaDouble, Arrival};
+use doorstep::sim::hub::{SimCamera, SimHub, SimHubOptions};
+
+use crate::events::{accept_grant, assert_accepted, house_at};
+use crate::fixture::house::{House, wait_for};
+
+/// A list is told ten seconds after its last change.
+const SOON: Duration = Duration::from_secs(40);
+
+/// Waits until Alexa took an event of that name that is what is looked for.
+async fn told(alexa: &AlexaDouble, name: &str, is_it: impl Fn(&Arrival) -> bool) {
+    let fits = |event: &Arrival| event.name() == name && event.status == 202 && is_it(event);
+    let found = alexa.wait_for(SOON, |events| events.iter().any(fits).then_some(())).await;
+    found.unwrap_or_else(|| panic!("{name} in {:#?}", alexa.events()));
+}
+
+/// Its endpoint id, once the house knows it.
+async fn endpoint(house: &House, camera: &str) -> String {
+    wait_for(camera, async || {
+        let cameras = house.api("cameras").await["cameras"].as_array().unwrap().clone();
+        let camera = cameras.iter().find(|known| known["name"] == camera)?;
+        camera["endpoint_id"].as_str().map(str::to_owned)
+    })
+    .await
+}
+
+/// The first of the properties that it says have changed: its name and value.
+fn changed(event: &Arrival) -> (&str, &str) {
+    let of = |key: &str| {
+        let place = format!("/event/payload/change/properties/0/{key}");
+        event.body.pointer(&place).and_then(|value| value.as_str()).unwrap_or_default()
+    };
+    (of("name"), of("value"))
+}
+
+fn lists(event: &Arrival, id: &str) -> bool {
+    let endpoints = event.body["event"]["payload"]["endpoints"].as_array();
+    endpoints.is_some_and(|all| all.iter().any(|endpoint| endpoint["endpointId"] == id))
+}
+
+#[actix::test]
+async fn presses_motion_and_cameras_that_come_and_go_are_told_and_a_new_bell_rings_with_its_first_press() {
+    let hub = SimHub::start(SimHubOptions::default()).await.unwrap();
+    let alexa = AlexaDouble::start().await.unwrap();
+    let (house, owner) = house_at(&hub, &alexa).await;
+    assert_accepted(&house.directive(accept_grant(&owner, &alexa.make_code())).await);
+    let front = endpoint(&house, "Front door").await;
+    told(&alexa, "AddOrUpdateReport", |event| lists(event, &front)).await;
+
+    hub.press("front_door");
+    told(&alexa, "DoorbellPress", |event| event.endpoint() == front).await;
+    for state in ["DETECTED", "NOT_DETECTED"] {
+        told(&alexa, "ChangeReport", |event| {
+            event.endpoint() == front && changed(event) == ("detectionState", state)
+        })
+        .await;
+    }
+
+    hub.add_camera(&SimCamera { key: "porch".into(), name: "Porch".into(), ..SimCamera::front_door() });
+    hub.press("porch");
+    let porch = endpoint(&house, "Porch").await;
+    told(&alexa, "DoorbellPress", |event| event.endpoint() == porch).await;
+    told(&alexa, "AddOrUpdateReport", |event| lists(event, &porch)).await;
+    hub.remove_camera("porch");
+    told(&alexa, "DeleteReport", |event| lists(event, &porch)).await;
+
+    for event in alexa.events() {
+        assert_eq!(event.faults, Vec::<String>::new(), "{}", event.body);
+    }
+}
