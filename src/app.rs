@@ -198,12 +198,12 @@ impl App {
         let (counters, paths) = (peers.clone(), peers.clone());
         let counters = Arc::new(move || serde_json::to_value(counters.port_counters()).unwrap_or_default());
         let door = door_socket.as_ref().map(|(_, address)| *address);
-        let house = House::new(registry, bridge.clone(), state, config.clone(), door_token, demo, counters);
+        let house = House::new(registry, bridge.clone(), state, config.clone(), door_token, demo, counters)
+            .with_events(events);
         let forward = forward(&config, &house.router, bridge, http);
         let house = house
             .with_forward(forward)
             .with_addresses(ui, door)
-            .with_events(events)
             .with_paths(Arc::new(move || paths.paths()))
             .with_policy(policy)
             .with_certificate(certificate.clone());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use doorstep::sim::alexa::AlexaDouble;
 use doorstep::sim::hub::{Faults, SimHub, SimHubOptions};
 use serde_json::{Value, json};
 
@@ -188,6 +189,26 @@ fn grant(token: &str) -> Value {
     json!({"directive": {"header": header("Alexa.Authorization", "AcceptGrant"), "payload": {
         "grant": {"type": "OAuth2.AuthorizationCode", "code": "once"},
         "grantee": {"type": "BearerToken", "token": token}}}})
+}
+
+#[actix::test]
+async fn a_grant_is_ours_where_we_can_use_it() {
+    let (hub, alexa) = (hub().await, AlexaDouble::start().await.unwrap());
+    let skill = format!(
+        "alexa = {{ client_id = '{}', client_secret = '{}', token_url = '{}', events_url = '{}' }}",
+        alexa.client_id(),
+        alexa.client_secret(),
+        alexa.token_url(),
+        alexa.events_url()
+    );
+    let house = house_at(&hub, &skill).await;
+    let token = hub.issue("Owner", HOUR).unwrap();
+    let mut granted = grant(&token);
+    granted["directive"]["payload"]["grant"]["code"] = json!(alexa.make_code());
+    let event = say(&house, &token, &granted).await;
+    assert_eq!(event["event"]["header"]["name"], "AcceptGrant.Response", "{event}");
+    assert!(house.api("status").await["events"]["linked"].is_object());
+    assert_eq!(hub.directives(), []);
 }
 
 #[actix::test]
