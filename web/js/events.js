@@ -20,7 +20,7 @@ export function Events({ events, cameras }) {
   return html`<section aria-labelledby="events-title" id="events">
     <h2 id="events-title">${t("events")}</h2>
     <p class=${well || !events.configured ? "soft" : "notice"} role="status">${standing(events)}</p>
-    ${events.rejected && html`<p class="notice">${t("events_rejected", { at: new Date(events.rejected.since).toLocaleString(), why: events.rejected.why })}</p>`}
+    ${!well && events.rejected && html`<p class="notice">${t("events_rejected", { at: new Date(events.rejected.since).toLocaleString(), why: events.rejected.why })}</p>`}
     ${waiting > 0 && html`<p class="soft">${t("events_waiting", { n: waiting })}</p>`}
     <ul class="plain">${events.sent.slice(0, SHOWN).map(
       (one) => html`<li key=${`${one.at} ${one.what} ${one.endpoint_id}`} data-what=${one.what}>
