@@ -92,7 +92,7 @@ impl Account {
                 self.failed(&super::explained(reason.clone(), last_words.clone()), *unauthorized);
             }
             FeedEvent::WorkerLost(reason) => self.failed(reason, false),
-            FeedEvent::SpeakerLevel(_) => {}
+            FeedEvent::SpeakerLevel(_) | FeedEvent::Talks { .. } | FeedEvent::Conversation(_) => {}
         }
     }
 

@@ -160,7 +160,11 @@ impl Live {
     /// The speaker, for one call's talk.
     #[must_use]
     pub fn speaker(&self, call: u64) -> Speaker {
-        Speaker::new(call, self.feed.clone(), self.floor.clone())
+        Speaker::new(
+            u32::try_from(call & u64::from(u32::MAX)).unwrap_or_default(),
+            self.feed.clone(),
+            self.floor.clone(),
+        )
     }
 
     /// The speaker played this loud, dBFS.

@@ -13,6 +13,7 @@ use super::way::ask;
 use crate::hub::bridge::{HubBridge, OpenRelay, RelayWishes};
 use crate::hub::{RelayLine, RelayNews};
 use crate::media::fetch::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece, SoundCodec, SpeakerLine};
+use crate::media::talk::SpeakerFormat;
 use crate::peer::connection::Peers;
 use crate::peer::{
     Agreed, CallOptions, Calling, OutgoingCall, PeerEvent, PictureFormat, Received, SoundFormat,
@@ -194,7 +195,14 @@ fn begin(agreed: Agreed, frames: mpsc::Sender<Bytes>, key_frames: Arc<Notify>) -
         PictureFormat::H264 => PictureCodec::H264,
         PictureFormat::H265 => PictureCodec::H265,
     };
-    let speaker = sound.filter(|_| agreed.talk).map(|codec| SpeakerLine { codec, frames });
+    let speaker = agreed.sound.filter(|_| agreed.talk).map(|sound| SpeakerLine {
+        format: match sound {
+            SoundFormat::Opus => SpeakerFormat::Opus,
+            SoundFormat::Pcmu => SpeakerFormat::Pcmu,
+            SoundFormat::Pcma => SpeakerFormat::Pcma,
+        },
+        frames,
+    });
     Begin { form: Form::Packets { picture, sound }, speaker, key_frames: Some(key_frames) }
 }
 

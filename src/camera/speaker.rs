@@ -10,11 +10,11 @@ use crate::peer::TalkPacket;
 const FLOOR: Duration = Duration::from_secs(2);
 
 /// Who talks: a call's serial and when it was last heard.
-pub type Floor = Arc<Mutex<Option<(u64, Instant)>>>;
+pub type Floor = Arc<Mutex<Option<(u32, Instant)>>>;
 
 /// A call's way to the camera's speaker. Of several calls one talks at a time.
 pub struct Speaker {
-    call: u64,
+    call: u32,
     feed: Arc<Feed>,
     floor: Floor,
 }
@@ -22,7 +22,7 @@ pub struct Speaker {
 impl Speaker {
     /// Of one call; all calls of a feed share the floor.
     #[must_use]
-    pub fn new(call: u64, feed: Arc<Feed>, floor: Floor) -> Self {
+    pub fn new(call: u32, feed: Arc<Feed>, floor: Floor) -> Self {
         Self { call, feed, floor }
     }
 
@@ -33,6 +33,6 @@ impl Speaker {
             return;
         }
         *floor = Some((self.call, Instant::now()));
-        self.feed.talk(packet.opus, packet.sequence, packet.timestamp);
+        self.feed.talk(self.call, packet.opus, packet.sequence, packet.timestamp);
     }
 }

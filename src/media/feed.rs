@@ -90,12 +90,17 @@ impl Feed {
         self.outbox.try_send(ToWorker::End { reason: reason.to_owned() }).ok();
     }
 
-    /// Passes on what the Echo's user says. Never waits: when the worker does not keep up, it is
+    /// Passes on what an Echo's user says. Never waits: when the worker does not keep up, it is
     /// dropped and counted.
-    pub fn talk(&self, opus: Bytes, sequence: u16, timestamp: u32) {
-        if self.outbox.try_send(ToWorker::Talk { opus, sequence, timestamp }).is_err() {
+    pub fn talk(&self, talker: u32, opus: Bytes, sequence: u16, timestamp: u32) {
+        if self.outbox.try_send(ToWorker::Talk { talker, opus, sequence, timestamp }).is_err() {
             self.counts.talk_dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// A call whose user may have talked has ended.
+    pub fn leave(&self, talker: u32) {
+        self.outbox.try_send(ToWorker::Leave { talker }).ok();
     }
 
     /// Process id of the worker, if one runs.

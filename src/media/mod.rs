@@ -24,6 +24,7 @@ mod scrub;
 pub mod sound_line;
 mod source;
 pub mod sps;
+pub mod talk;
 pub mod timeline;
 pub mod wire;
 
@@ -173,6 +174,13 @@ pub enum FeedEvent {
     Flow(flow::Flow),
     /// Level of what was sent to the camera's speaker in the last 100 ms, in dBFS (-100 = silence).
     SpeakerLevel(f32),
+    /// Who has the speaker; `None`: it is not needed any more.
+    Talks {
+        /// As of [`wire::ToWorker::Talk`].
+        talker: Option<u32>,
+    },
+    /// How the conversation sounds.
+    Conversation(talk::TalkReport),
 }
 
 /// What can go wrong with a feed.

@@ -10,11 +10,12 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::fetch::{Form, SoundCodec};
+use super::fetch::Form;
+use super::talk::TalkSetup;
 use super::{Destination, FeedEvent, TestPattern};
 
 /// Both sides must speak the same one.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 /// Largest access unit, bytes.
 pub const MAX_PICTURE: usize = 8 * 1024 * 1024;
 /// Largest control message, bytes of JSON.
@@ -33,7 +34,7 @@ const SPEECH: u8 = 5;
 
 const PICTURE_HEADER: usize = 1 + 1 + 8;
 const SOUND_HEADER: usize = 1 + 8;
-const TALK_HEADER: usize = 1 + 2 + 4;
+const TALK_HEADER: usize = 1 + 4 + 2 + 4;
 const PIECE_HEADER: usize = 1 + 1 + 8;
 
 const KEY: u8 = 1;
@@ -124,11 +125,11 @@ pub enum ToWorker {
         /// To be shown.
         shown: bool,
     },
-    /// The camera has a speaker that takes this; talk comes back as [`FromWorker::Speech`]. `None`: it
-    /// has none, or one that takes the talk as it is.
+    /// The camera's speaker; what is said comes back as [`FromWorker::Speech`]. `None`: it has none, or one that
+    /// takes the talk as it is.
     Speaker {
-        /// What it takes.
-        codec: Option<SoundCodec>,
+        /// What it is and how it is used.
+        setup: Option<TalkSetup>,
     },
     /// A piece of the handed source.
     Piece {
@@ -163,12 +164,19 @@ pub enum ToWorker {
     Stop,
     /// A piece of what the Echo's user says.
     Talk {
+        /// Names the call.
+        talker: u32,
         /// The Opus packet.
         opus: Bytes,
         /// RTP sequence number.
         sequence: u16,
         /// RTP timestamp, 48 kHz.
         timestamp: u32,
+    },
+    /// A call whose user may have talked has ended.
+    Leave {
+        /// Names the call.
+        talker: u32,
     },
 }
 
@@ -204,7 +212,7 @@ pub enum FromWorker {
         /// 48 kHz on the worker's clock.
         ticks: i64,
     },
-    /// 20 ms for the camera's speaker, in the form that [`ToWorker::Speaker`] named.
+    /// One frame for the camera's speaker, in the form that [`ToWorker::Speaker`] named, when it is to be sent.
     Speech(Bytes),
 }
 
@@ -215,13 +223,14 @@ enum ToControl {
     Begin { form: Form, pictures: bool },
     End { reason: String },
     Slate { shown: bool },
-    Speaker { codec: Option<SoundCodec> },
+    Speaker { setup: Option<TalkSetup> },
     KeyFrame,
     Limit { kbps: Option<u32> },
     Fresh,
     Allow { kbps: Option<u32> },
     Rate { kbps: Option<u32> },
     Stop,
+    Leave { talker: u32 },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -242,10 +251,11 @@ impl ToWorker {
     /// When it is longer than its kind may be.
     pub fn encode(self) -> Result<Bytes, WireError> {
         match self {
-            Self::Talk { opus, sequence, timestamp } => {
+            Self::Talk { talker, opus, sequence, timestamp } => {
                 capped(&opus, MAX_OPUS)?;
                 let mut frame = BytesMut::with_capacity(TALK_HEADER + opus.len());
                 frame.put_u8(TALK);
+                frame.put_u32(talker);
                 frame.put_u16(sequence);
                 frame.put_u32(timestamp);
                 frame.put_slice(&opus);
@@ -265,13 +275,14 @@ impl ToWorker {
             Self::Begin { form, pictures } => control(&ToControl::Begin { form, pictures }),
             Self::End { reason } => control(&ToControl::End { reason }),
             Self::Slate { shown } => control(&ToControl::Slate { shown }),
-            Self::Speaker { codec } => control(&ToControl::Speaker { codec }),
+            Self::Speaker { setup } => control(&ToControl::Speaker { setup }),
             Self::KeyFrame => control(&ToControl::KeyFrame),
             Self::Limit { kbps } => control(&ToControl::Limit { kbps }),
             Self::Fresh => control(&ToControl::Fresh),
             Self::Allow { kbps } => control(&ToControl::Allow { kbps }),
             Self::Rate { kbps } => control(&ToControl::Rate { kbps }),
             Self::Stop => control(&ToControl::Stop),
+            Self::Leave { talker } => control(&ToControl::Leave { talker }),
         }
     }
 
@@ -287,19 +298,21 @@ impl ToWorker {
                 ToControl::Begin { form, pictures } => Self::Begin { form, pictures },
                 ToControl::End { reason } => Self::End { reason },
                 ToControl::Slate { shown } => Self::Slate { shown },
-                ToControl::Speaker { codec } => Self::Speaker { codec },
+                ToControl::Speaker { setup } => Self::Speaker { setup },
                 ToControl::KeyFrame => Self::KeyFrame,
                 ToControl::Limit { kbps } => Self::Limit { kbps },
                 ToControl::Fresh => Self::Fresh,
                 ToControl::Allow { kbps } => Self::Allow { kbps },
                 ToControl::Rate { kbps } => Self::Rate { kbps },
                 ToControl::Stop => Self::Stop,
+                ToControl::Leave { talker } => Self::Leave { talker },
             }),
             TALK => {
+                let talker = frame.try_get_u32().map_err(|_| WireError::Short)?;
                 let sequence = frame.try_get_u16().map_err(|_| WireError::Short)?;
                 let timestamp = frame.try_get_u32().map_err(|_| WireError::Short)?;
                 capped(&frame, MAX_OPUS)?;
-                Ok(Self::Talk { opus: frame, sequence, timestamp })
+                Ok(Self::Talk { talker, opus: frame, sequence, timestamp })
             }
             PIECE => {
                 let kind = match frame.try_get_u8().map_err(|_| WireError::Short)? {
@@ -487,7 +500,7 @@ mod tests {
         let mut frame = vec![SOUND; SOUND_HEADER];
         frame.extend_from_slice(&data[..=MAX_OPUS]);
         assert_eq!(FromWorker::decode(frame.into()), Err(WireError::Long(MAX_OPUS + 1)));
-        let talk = ToWorker::Talk { opus: data.slice(..=MAX_OPUS), sequence: 0, timestamp: 0 };
+        let talk = ToWorker::Talk { talker: 0, opus: data.slice(..=MAX_OPUS), sequence: 0, timestamp: 0 };
         assert_eq!(talk.encode(), Err(WireError::Long(MAX_OPUS + 1)));
         let mut control = vec![CONTROL];
         control.resize(MAX_CONTROL + 2, b' ');
@@ -529,7 +542,7 @@ mod tests {
         #[test]
         fn samples_come_back_as_they_were_sent(
             data in prop::collection::vec(any::<u8>(), 0..=MAX_OPUS), ticks: i64, key: bool, slate: bool,
-            sequence: u16, timestamp: u32,
+            talker: u32, sequence: u16, timestamp: u32,
         ) {
             let data = Bytes::from(data);
             let picture = FromWorker::Picture { data: data.clone(), ticks, key, slate };
@@ -540,7 +553,7 @@ mod tests {
             prop_assert_eq!(there_and_back(&speech), speech);
             let piece = ToWorker::Piece { kind: PieceKind::Picture, ticks, data: data.clone() };
             prop_assert_eq!(ToWorker::decode(piece.clone().encode().unwrap()), Ok(piece));
-            let talk = ToWorker::Talk { opus: data, sequence, timestamp };
+            let talk = ToWorker::Talk { talker, opus: data, sequence, timestamp };
             prop_assert_eq!(ToWorker::decode(talk.clone().encode().unwrap()), Ok(talk));
         }
     }

@@ -123,7 +123,7 @@ async fn talk_raises_the_level_at_the_speaker_and_its_end_lowers_it() {
     }
     let mut loudest = -100.0_f32;
     for (sequence, opus) in (65_500_u16..=u16::MAX).chain(0..64).zip(&said) {
-        open.feed.talk(opus.clone(), sequence, u32::from(sequence) * 960);
+        open.feed.talk(1, opus.clone(), sequence, u32::from(sequence) * 960);
         tokio::time::sleep(Duration::from_millis(20)).await;
         while let Ok(event) = open.events.try_recv() {
             if let FeedEvent::SpeakerLevel(level) = event {
@@ -141,7 +141,7 @@ async fn garbage_and_floods_of_talk_do_no_harm() {
     open.picture(|picture| picture.key).await;
     let worker = open.pid();
     for n in 0..5_000_u16 {
-        open.feed.talk(Bytes::from(vec![n as u8; usize::from(n) % 1600]), n.wrapping_mul(7), 0);
+        open.feed.talk(1, Bytes::from(vec![n as u8; usize::from(n) % 1600]), n.wrapping_mul(7), 0);
         if n % 50 == 0 {
             open.sample().await;
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use doorstep::media::fetch::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece, SoundCodec, SpeakerLine};
+use doorstep::media::talk::SpeakerFormat;
 use doorstep::media::{AccessUnit, FeedEvent, Source};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -256,7 +257,7 @@ async fn a_worker_makes_only_the_sound_when_the_picture_can_go_past_it_and_draws
     let stream = source(move |to| {
         let (units, tone, talk, stopped) = (units.clone(), tone.clone(), talk.clone(), stopped.clone());
         async move {
-            let speaker = SpeakerLine { codec: SoundCodec::Pcmu, frames: talk };
+            let speaker = SpeakerLine { format: SpeakerFormat::Pcmu, frames: talk };
             let form = Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Pcmu) };
             to.send(begin(form, Some(speaker))).await.ok();
             for number in 0.. {
@@ -285,7 +286,7 @@ async fn a_worker_makes_only_the_sound_when_the_picture_can_go_past_it_and_draws
     assert!(video.copied, "{video:?}");
 
     for sequence in 0..20_u16 {
-        open.feed.talk(Bytes::from_static(SILENCE), sequence, u32::from(sequence) * 960);
+        open.feed.talk(1, Bytes::from_static(SILENCE), sequence, u32::from(sequence) * 960);
         sleep(Duration::from_millis(20)).await;
     }
     let frame = timeout(PATIENCE, heard.recv()).await.expect("nothing is said").unwrap();

@@ -7,6 +7,7 @@ use doorstep::camera::entity::Entity;
 use doorstep::camera::relay::Relay;
 use doorstep::hub::bridge::Snapshot;
 use doorstep::media::fetch::{Fetch, FetchEnd, Form, PictureCodec, Piece, SoundCodec};
+use doorstep::media::talk::SpeakerFormat;
 use doorstep::peer::PortConfig;
 use doorstep::peer::connection::Peers;
 use doorstep::sim::hub::{SimCamera, SimHub, SimHubOptions};
@@ -103,7 +104,7 @@ async fn it_begins_with_what_was_agreed_on_and_ends_at_the_hub_when_nobody_takes
     let Some(Piece::Begin(begin)) = fetching.next().await else { panic!("it begins") };
     let form = Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Pcmu) };
     assert_eq!(begin.form, form);
-    assert_eq!(begin.speaker.map(|speaker| speaker.codec), Some(SoundCodec::Pcmu));
+    assert_eq!(begin.speaker.map(|speaker| speaker.format), Some(SpeakerFormat::Pcmu));
     assert!(begin.key_frames.is_some());
     fetching.pictures(5).await;
     drop(fetching.pieces);

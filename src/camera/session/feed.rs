@@ -138,7 +138,7 @@ impl CameraSession {
                 }
             }
             FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
-            FeedEvent::Flow(_) => {}
+            FeedEvent::Flow(_) | FeedEvent::Talks { .. } | FeedEvent::Conversation(_) => {}
         }
     }
 

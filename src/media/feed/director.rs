@@ -333,7 +333,9 @@ impl Director {
                 self.ask_source();
                 self.tell(event);
             }
-            Made::Event(event @ FeedEvent::SpeakerLevel(_)) => self.tell(event),
+            Made::Event(
+                event @ (FeedEvent::SpeakerLevel(_) | FeedEvent::Talks { .. } | FeedEvent::Conversation(_)),
+            ) => self.tell(event),
             Made::Event(_) => {}
             Made::Over => {
                 self.line = None;
@@ -353,12 +355,14 @@ impl Director {
                     line.limit(kbps);
                 }
             }
-            ToWorker::Fresh | ToWorker::Allow { .. } | ToWorker::Rate { .. } => {
+            ToWorker::Fresh | ToWorker::Allow { .. } | ToWorker::Rate { .. } | ToWorker::Leave { .. } => {
                 if let Some((line, Role::Reads | Role::Makes)) = &self.line {
                     line.wish(wish);
                 }
             }
-            ToWorker::Talk { opus, sequence, timestamp } => self.talk(opus, sequence, timestamp),
+            ToWorker::Talk { talker, opus, sequence, timestamp } => {
+                self.talk(talker, opus, sequence, timestamp)
+            }
             // Nothing else comes from outside.
             _ => {}
         }

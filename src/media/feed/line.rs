@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 
 use super::supervisor::{Job, Supervisor};
 use super::{Counts, OUTBOX, SAMPLES, WorkerProgram};
-use crate::media::fetch::{Form, SoundCodec};
+use crate::media::fetch::Form;
+use crate::media::talk::TalkSetup;
 use crate::media::wire::{PieceKind, ToWorker, WireSource};
 use crate::media::{FeedEvent, Sample};
 
@@ -61,8 +62,8 @@ impl Line {
 
     /// A handed source begins, with its pictures or without. A worker that takes this one's place hears
     /// of it, too.
-    pub async fn begin(&mut self, form: Form, pictures: bool, speaker: Option<SoundCodec>) {
-        let words = vec![ToWorker::Begin { form, pictures }, ToWorker::Speaker { codec: speaker }];
+    pub async fn begin(&mut self, form: Form, pictures: bool, speaker: Option<TalkSetup>) {
+        let words = vec![ToWorker::Begin { form, pictures }, ToWorker::Speaker { setup: speaker }];
         self.preamble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&words);
         self.skipping = false;
         for word in words {

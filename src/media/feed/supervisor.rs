@@ -18,6 +18,7 @@ use super::log::Log;
 use super::outlet::Outlet;
 use super::program::WorkerProgram;
 use crate::media::scrub::{Scrub, tidy};
+use crate::media::talk::TalkReport;
 use crate::media::timeline::{Timeline, Track};
 use crate::media::wire::{self, FromWorker, ToWorker, WireSource};
 use crate::media::{AccessUnit, FeedEvent, Sample, SoundPacket};
@@ -347,9 +348,15 @@ impl Ear<'_> {
                 let reason = self.scrub.text(&reason, 300);
                 FeedEvent::Failed { reason, unauthorized, last_words: self.log.last_words() }
             }
-            FeedEvent::SpeakerLevel(level) => {
-                FeedEvent::SpeakerLevel(if level.is_finite() { level.clamp(-100.0, 20.0) } else { -100.0 })
-            }
+            FeedEvent::SpeakerLevel(level) => FeedEvent::SpeakerLevel(tidy_level(level)),
+            FeedEvent::Talks { talker } => FeedEvent::Talks { talker },
+            FeedEvent::Conversation(report) => FeedEvent::Conversation(TalkReport {
+                speaker_dbfs: tidy_level(report.speaker_dbfs),
+                microphone_dbfs: tidy_level(report.microphone_dbfs),
+                passed_dbfs: tidy_level(report.passed_dbfs),
+                erle_db: report.erle_db.filter(|erle| erle.is_finite()).map(|erle| erle.clamp(-50.0, 120.0)),
+                ..report
+            }),
             FeedEvent::FirstPicture => FeedEvent::FirstPicture,
             FeedEvent::Flow(flow) => FeedEvent::Flow(flow),
             // Only we can say so.
@@ -357,6 +364,11 @@ impl Ear<'_> {
         };
         tell(self.events, clean);
     }
+}
+
+/// dBFS as they can be.
+fn tidy_level(dbfs: f32) -> f32 {
+    if dbfs.is_finite() { dbfs.clamp(-100.0, 20.0) } else { -100.0 }
 }
 
 fn codec() -> LengthDelimitedCodec {
@@ -371,7 +383,9 @@ async fn say(writer: &mut Writer, message: ToWorker) -> Result<(), String> {
 
 /// Tells the camera. A measurement gives way while the queue fills: the next one comes soon.
 pub fn tell(events: &mpsc::Sender<FeedEvent>, event: FeedEvent) {
-    let gives_way = |event: &FeedEvent| matches!(event, FeedEvent::SpeakerLevel(_) | FeedEvent::Flow(_));
+    let gives_way = |event: &FeedEvent| {
+        matches!(event, FeedEvent::SpeakerLevel(_) | FeedEvent::Flow(_) | FeedEvent::Conversation(_))
+    };
     if gives_way(&event) && events.capacity() < RESERVED {
         return;
     }

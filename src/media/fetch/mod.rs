@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
 use super::annex_b;
+use super::talk::SpeakerFormat;
 
 /// Reads a source.
 #[async_trait]
@@ -77,8 +78,8 @@ pub struct Begin {
 #[derive(Debug)]
 pub struct SpeakerLine {
     /// What it takes.
-    pub codec: SoundCodec,
-    /// 20 ms each. Bounded; what does not fit is dropped.
+    pub format: SpeakerFormat,
+    /// One frame each. Bounded; what does not fit is dropped.
     pub frames: mpsc::Sender<Bytes>,
 }
 

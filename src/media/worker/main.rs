@@ -168,17 +168,17 @@ impl Camera {
             ToWorker::Allow { kbps } => self.shared.allowed_kbps.store(least(kbps), Ordering::Relaxed),
             ToWorker::Rate { kbps } => self.shared.rate_kbps.store(least(kbps), Ordering::Relaxed),
             // When the decoder does not keep up, old words are worth nothing.
-            ToWorker::Talk { opus, sequence, timestamp: _ } => {
+            ToWorker::Talk { talker: _, opus, sequence, timestamp: _ } => {
                 self.talk.try_send(TalkOrder::Packet { opus, sequence }).ok();
             }
-            ToWorker::Speaker { codec } => {
-                self.talk.send(TalkOrder::Speaker(codec)).map_err(std::io::Error::other)?;
+            ToWorker::Speaker { setup } => {
+                self.talk.send(TalkOrder::Speaker(setup)).map_err(std::io::Error::other)?;
             }
             ToWorker::Slate { shown } => self.shared.stage.show_slate(shown),
             ToWorker::Begin { form, pictures } => self.order(Order::Begin { form, pictures })?,
             ToWorker::Piece { kind, ticks, data } => self.order(Order::Piece { kind, ticks, data })?,
             ToWorker::End { reason } => self.order(Order::End { reason })?,
-            ToWorker::Hello { .. } | ToWorker::Open { .. } | ToWorker::Stop => {}
+            ToWorker::Leave { .. } | ToWorker::Hello { .. } | ToWorker::Open { .. } | ToWorker::Stop => {}
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use ffmpeg_next::format::sample::Type;
 use ffmpeg_next::software::resampling;
 
 use crate::pcm;
-use doorstep::media::fetch::SoundCodec;
+use doorstep::media::talk::SpeakerFormat;
 
 /// Hz of G.711.
 const RATE: u32 = 8_000;
@@ -25,11 +25,11 @@ pub struct SpeechEncoder {
 
 impl SpeechEncoder {
     /// `None` for a codec that needs no encoding.
-    pub fn new(codec: SoundCodec) -> Result<Option<Self>, ffmpeg::Error> {
-        let name = match codec {
-            SoundCodec::Opus => return Ok(None),
-            SoundCodec::Pcmu => "pcm_mulaw",
-            SoundCodec::Pcma => "pcm_alaw",
+    pub fn new(format: SpeakerFormat) -> Result<Option<Self>, ffmpeg::Error> {
+        let name = match format {
+            SpeakerFormat::Opus | SpeakerFormat::Aac { .. } => return Ok(None),
+            SpeakerFormat::Pcmu => "pcm_mulaw",
+            SpeakerFormat::Pcma => "pcm_alaw",
         };
         let codec = ffmpeg::encoder::find_by_name(name).ok_or(ffmpeg::Error::EncoderNotFound)?;
         let mut encoder = ffmpeg::codec::Context::new_with_codec(codec).encoder().audio()?;
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_tone_comes_out_as_frames_of_twenty_milliseconds_at_its_level() {
-        let mut speech = SpeechEncoder::new(SoundCodec::Pcmu).unwrap().unwrap();
+        let mut speech = SpeechEncoder::new(SpeakerFormat::Pcmu).unwrap().unwrap();
         let tone = |n: usize| 0.25 * (n as f32 * 440.0 * std::f32::consts::TAU / 48_000.0).sin();
         let mut frames = Vec::new();
         for packet in 0..50 {
@@ -98,6 +98,6 @@ mod tests {
 
     #[test]
     fn a_speaker_that_takes_opus_needs_no_encoding() {
-        assert!(SpeechEncoder::new(SoundCodec::Opus).unwrap().is_none());
+        assert!(SpeechEncoder::new(SpeakerFormat::Opus).unwrap().is_none());
     }
 }

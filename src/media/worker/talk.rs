@@ -11,7 +11,7 @@ use crate::opus::{OpusDecoder, PACKET};
 use crate::shared::Shared;
 use crate::speech::SpeechEncoder;
 use doorstep::media::FeedEvent;
-use doorstep::media::fetch::SoundCodec;
+use doorstep::media::talk::TalkSetup;
 use doorstep::media::wire::FromWorker;
 
 /// dBFS of silence.
@@ -30,7 +30,7 @@ pub enum TalkOrder {
         sequence: u16,
     },
     /// The camera has a speaker that takes this, or none that needs encoding.
-    Speaker(Option<SoundCodec>),
+    Speaker(Option<TalkSetup>),
 }
 
 /// Starts the thread. The level, in whole dBFS, is kept for who wants to show it.
@@ -71,7 +71,7 @@ fn run(from: &Receiver<TalkOrder>, shared: &Shared) {
             packets = 0;
         }
         match from.recv_timeout(tick.saturating_duration_since(now)) {
-            Ok(TalkOrder::Speaker(codec)) => speech = encoder(codec),
+            Ok(TalkOrder::Speaker(setup)) => speech = encoder(setup),
             Ok(TalkOrder::Packet { opus, sequence }) => {
                 packets += 1;
                 let step = last.map_or(1, |last| sequence.wrapping_sub(last));
@@ -98,8 +98,8 @@ fn run(from: &Receiver<TalkOrder>, shared: &Shared) {
     }
 }
 
-fn encoder(codec: Option<SoundCodec>) -> Option<SpeechEncoder> {
-    let encoder = codec.map(SpeechEncoder::new).transpose();
+fn encoder(setup: Option<TalkSetup>) -> Option<SpeechEncoder> {
+    let encoder = setup.and_then(|setup| setup.format).map(SpeechEncoder::new).transpose();
     if let Err(error) = &encoder {
         eprintln!("what is said cannot be encoded for the camera's speaker: {error}");
     }

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::{Director, Role, Stream};
-use crate::media::fetch::SoundCodec;
 use crate::media::sound_line::SILENCE;
+use crate::media::talk::SpeakerFormat;
 use crate::media::timeline::Track;
 use crate::media::wire::ToWorker;
 use crate::media::{Sample, SoundPacket};
@@ -34,9 +34,11 @@ impl Director {
         self.outlet.put(Sample::Sound(SoundPacket { opus, timestamp }));
     }
 
-    pub(super) fn talk(&mut self, opus: Bytes, sequence: u16, timestamp: u32) {
+    pub(super) fn talk(&mut self, talker: u32, opus: Bytes, sequence: u16, timestamp: u32) {
         let taken = match (&mut self.stream, &self.line) {
-            (Some(Stream { speaker: Some(speaker), said, .. }), _) if speaker.codec == SoundCodec::Opus => {
+            (Some(Stream { speaker: Some(speaker), said, .. }), _)
+                if speaker.format == SpeakerFormat::Opus =>
+            {
                 // Late and doubled ones would be heard at the wrong place.
                 let step = said.map_or(1, |last| sequence.wrapping_sub(last));
                 if step == 0 || step > 0x8000 {
@@ -46,7 +48,7 @@ impl Director {
                 speaker.frames.try_send(opus).is_ok()
             }
             (_, Some((line, role))) if *role != Role::Slate => {
-                line.wish(ToWorker::Talk { opus, sequence, timestamp })
+                line.wish(ToWorker::Talk { talker, opus, sequence, timestamp })
             }
             _ => return,
         };

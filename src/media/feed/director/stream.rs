@@ -5,6 +5,7 @@ use crate::media::FeedEvent;
 use crate::media::feed::direct::DirectPicture;
 use crate::media::fetch::{Begin, Form, PictureCodec, Piece, SoundCodec};
 use crate::media::flow::FlowMeter;
+use crate::media::talk::{Duplex, EchoRule, SpeakerFormat, TalkSetup};
 use crate::media::wire::{MAX_PICTURE, WireSource};
 
 impl Director {
@@ -71,13 +72,14 @@ impl Director {
     }
 
     /// What talk has to be made into for the source's speaker.
-    pub(super) fn speaks(&self) -> Option<SoundCodec> {
+    pub(super) fn speaks(&self) -> Option<TalkSetup> {
         let speaker = self.stream.as_ref().and_then(|stream| stream.speaker.as_ref());
-        speaker.map(|speaker| speaker.codec).filter(|codec| *codec != SoundCodec::Opus)
+        let format = speaker.map(|speaker| speaker.format).filter(|format| *format != SpeakerFormat::Opus)?;
+        Some(TalkSetup { format: Some(format), echo: EchoRule::Off, duplex: Duplex::Full })
     }
 
     /// Gives the stream to a worker.
-    pub(super) async fn hand_over(&mut self, form: Form, speaks: Option<SoundCodec>, role: Role) {
+    pub(super) async fn hand_over(&mut self, form: Form, speaks: Option<TalkSetup>, role: Role) {
         let (mut line, _) = match self.line.take() {
             Some(line) => line,
             None => (self.start(WireSource::Handed), role),
