@@ -16,6 +16,7 @@ mod line;
 mod log;
 mod outlet;
 mod program;
+mod speaker;
 mod supervisor;
 
 pub use program::WorkerProgram;

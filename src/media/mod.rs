@@ -15,6 +15,7 @@ use crate::error::ErrorKind;
 
 mod address_policy;
 pub mod annex_b;
+pub mod back_channel;
 mod destination;
 pub mod feed;
 pub mod fetch;
@@ -52,6 +53,8 @@ pub struct FeedSpec {
     pub sources: Vec<Source>,
     /// Most that an encoded picture may take, kbit/s.
     pub max_kbps: u32,
+    /// Its speaker, if one is known.
+    pub speaker: Option<talk::SpeakerSpec>,
 }
 
 /// One access unit of the camera's H.264, on the feed's own timeline.
@@ -153,9 +156,13 @@ pub enum FeedEvent {
     Uses {
         /// Place in [`FeedSpec::sources`].
         source: usize,
-        /// It has a speaker that talk reaches.
+        /// The source itself brings a speaker.
+        speaker: bool,
+        /// Talk reaches a speaker, this one or another.
         talk: bool,
     },
+    /// The camera's speaker was opened, closed, or failed. Said by the feed itself, never by a worker.
+    Speaker(talk::SpeakerEvent),
     /// The first picture of the camera itself (no slate) since the source was opened.
     FirstPicture,
     /// The camera shows nothing: not reached, refused, stalled, unusable. Tries go on.

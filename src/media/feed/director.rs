@@ -13,6 +13,7 @@ use super::choice::{Choice, Failure};
 use super::direct::DirectPicture;
 use super::line::Line;
 use super::outlet::Outlet;
+use super::speaker::Speaker;
 use super::supervisor::tell;
 use super::{Counts, WorkerProgram};
 use crate::media::fetch::{FetchEnd, Form, SpeakerLine};
@@ -22,13 +23,14 @@ use crate::media::sound_line::SoundLine;
 use crate::media::timeline::Timeline;
 use crate::media::wire::{ToWorker, WireSource};
 use crate::media::{Destination, FeedEvent, FeedSpec, Sample, Source};
-use news::{Fetching, Finding, Made, News, found, made, piece, until};
+use news::{Fetching, Finding, Made, News, found, made, piece, spoke, until};
 
 mod camera;
 mod lookup;
 mod news;
 mod pictures;
 mod sound;
+mod talk;
 mod stream;
 
 /// Pieces of a fetched source that wait.
@@ -63,8 +65,6 @@ struct Stream {
     key_frames: Option<Arc<Notify>>,
     /// The head of the container has come.
     headed: bool,
-    /// Last sequence number of what was said.
-    said: Option<u16>,
 }
 
 pub struct Director {
@@ -79,6 +79,8 @@ pub struct Director {
     using: usize,
     line: Option<(Line, Role)>,
     stream: Option<Stream>,
+    /// A speaker that does not come with the source; `None` if no way leads to one.
+    speaker: Option<Speaker>,
     /// Who asks the cameras at the sources' own addresses for key pictures, by source.
     askers: HashMap<usize, Asker>,
     /// A worker passes the camera's picture on as it is.
@@ -123,6 +125,8 @@ impl Director {
         counts: Arc<Counts>,
     ) -> Self {
         let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
+        let way = spec.speaker.as_ref().map(|speaker| speaker.way.clone());
+        let speaker = way.and_then(|way| Speaker::new(way, program.policy().clone()));
         Self {
             choice: Choice::new(spec.sources.len()),
             spec,
@@ -134,6 +138,7 @@ impl Director {
             using: 0,
             line: None,
             stream: None,
+            speaker,
             askers: HashMap::new(),
             copied: false,
             timeline: Timeline::new(1, SLACK_MS),
@@ -171,6 +176,7 @@ impl Director {
                 piece = piece(&mut fetching) => News::Piece(piece),
                 made = made(&mut self.line) => News::Made(made),
                 found = found(&mut self.finding) => News::Found(found),
+                spoke = spoke(&mut self.speaker) => News::Spoke(spoke),
                 () = until(begin_at) => News::Begin,
                 _ = tick.tick() => News::Tick,
             };
@@ -193,6 +199,10 @@ impl Director {
                 }
                 News::Made(made) => self.made(made),
                 News::Found(found) => self.found(found),
+                News::Spoke(news) => {
+                    self.spoke(news);
+                    None
+                }
                 News::Begin => {
                     begin_at = None;
                     fetching = self.begin();
@@ -214,6 +224,7 @@ impl Director {
         let (using, _) = self.choice.next(Instant::now())?;
         self.using = using;
         (self.stream, self.finding, self.destination) = (None, None, None);
+        self.fall_silent();
         self.begin_pictures();
         self.tell(FeedEvent::Tries { source: using });
         match self.spec.sources.get(using)? {
@@ -229,19 +240,21 @@ impl Director {
                 None
             }
             Source::Test(pattern) => {
-                self.read(WireSource::Test(*pattern), true);
+                self.read(WireSource::Test(*pattern));
                 None
             }
         }
     }
 
-    fn read(&mut self, source: WireSource, talk: bool) {
+    fn read(&mut self, source: WireSource) {
         self.line = Some((self.start(source), Role::Reads));
-        self.tell(FeedEvent::Uses { source: self.using, talk });
+        let talk = self.setup().is_some();
+        self.tell(FeedEvent::Uses { source: self.using, speaker: false, talk });
     }
 
     fn start(&self, source: WireSource) -> Line {
-        let line = Line::start(&self.spec.camera, source, self.spec.max_kbps, &self.program, &self.counts);
+        let (spec, setup) = (&self.spec, self.setup());
+        let line = Line::start(&spec.camera, source, spec.max_kbps, setup, &self.program, &self.counts);
         line.limit(self.limit);
         line
     }
@@ -311,12 +324,7 @@ impl Director {
                 self.hear(&packet.opus, i64::try_from(packet.timestamp).unwrap_or(i64::MAX));
             }
             Made::Sample(Sample::Sound(_)) => {}
-            Made::Speech(frame) => {
-                if let Some(speaker) = self.stream.as_ref().and_then(|stream| stream.speaker.as_ref()) {
-                    // What does not fit is late.
-                    speaker.frames.try_send(frame).ok();
-                }
-            }
+            Made::Speech(frame) => self.speak(frame),
             Made::Event(FeedEvent::Failed { reason, unauthorized, last_words }) if pictures => {
                 self.last_words = last_words;
                 return Some(FetchEnd { reason, unauthorized, lasting: role == Role::Makes });
@@ -329,16 +337,20 @@ impl Director {
             }
             Made::Event(event @ FeedEvent::Flow(_)) if pictures => self.tell(event),
             Made::Event(event @ FeedEvent::WorkerLost(_)) if pictures => {
+                self.fall_silent();
                 (self.first, self.copied) = (true, false);
                 self.ask_source();
                 self.tell(event);
             }
-            Made::Event(
-                event @ (FeedEvent::SpeakerLevel(_) | FeedEvent::Talks { .. } | FeedEvent::Conversation(_)),
-            ) => self.tell(event),
+            Made::Event(FeedEvent::Talks { talker }) => self.talks(talker),
+            Made::Event(event @ (FeedEvent::SpeakerLevel(_) | FeedEvent::Conversation(_))) => {
+                self.tell(event);
+            }
+            Made::Event(FeedEvent::WorkerLost(_)) => self.fall_silent(),
             Made::Event(_) => {}
             Made::Over => {
                 self.line = None;
+                self.fall_silent();
                 let reason = "its worker is gone".to_owned();
                 return pictures.then_some(FetchEnd { reason, unauthorized: false, lasting: false });
             }
@@ -355,14 +367,12 @@ impl Director {
                     line.limit(kbps);
                 }
             }
-            ToWorker::Fresh | ToWorker::Allow { .. } | ToWorker::Rate { .. } | ToWorker::Leave { .. } => {
+            ToWorker::Fresh | ToWorker::Allow { .. } | ToWorker::Rate { .. } => {
                 if let Some((line, Role::Reads | Role::Makes)) = &self.line {
                     line.wish(wish);
                 }
             }
-            ToWorker::Talk { talker, opus, sequence, timestamp } => {
-                self.talk(talker, opus, sequence, timestamp)
-            }
+            ToWorker::Talk { .. } | ToWorker::Leave { .. } => self.talk(wish),
             // Nothing else comes from outside.
             _ => {}
         }

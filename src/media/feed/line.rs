@@ -16,6 +16,9 @@ use crate::media::{FeedEvent, Sample};
 /// Most that the picture may take for now, kbit/s; 0 if there is no limit.
 pub type Limit = Arc<AtomicU32>;
 
+/// The camera's speaker.
+pub type Setup = Arc<Mutex<Option<TalkSetup>>>;
+
 /// What a worker that takes the place of another one is told first.
 pub type Preamble = Arc<Mutex<Vec<ToWorker>>>;
 
@@ -28,6 +31,7 @@ pub struct Line {
     wishes: mpsc::Sender<ToWorker>,
     preamble: Preamble,
     limit: Limit,
+    setup: Setup,
     /// Pictures are left out up to the next key picture.
     skipping: bool,
 }
@@ -38,6 +42,7 @@ impl Line {
         camera: &str,
         source: WireSource,
         max_kbps: u32,
+        setup: Option<TalkSetup>,
         program: &WorkerProgram,
         counts: &Arc<Counts>,
     ) -> Self {
@@ -46,28 +51,38 @@ impl Line {
         let (to_speech, speech) = mpsc::channel(25);
         let (wishes, wished) = mpsc::channel(OUTBOX);
         let (preamble, limit) = (Preamble::default(), Limit::default());
+        let setup = Arc::new(Mutex::new(setup));
         let job = Job {
             camera: camera.to_owned(),
             source,
             max_kbps,
             preamble: preamble.clone(),
             limit: limit.clone(),
+            setup: setup.clone(),
         };
         let supervisor =
             Supervisor::new(job, program.clone(), to_samples, to_events, wished, Arc::clone(counts))
                 .speaking(to_speech);
         tokio::spawn(supervisor.run());
-        Self { samples, events, speech, wishes, preamble, limit, skipping: false }
+        Self { samples, events, speech, wishes, preamble, limit, setup, skipping: false }
     }
 
     /// A handed source begins, with its pictures or without. A worker that takes this one's place hears
     /// of it, too.
-    pub async fn begin(&mut self, form: Form, pictures: bool, speaker: Option<TalkSetup>) {
-        let words = vec![ToWorker::Begin { form, pictures }, ToWorker::Speaker { setup: speaker }];
-        self.preamble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&words);
+    pub async fn begin(&mut self, form: Form, pictures: bool) {
+        let begin = ToWorker::Begin { form, pictures };
+        *self.preamble.lock().unwrap_or_else(PoisonError::into_inner) = vec![begin.clone()];
         self.skipping = false;
-        for word in words {
-            self.say(word).await;
+        self.say(begin).await;
+    }
+
+    /// The camera's speaker. A worker that takes this one's place hears of it, too.
+    pub fn speaker(&self, setup: Option<TalkSetup>) {
+        let mut told = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != setup {
+            *told = setup;
+            drop(told);
+            self.wish(ToWorker::Speaker { setup });
         }
     }
 

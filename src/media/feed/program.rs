@@ -52,7 +52,9 @@ impl WorkerProgram {
         self
     }
 
-    pub(super) fn policy(&self) -> &AddressPolicy {
+    /// Where workers and other connections to cameras may lead.
+    #[must_use]
+    pub fn policy(&self) -> &AddressPolicy {
         &self.policy
     }
 

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 use super::Counts;
-use super::line::{Limit, Preamble};
+use super::line::{Limit, Preamble, Setup};
 use super::log::Log;
 use super::outlet::Outlet;
 use super::program::WorkerProgram;
@@ -62,6 +62,8 @@ pub struct Job {
     pub preamble: Preamble,
     /// Said first, if there is one.
     pub limit: Limit,
+    /// Said next, if there is one.
+    pub setup: Setup,
 }
 
 pub struct Supervisor {
@@ -244,6 +246,10 @@ async fn handshake(job: &Job, reader: &mut Reader, writer: &mut Writer) -> Resul
         if let Some(kbps) = Some(job.limit.load(Ordering::Relaxed)).filter(|kbps| *kbps > 0) {
             say(writer, ToWorker::Limit { kbps: Some(kbps) }).await?;
         }
+        let setup = *job.setup.lock().unwrap_or_else(PoisonError::into_inner);
+        if setup.is_some() {
+            say(writer, ToWorker::Speaker { setup }).await?;
+        }
         let preamble = job.preamble.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for word in preamble {
             say(writer, word).await?;
@@ -360,7 +366,10 @@ impl Ear<'_> {
             FeedEvent::FirstPicture => FeedEvent::FirstPicture,
             FeedEvent::Flow(flow) => FeedEvent::Flow(flow),
             // Only we can say so.
-            FeedEvent::WorkerLost(_) | FeedEvent::Tries { .. } | FeedEvent::Uses { .. } => return,
+            FeedEvent::WorkerLost(_)
+            | FeedEvent::Tries { .. }
+            | FeedEvent::Uses { .. }
+            | FeedEvent::Speaker(_) => return,
         };
         tell(self.events, clean);
     }

@@ -22,7 +22,7 @@ impl Director {
                 if self.destination.replace(destination.clone()).is_some() {
                     self.askers.remove(&self.using);
                 }
-                self.read(WireSource::Address(destination), false);
+                self.read(WireSource::Address(destination));
                 None
             }
             // Where it was is still the best guess.

@@ -10,6 +10,7 @@ use tokio::time::sleep_until;
 
 use super::Role;
 use crate::media::feed::line::Line;
+use crate::media::feed::speaker::{Speaker, SpeakerNews};
 use crate::media::fetch::{FetchEnd, Piece};
 use crate::media::wire::ToWorker;
 use crate::media::{Destination, FeedEvent, Refusal, Sample};
@@ -25,6 +26,8 @@ pub enum News {
     Piece(Result<Piece, FetchEnd>),
     Made(Made),
     Found(Result<Destination, Refusal>),
+    /// Of the speaker.
+    Spoke(SpeakerNews),
     Begin,
     Tick,
 }
@@ -69,6 +72,13 @@ pub async fn found(finding: &mut Option<Finding>) -> Result<Destination, Refusal
     let found = future.await;
     *finding = None;
     found
+}
+
+pub async fn spoke(speaker: &mut Option<Speaker>) -> SpeakerNews {
+    match speaker {
+        Some(speaker) => speaker.news().await,
+        None => pending().await,
+    }
 }
 
 pub async fn until(at: Option<Instant>) {

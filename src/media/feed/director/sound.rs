@@ -1,14 +1,10 @@
-//! The director's sound, both ways.
-
-use std::sync::atomic::Ordering;
+//! The camera's sound on its way to viewers.
 
 use bytes::Bytes;
 
-use super::{Director, Role, Stream};
+use super::Director;
 use crate::media::sound_line::SILENCE;
-use crate::media::talk::SpeakerFormat;
 use crate::media::timeline::Track;
-use crate::media::wire::ToWorker;
 use crate::media::{Sample, SoundPacket};
 
 impl Director {
@@ -32,28 +28,5 @@ impl Director {
     pub(super) fn put_sound(&mut self, opus: Bytes) {
         let timestamp = u64::try_from(self.sound.step()).unwrap_or(0);
         self.outlet.put(Sample::Sound(SoundPacket { opus, timestamp }));
-    }
-
-    pub(super) fn talk(&mut self, talker: u32, opus: Bytes, sequence: u16, timestamp: u32) {
-        let taken = match (&mut self.stream, &self.line) {
-            (Some(Stream { speaker: Some(speaker), said, .. }), _)
-                if speaker.format == SpeakerFormat::Opus =>
-            {
-                // Late and doubled ones would be heard at the wrong place.
-                let step = said.map_or(1, |last| sequence.wrapping_sub(last));
-                if step == 0 || step > 0x8000 {
-                    return;
-                }
-                *said = Some(sequence);
-                speaker.frames.try_send(opus).is_ok()
-            }
-            (_, Some((line, role))) if *role != Role::Slate => {
-                line.wish(ToWorker::Talk { talker, opus, sequence, timestamp })
-            }
-            _ => return,
-        };
-        if !taken {
-            self.counts.talk_dropped.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }

@@ -5,7 +5,6 @@ use crate::media::FeedEvent;
 use crate::media::feed::direct::DirectPicture;
 use crate::media::fetch::{Begin, Form, PictureCodec, Piece, SoundCodec};
 use crate::media::flow::FlowMeter;
-use crate::media::talk::{Duplex, EchoRule, SpeakerFormat, TalkSetup};
 use crate::media::wire::{MAX_PICTURE, WireSource};
 
 impl Director {
@@ -33,8 +32,9 @@ impl Director {
 
     pub(super) async fn begin_stream(&mut self, begin: Begin) {
         let Begin { form, speaker, key_frames } = begin;
+        let brings = speaker.is_some();
         self.begin_pictures();
-        self.tell(FeedEvent::Uses { source: self.using, talk: speaker.is_some() });
+        self.fall_silent();
         self.limited = false;
         self.stream = Some(Stream {
             form,
@@ -43,17 +43,18 @@ impl Director {
             speaker,
             key_frames,
             headed: false,
-            said: None,
         });
+        let talk = self.setup().is_some();
+        self.tell(FeedEvent::Uses { source: self.using, speaker: brings, talk });
         self.take_role(form).await;
     }
 
     /// Gives the stream to a worker as far as it needs one.
     pub(super) async fn take_role(&mut self, form: Form) {
-        let speaks = self.speaks();
+        let talks = self.setup().is_some();
         let role = match form {
             Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Opus) | None }
-                if speaks.is_none() =>
+                if !talks =>
             {
                 None
             }
@@ -67,24 +68,18 @@ impl Director {
                     *role = Role::Slate;
                 }
             }
-            Some(role) => self.hand_over(form, speaks, role).await,
+            Some(role) => self.hand_over(form, role).await,
         }
     }
 
-    /// What talk has to be made into for the source's speaker.
-    pub(super) fn speaks(&self) -> Option<TalkSetup> {
-        let speaker = self.stream.as_ref().and_then(|stream| stream.speaker.as_ref());
-        let format = speaker.map(|speaker| speaker.format).filter(|format| *format != SpeakerFormat::Opus)?;
-        Some(TalkSetup { format: Some(format), echo: EchoRule::Off, duplex: Duplex::Full })
-    }
-
     /// Gives the stream to a worker.
-    pub(super) async fn hand_over(&mut self, form: Form, speaks: Option<TalkSetup>, role: Role) {
+    pub(super) async fn hand_over(&mut self, form: Form, role: Role) {
         let (mut line, _) = match self.line.take() {
             Some(line) => line,
             None => (self.start(WireSource::Handed), role),
         };
-        line.begin(form, role == Role::Makes, speaks).await;
+        line.speaker(self.setup());
+        line.begin(form, role == Role::Makes).await;
         self.slate_wanted = role == Role::Sounds && self.slate;
         if self.slate_wanted {
             line.slate(true);
