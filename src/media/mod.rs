@@ -15,6 +15,7 @@ use crate::error::ErrorKind;
 
 mod address_policy;
 pub mod annex_b;
+pub mod back_channel;
 mod destination;
 pub mod feed;
 pub mod fetch;
