@@ -178,6 +178,7 @@ impl App {
             state: state.clone(),
             places: Places::default(),
             transcodes: Places::default(),
+            looks: Places::default(),
         };
         let (broken_tx, broken) = watch::channel(false);
         let keeper = Keeper {

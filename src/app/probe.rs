@@ -155,9 +155,10 @@ impl Visit {
         let peers = peers.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         let http = http_client(config.hub.ca_file.clone()).await.map_err(|error| error.to_string())?;
         let reach = Reach { peers, bridge: self.bridge.clone(), http };
-        let open = |way: &Way| Some((way.source(name, camera.talk, &reach)?, way.name()));
+        let open = |way: &Way| Some((way.source(name, camera.talk.asks_relay, &reach)?, way.name()));
         let (sources, ways) = camera.ways.iter().filter_map(open).unzip();
-        let spec = FeedSpec { camera: name.clone(), sources, max_kbps: webrtc.max_kbps };
+        let speaker = camera.talk.speaker(name, &reach);
+        let spec = FeedSpec { camera: name.clone(), sources, max_kbps: webrtc.max_kbps, speaker };
         let policy = AddressPolicy::default().with_hub(&config.hub);
         let finding = probe_feed(&media, spec, ways, policy, tell).await;
         media.stop().await;

@@ -78,7 +78,7 @@ impl Account {
                 self.using = *source;
                 self.close();
             }
-            FeedEvent::Uses { source, talk } => (self.using, self.talk) = (*source, *talk),
+            FeedEvent::Uses { source, talk, .. } => (self.using, self.talk) = (*source, *talk),
             FeedEvent::Opened { video, sound } => {
                 self.opened.get_or_insert(self.began.elapsed());
                 (self.video, self.sound) = (Some(video.clone()), Some(sound.clone()));
@@ -92,7 +92,10 @@ impl Account {
                 self.failed(&super::explained(reason.clone(), last_words.clone()), *unauthorized);
             }
             FeedEvent::WorkerLost(reason) => self.failed(reason, false),
-            FeedEvent::SpeakerLevel(_) | FeedEvent::Talks { .. } | FeedEvent::Conversation(_) => {}
+            FeedEvent::SpeakerLevel(_)
+            | FeedEvent::Talks { .. }
+            | FeedEvent::Conversation(_)
+            | FeedEvent::Speaker(_) => {}
         }
     }
 
@@ -190,7 +193,9 @@ mod tests {
         assert_eq!(told(&account)[1..], [(relay, "no answer".to_owned()), (stream, "HTTP 404".to_owned())]);
         assert!(!account.is_hopeless(), "the stills failed earlier and are tried once more");
 
-        for event in [FeedEvent::Tries { source: 2 }, FeedEvent::Uses { source: 2, talk: false }] {
+        for event in
+            [FeedEvent::Tries { source: 2 }, FeedEvent::Uses { source: 2, speaker: false, talk: false }]
+        {
             account.take(&event);
         }
         account.take(&FeedEvent::FirstPicture);

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entity::Entity;
 use super::screen_stream::{self, StreamSource};
+use super::talk::Talk;
 use super::way::Way;
 use super::{CameraSummary, EndpointId};
-use crate::config::{self, Config, Kind, Prefer, Talk};
+use crate::config::{self, Config, Kind, Prefer};
 use crate::hub::{HubCamera, HubCameraEntity, HubSnapshot, Link};
 use crate::media::Source;
 use crate::state::Learned;
@@ -18,8 +19,8 @@ pub struct KnownCamera {
     pub summary: CameraSummary,
     /// The ways to its picture, best first; a camera without one cannot be shown.
     pub ways: Vec<Way>,
-    /// Its speaker may be asked for.
-    pub talk: bool,
+    /// How one talks to it.
+    pub talk: Talk,
     /// Its feed stays open.
     pub warm: bool,
     /// Entities that the hub switches; without any the switch is ours.
@@ -34,7 +35,7 @@ impl KnownCamera {
     /// Its session has something to do without being asked.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.warm || self.stream.as_ref().is_some_and(|stream| stream.is_unknown)
+        self.warm || self.talk.look.is_some() || self.stream.as_ref().is_some_and(|stream| stream.is_unknown)
     }
 }
 
@@ -68,7 +69,7 @@ pub fn catalogue(config: &Config, hub: Option<&HubSnapshot>, learned: &Learnings
     });
     let own = config.cameras.iter().filter_map(|settings| {
         let id = EndpointId::parse(settings.id.as_deref()?)?;
-        Some((id.clone(), own_camera(id, settings, hub)))
+        Some((id.clone(), own_camera(id, settings, hub, learned)))
     });
     let is_complete = hub.is_some_and(|snapshot| snapshot.link == Link::Running);
     let missing = config.cameras.iter().zip(&meant).filter_map(|(settings, entity)| {
@@ -137,10 +138,12 @@ fn meant<'a>(
 fn missing_camera(id: EndpointId, name: &str, settings: &config::Camera) -> KnownCamera {
     let reason =
         format!("the hub has no {name}; look how it is called there, and name it so in the settings");
-    let mut camera = own_camera(id, settings, None);
+    let mut camera = own_camera(id, settings, None, &Learnings::new());
     camera.summary.name = settings.name.clone().unwrap_or_else(|| name.to_owned());
     (camera.ways, camera.warm) = (Vec::new(), false);
     (camera.summary.reachable, camera.summary.alexa, camera.summary.full_duplex) = (false, false, false);
+    camera.talk = Talk::none("the hub does not have it");
+    camera.summary.talk = camera.talk.summary();
     camera.summary.reason = Some(reason);
     camera
 }
@@ -166,7 +169,10 @@ fn camera_of_hub(
         Ok(_) => None,
     };
     let ways = ways.unwrap_or_default();
-    let talk = settings.is_none_or(|settings| settings.talk != Talk::None);
+    let own = settings.and_then(own_address).and_then(Result::ok);
+    let likely =
+        doorbell || camera.entities.iter().any(|entity| entity.ways.is_some_and(|ways| ways.two_way_audio));
+    let talk = Talk::judge(settings, id.as_str(), &ways, own.as_ref(), likely, learned);
     let is_away = matches!(link, Link::None | Link::Down(_) | Link::Refused(_));
     KnownCamera {
         summary: CameraSummary {
@@ -176,7 +182,8 @@ fn camera_of_hub(
             manufacturer: camera.manufacturer.clone(),
             model: camera.model.clone(),
             version: camera.version.clone(),
-            full_duplex: talk && ways.first().is_some_and(|way| talks(way, learned)),
+            full_duplex: talk.is_full_duplex(),
+            talk: talk.summary(),
             motion: camera.motion.as_ref().map(|motion| motion.on),
             reachable: reason.is_none(),
             reason,
@@ -197,9 +204,14 @@ fn camera_of_hub(
     }
 }
 
-fn own_camera(id: EndpointId, settings: &config::Camera, hub: Option<&HubSnapshot>) -> KnownCamera {
+fn own_camera(
+    id: EndpointId,
+    settings: &config::Camera,
+    hub: Option<&HubSnapshot>,
+    learned: &Learnings,
+) -> KnownCamera {
     let (ways, reason) = match own_address(settings) {
-        Some(Ok(way)) => (vec![way], None),
+        Some(Ok(source)) => (vec![Way::Own(source)], None),
         Some(Err(reason)) => (Vec::new(), Some(reason)),
         None => {
             let reason = "no address is known for its picture; give it a `source` in the settings (its RTSP \
@@ -207,7 +219,8 @@ fn own_camera(id: EndpointId, settings: &config::Camera, hub: Option<&HubSnapsho
             (Vec::new(), Some(reason.to_owned()))
         }
     };
-    let talk = settings.talk != Talk::None;
+    let own = own_address(settings).and_then(Result::ok);
+    let talk = Talk::judge(Some(settings), id.as_str(), &ways, own.as_ref(), true, learned);
     let motion = settings.motion.as_ref().and(hub).map(|hub| hub.moving.contains(id.as_str()));
     KnownCamera {
         summary: CameraSummary {
@@ -217,7 +230,8 @@ fn own_camera(id: EndpointId, settings: &config::Camera, hub: Option<&HubSnapsho
             manufacturer: String::new(),
             model: String::new(),
             version: String::new(),
-            full_duplex: talk && ways.first().is_some_and(|way| talks(way, &Learnings::new())),
+            full_duplex: talk.is_full_duplex(),
+            talk: talk.summary(),
             motion,
             reachable: !ways.is_empty(),
             reason,
@@ -237,11 +251,9 @@ fn own_camera(id: EndpointId, settings: &config::Camera, hub: Option<&HubSnapsho
 }
 
 /// The camera's own address, if the settings name one; or why it cannot be opened.
-fn own_address(settings: &config::Camera) -> Option<Result<Way, String>> {
+fn own_address(settings: &config::Camera) -> Option<Result<Source, String>> {
     let parsed = Source::parse(settings.source.as_ref()?);
-    Some(
-        parsed.map(Way::Own).map_err(|error| format!("the `source` in its settings cannot be used: {error}")),
-    )
+    Some(parsed.map_err(|error| format!("the `source` in its settings cannot be used: {error}")))
 }
 
 /// Most entities of one camera that are tried.
@@ -254,7 +266,7 @@ fn ways_of_hub(
     named: Option<&HubCameraEntity>,
     learned: &Learnings,
 ) -> Result<Vec<Way>, String> {
-    let own = settings.and_then(own_address).transpose()?;
+    let own = settings.and_then(own_address).transpose()?.map(Way::Own);
     let mut entities: Vec<&HubCameraEntity> = camera.entities.iter().collect();
     // Stable: what the hub said decides where nothing better is known.
     entities.sort_by_key(|entity| {
@@ -301,15 +313,6 @@ fn of(entity: &HubCameraEntity) -> Entity {
 fn streamed<'a>(camera: &'a HubCamera, named: Option<&'a HubCameraEntity>) -> Option<&'a HubCameraEntity> {
     let streams = |entity: &&HubCameraEntity| entity.ways.map_or(entity.streams, |ways| ways.hls);
     named.filter(streams).or_else(|| camera.entities.iter().find(streams))
-}
-
-/// A camera that is not known to have a speaker must not promise one.
-fn talks(way: &Way, learned: &Learnings) -> bool {
-    match way {
-        Way::Own(source) => matches!(source, Source::Test(_)),
-        Way::Relay(entity) => learned.get(&entity.registry_id).is_some_and(|learned| learned.talk),
-        Way::Hls(_) | Way::Stills(_) => false,
-    }
 }
 
 #[cfg(test)]

@@ -14,9 +14,10 @@ use super::pace::Pace;
 use super::places::Place;
 use super::resources::Resources;
 use super::session::Notice;
-use super::speaker::{Floor, Speaker};
+use super::speaker::Speaker;
 use super::way::Way;
 use crate::media::feed::Feed;
+use crate::media::talk::TalkReport;
 use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
 
 /// Key pictures are asked of an encoder at most this often.
@@ -63,9 +64,10 @@ pub struct Live {
     rate: Option<u32>,
     /// Its place among the cameras whose picture is encoded anew.
     slot: Option<Place>,
-    floor: Floor,
     /// Loudest level at the speaker of late, dBFS, and when it was.
     loudest: Option<(f32, Instant)>,
+    /// How the conversation sounds, as was told last.
+    pub conversation: Option<TalkReport>,
     /// Since when there has been no call.
     idle_since: Option<Instant>,
     /// The camera itself shows a picture.
@@ -88,9 +90,11 @@ impl Live {
         notices: mpsc::Sender<Notice>,
     ) -> Self {
         let name = &camera.summary.name;
-        let open = |way: Way| Some((way.source(name, camera.talk, &resources.reach())?, way));
+        let reach = resources.reach();
+        let open = |way: Way| Some((way.source(name, camera.talk.asks_relay, &reach)?, way));
         let (sources, ways): (_, Vec<Way>) = ways.into_iter().filter_map(open).unzip();
-        let spec = FeedSpec { camera: name.clone(), sources, max_kbps: resources.max_kbps };
+        let speaker = camera.talk.speaker(name, &reach);
+        let spec = FeedSpec { camera: name.clone(), sources, max_kbps: resources.max_kbps, speaker };
         let runtime = resources.media.enter();
         let (feed, samples, mut events) = Feed::open(spec, resources.worker.clone());
         drop(runtime);
@@ -117,8 +121,8 @@ impl Live {
             allowed: None,
             rate: None,
             slot: None,
-            floor: Floor::default(),
             loudest: None,
+            conversation: None,
             idle_since: Some(Instant::now()),
             lit: false,
             key_frame_asked: None,
@@ -160,11 +164,7 @@ impl Live {
     /// The speaker, for one call's talk.
     #[must_use]
     pub fn speaker(&self, call: u64) -> Speaker {
-        Speaker::new(
-            u32::try_from(call & u64::from(u32::MAX)).unwrap_or_default(),
-            self.feed.clone(),
-            self.floor.clone(),
-        )
+        Speaker::new(call, self.feed.clone())
     }
 
     /// The speaker played this loud, dBFS.

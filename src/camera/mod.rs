@@ -32,6 +32,7 @@ pub mod screen_stream;
 pub mod session;
 pub mod shared;
 pub mod speaker;
+pub mod talk;
 pub mod viewer;
 pub mod way;
 
@@ -107,6 +108,8 @@ pub struct CameraSummary {
     pub version: String,
     /// The talk path is known to work in both directions at once.
     pub full_duplex: bool,
+    /// How one talks to it.
+    pub talk: talk::TalkSummary,
     /// Has a motion sensor.
     pub motion: Option<bool>,
     /// False if known to be down; `reason` says why.
@@ -213,6 +216,8 @@ pub struct CameraStatus {
     pub sound: Option<crate::media::SoundFacts>,
     /// Last level at the speaker, dBFS.
     pub speaker_dbfs: Option<f32>,
+    /// How the conversation sounds; absent before somebody talked.
+    pub conversation: Option<crate::media::talk::TalkReport>,
     /// What is wrong, for people.
     pub trouble: Option<String>,
     /// Records of the calls that are going on.

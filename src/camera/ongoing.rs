@@ -19,8 +19,9 @@ use super::speaker::Speaker;
 use super::viewer::Viewer;
 use super::{Caller, CameraError, CameraSummary, Offer};
 use crate::media::VideoFacts;
+use crate::media::talk::{Duplex, TalkReport};
 use crate::peer::{Answered, Peer, PeerEvent, TalkPacket};
-use crate::state::{CallRecord, NetworkRecord, VideoRecord};
+use crate::state::{CallRecord, NetworkRecord, TalkRecord, VideoRecord};
 use crate::telemetry;
 
 /// Where a call's answer arrives; closed if the call ends before.
@@ -133,6 +134,12 @@ impl Ongoing {
             endpoint_id: camera.endpoint_id.to_string(),
             session_id: offer.session.as_str().to_owned(),
             started: stamp(),
+            talk: Some(TalkRecord {
+                path: camera.talk.path.map(str::to_owned),
+                why: camera.talk.why.clone(),
+                duplex: name(camera.talk.duplex).to_owned(),
+                ..TalkRecord::default()
+            }),
             ..CallRecord::default()
         };
         telemetry::call_began();
@@ -250,6 +257,38 @@ impl Ongoing {
         });
     }
 
+    /// Its user has the speaker.
+    pub fn talks(&mut self) {
+        self.record.talk.get_or_insert_default().talked = true;
+    }
+
+    /// The speaker is open.
+    pub fn spoken(&mut self) {
+        let after = self.since_offer();
+        self.record.talk.get_or_insert_default().opened.get_or_insert(after);
+    }
+
+    /// Nobody is heard at the camera.
+    pub fn unheard(&mut self, reason: &str) {
+        self.record.talk.get_or_insert_default().trouble = Some(reason.to_owned());
+        self.troubled(&format!("nobody was heard at the camera: {reason}"));
+    }
+
+    /// How the conversation sounds.
+    pub fn converses(&mut self, report: &TalkReport) {
+        let talk = self.record.talk.get_or_insert_default();
+        let louder = |kept: &mut Option<f32>, dbfs: f32| {
+            *kept = Some(kept.map_or(dbfs, |loudest| loudest.max(dbfs)));
+        };
+        louder(&mut talk.speaker_dbfs, report.speaker_dbfs);
+        louder(&mut talk.microphone_dbfs, report.microphone_dbfs);
+        louder(&mut talk.passed_dbfs, report.passed_dbfs);
+        talk.erle_db = report.erle_db.or(talk.erle_db);
+        talk.delay_ms = report.delay_ms.or(talk.delay_ms);
+        talk.echo = report.echo.map(|echo| echo.name().to_owned()).or(talk.echo.take());
+        name(report.duplex).clone_into(&mut talk.duplex);
+    }
+
     /// What went wrong; each thing is kept once.
     pub fn troubled(&mut self, reason: &str) {
         let troubles = &mut self.record.trouble;
@@ -349,6 +388,13 @@ async fn forward_talk(
             return;
         }
         speaker.talk(packet);
+    }
+}
+
+fn name(duplex: Duplex) -> &'static str {
+    match duplex {
+        Duplex::Full => "full",
+        Duplex::Half => "half",
     }
 }
 

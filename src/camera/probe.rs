@@ -50,7 +50,7 @@ pub async fn probe_address(
     };
     let name = Way::Own(source.clone()).name();
     let media = MediaRuntime::start().map_err(|error| error.to_string())?;
-    let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps };
+    let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps, speaker: None };
     let finding = probe_feed(&media, spec, vec![name], policy, tell).await;
     media.stop().await;
     finding

@@ -41,6 +41,8 @@ pub struct Resources {
     pub places: Places,
     /// Cameras whose picture is encoded anew.
     pub transcodes: Places,
+    /// Cameras that are being looked at for a speaker.
+    pub looks: Places,
 }
 
 impl Resources {

@@ -25,6 +25,7 @@ use crate::telemetry;
 mod asks;
 mod feed;
 mod stream;
+mod talk;
 
 /// How often the times of calls and feed are looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -71,6 +72,8 @@ pub struct CameraSession {
     hung_up: VecDeque<(SessionId, Caller, Instant)>,
     /// Looks at what the hub's stream for screens is.
     looks: stream::Looks,
+    /// Looks at whether one can talk to it.
+    talk_looks: talk::Looks,
     /// When the memory of the last calls is given back.
     tidy_at: Option<Instant>,
     /// Somebody asked it to leave.
@@ -129,6 +132,7 @@ impl CameraSession {
             learned: false,
             hung_up: VecDeque::new(),
             looks: stream::Looks::default(),
+            talk_looks: talk::Looks::default(),
             tidy_at: None,
             leaving: false,
         }
@@ -198,7 +202,7 @@ impl CameraSession {
         let longest = Duration::from_secs(self.resources.limits.call_minutes.saturating_mul(60));
         let call = Call::new(offer.arrived, longest);
         let options = AnswerOptions {
-            talk: self.camera.summary.full_duplex,
+            talk: self.camera.talk.way.is_some(),
             label: format!("{} {}", self.camera.summary.endpoint_id, offer.session.as_str()),
         };
         let bandwidth_kbps = parsed.bandwidth_kbps();
@@ -392,6 +396,7 @@ impl Actor for CameraSession {
         ctx.run_interval(TICK, |act, ctx| {
             act.elapse();
             act.look_at_stream_if_due(ctx);
+            act.look_at_talk_if_due(ctx);
         });
         if self.camera.warm {
             self.open_for_a_while();

@@ -1,38 +1,38 @@
 //! The way of a call's talk to the camera's speaker.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use crate::media::feed::Feed;
 use crate::peer::TalkPacket;
 
-/// A speaker whose talker has been silent for this long is free for another.
-const FLOOR: Duration = Duration::from_secs(2);
+/// What a call is named by towards its feed.
+#[must_use]
+pub fn talker(call: u64) -> u32 {
+    u32::try_from(call & u64::from(u32::MAX)).unwrap_or_default()
+}
 
-/// Who talks: a call's serial and when it was last heard.
-pub type Floor = Arc<Mutex<Option<(u32, Instant)>>>;
-
-/// A call's way to the camera's speaker. Of several calls one talks at a time.
+/// A call's way to the camera's speaker. Which of several calls is heard is decided where their sound is decoded.
+/// Dropping it says that nothing follows.
 pub struct Speaker {
-    call: u32,
+    talker: u32,
     feed: Arc<Feed>,
-    floor: Floor,
 }
 
 impl Speaker {
-    /// Of one call; all calls of a feed share the floor.
+    /// Of one call.
     #[must_use]
-    pub fn new(call: u32, feed: Arc<Feed>, floor: Floor) -> Self {
-        Self { call, feed, floor }
+    pub fn new(call: u64, feed: Arc<Feed>) -> Self {
+        Self { talker: talker(call), feed }
     }
 
-    /// Hands one packet on, if nobody else talks.
+    /// Hands one packet on.
     pub fn talk(&self, packet: TalkPacket) {
-        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
-        if floor.is_some_and(|(call, heard)| call != self.call && heard.elapsed() < FLOOR) {
-            return;
-        }
-        *floor = Some((self.call, Instant::now()));
-        self.feed.talk(self.call, packet.opus, packet.sequence, packet.timestamp);
+        self.feed.talk(self.talker, packet.opus, packet.sequence, packet.timestamp);
+    }
+}
+
+impl Drop for Speaker {
+    fn drop(&mut self) {
+        self.feed.leave(self.talker);
     }
 }

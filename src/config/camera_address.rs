@@ -70,6 +70,12 @@ impl CameraAddress {
         self.literal
     }
 
+    /// True for RTSP, with or without TLS.
+    #[must_use]
+    pub fn is_rtsp(&self) -> bool {
+        self.expose().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("rtsp"))
+    }
+
     /// TCP port.
     #[must_use]
     pub fn port(&self) -> u16 {

@@ -29,7 +29,7 @@ pub(super) struct Kept {
     pub(super) links: Vec<UserLink>,
     /// A user was linked once: from then on only an admin opens linking.
     pub(super) was_linked: bool,
-    /// Of the hub's camera entities, by registry id.
+    /// Of the hub's camera entities by registry id, of cameras by endpoint id.
     pub(super) learned: BTreeMap<String, Learned>,
     /// Endpoint ids of cameras that are switched off here, because the hub cannot.
     pub(super) switched_off: BTreeSet<String>,

@@ -1,8 +1,8 @@
-//! What calls taught us of a camera entity of the hub.
+//! What calls taught us of cameras.
 
 use serde::{Deserialize, Serialize};
 
-/// What calls taught us of a camera entity of the hub.
+/// What calls taught us of a camera entity of the hub, or of a camera.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Learned {
@@ -10,12 +10,16 @@ pub struct Learned {
     pub codec: String,
     /// Its picture can be passed on as it is.
     pub copied: bool,
-    /// Its speaker can be reached through the hub's relay.
-    pub talk: bool,
+    /// Its speaker can be reached through the hub's relay; `None` before that was looked at.
+    pub talk: Option<bool>,
     /// What the hub's stream of it is, once that was looked at.
     pub stream: Option<LearnedStream>,
     /// What the settings call it: its entity id when they named it, whatever the hub calls it since.
     pub named: String,
+    /// The back channel of a camera's own address, once that was looked at.
+    pub back_channel: Option<LearnedBackChannel>,
+    /// What was found out about a camera's echo: `none`, `cancelled`, `left`.
+    pub echo: Option<String>,
 }
 
 /// What the hub's HLS stream of a camera is.
@@ -28,4 +32,18 @@ pub struct LearnedStream {
     pub width: u32,
     /// Pixels.
     pub height: u32,
+}
+
+/// What the back channel of a camera's own address is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LearnedBackChannel {
+    /// A fingerprint of the address, which may hold a password: another address is looked at anew.
+    pub address: String,
+    /// What its speaker takes, as an `rtpmap` names it (RFC 8866 6.6): `PCMU/8000`; `None` if it has none.
+    pub format: Option<String>,
+    /// Why it cannot be used, for people.
+    pub trouble: Option<String>,
+    /// Another look would show the same, until somebody changes a setting.
+    pub lasting: bool,
 }

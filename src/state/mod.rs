@@ -28,8 +28,8 @@ mod record;
 use calls::CallLog;
 pub use grant::{AccessToken, Grant, LinkAgain};
 use kept::Kept;
-pub use learned::{Learned, LearnedStream};
-pub use record::{CallRecord, Counters, NetworkRecord, Stages, VideoRecord};
+pub use learned::{Learned, LearnedBackChannel, LearnedStream};
+pub use record::{CallRecord, Counters, NetworkRecord, Stages, TalkRecord, VideoRecord};
 
 /// How long linking stays open after an admin opened it.
 pub const LINKING: Duration = Duration::from_secs(600);
@@ -310,7 +310,7 @@ impl State {
         lock(&self.shared.kept).door_token.clone().into()
     }
 
-    /// What was learned of the hub's camera entities, by registry id.
+    /// What was learned: of the hub's camera entities by registry id, of cameras by endpoint id.
     #[must_use]
     pub fn learned(&self) -> BTreeMap<String, Learned> {
         lock(&self.shared.kept).learned.clone()
@@ -323,10 +323,10 @@ impl State {
         Kept::peek(folder).map(|kept| kept.learned).unwrap_or_default()
     }
 
-    /// Remembers what was learned of a camera entity. True if that is news.
-    pub fn learn(&self, registry_id: &str, teach: impl FnOnce(&mut Learned)) -> bool {
+    /// Remembers what was learned of a camera entity or of a camera. True if that is news.
+    pub fn learn(&self, id: &str, teach: impl FnOnce(&mut Learned)) -> bool {
         let mut kept = lock(&self.shared.kept);
-        let before = kept.learned.get(registry_id);
+        let before = kept.learned.get(id);
         if before.is_none() && kept.learned.len() >= LEARNED_KEPT {
             return false;
         }
@@ -335,7 +335,7 @@ impl State {
         if before == Some(&now) {
             return false;
         }
-        kept.learned.insert(registry_id.to_owned(), now);
+        kept.learned.insert(id.to_owned(), now);
         drop(kept);
         self.save();
         true

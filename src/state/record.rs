@@ -30,6 +30,38 @@ pub struct CallRecord {
     pub counters: Counters,
     /// How the line to the far end was; absent until a path was found.
     pub network: Option<NetworkRecord>,
+    /// How one talked; absent before the answer.
+    pub talk: Option<TalkRecord>,
+}
+
+/// See [`CallRecord::talk`]. Levels are in dBFS, of the loudest second; absent before somebody talked.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TalkRecord {
+    /// The way to the speaker, for people: `its own back channel`, `the hub's relay`; absent if there is none.
+    pub path: Option<String>,
+    /// Why it is so, for people.
+    pub why: String,
+    /// `full`, or `half`: one side at a time.
+    pub duplex: String,
+    /// This call's user had the speaker.
+    pub talked: bool,
+    /// When the speaker was first open, ms since the offer came.
+    pub opened: Option<u64>,
+    /// What went wrong with the speaker last, for people.
+    pub trouble: Option<String>,
+    /// What the speaker was given.
+    pub speaker_dbfs: Option<f32>,
+    /// What the microphone heard.
+    pub microphone_dbfs: Option<f32>,
+    /// What of that was passed on.
+    pub passed_dbfs: Option<f32>,
+    /// How much of the echo was taken away, dB, as measured last.
+    pub erle_db: Option<f32>,
+    /// From the speaker to the microphone, ms, as measured last.
+    pub delay_ms: Option<u32>,
+    /// What was found out about the echo: `none`, `cancelled`, `left`.
+    pub echo: Option<String>,
 }
 
 /// See [`CallRecord::network`].

@@ -196,8 +196,10 @@ fn only_the_worker_is_linked_to_ffmpeg() {
 async fn a_program_that_is_no_worker_is_reported_and_tried_again_slowly() {
     let source = Source::parse(&SecretString::from("test:".to_owned())).unwrap();
     let program = WorkerProgram::at(Path::new("/bin/false"));
-    let (feed, _samples, mut events) =
-        Feed::open(FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 }, program);
+    let (feed, _samples, mut events) = Feed::open(
+        FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500, speaker: None },
+        program,
+    );
     let first = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
     assert_eq!(first, FeedEvent::Tries { source: 0 });
     let second = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();

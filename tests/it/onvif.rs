@@ -52,7 +52,8 @@ struct Open {
 impl Open {
     fn to(camera: &Camera) -> Self {
         let source = Source::parse(&SecretString::from(camera.url().to_owned())).unwrap();
-        let spec = FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 };
+        let spec =
+            FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500, speaker: None };
         let program = WorkerProgram::at(Path::new(env!("CARGO_BIN_EXE_doorstep-media")));
         let (feed, samples, _events) = Feed::open(spec, program);
         Self { feed, samples }

@@ -72,7 +72,8 @@ async fn outcome(address: &str, policy: AddressPolicy) -> News {
 
 fn open(address: &str, policy: AddressPolicy) -> ((Feed, mpsc::Receiver<Sample>), mpsc::Receiver<FeedEvent>) {
     let source = Source::parse(&address.to_owned().into()).unwrap();
-    let spec = FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 };
+    let spec =
+        FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500, speaker: None };
     let (feed, samples, events) = Feed::open(spec, program(policy));
     ((feed, samples), events)
 }

@@ -115,7 +115,8 @@ async fn a_worker_keeps_nothing_of_what_it_has_passed_on() {
     let camera = Camera::start(options).await;
     let source = Source::parse(&SecretString::from(camera.url().to_owned())).unwrap();
     let program = WorkerProgram::at(Path::new(env!("CARGO_BIN_EXE_doorstep-media")));
-    let spec = FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500 };
+    let spec =
+        FeedSpec { camera: "Front door".into(), sources: vec![source], max_kbps: 2_500, speaker: None };
     let (feed, mut samples, _events) = Feed::open(spec, program);
     let mut passed = async |time: Duration| {
         let mut bytes = 0;

@@ -127,6 +127,7 @@ impl Handler<Status> for CameraSession {
             video: live.and_then(|live| live.video.clone()),
             sound: live.and_then(|live| live.sound.clone()),
             speaker_dbfs: live.and_then(Live::speaker_dbfs),
+            conversation: live.and_then(|live| live.conversation),
             trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
             calls: self.calls.values().map(Ongoing::current_record).collect(),
         })
@@ -143,6 +144,7 @@ impl Handler<Probe> for CameraSession {
         if self.live.is_none() {
             // Whoever asks wants to know how the ways are now.
             self.failed.clear();
+            self.talk_looks.again();
         }
         // Whoever looks keeps it open for a while, as a call does.
         self.open_for_a_while();
@@ -176,7 +178,8 @@ impl Handler<Update> for CameraSession {
 
     fn handle(&mut self, update: Update, _: &mut Self::Context) {
         let was_on = self.camera.summary.on;
-        self.camera = update.0;
+        let talked = std::mem::replace(&mut self.camera, update.0).talk;
+        self.talk_changed(&talked);
         match (was_on, self.camera.summary.on) {
             (true, false) => self.go_dark(),
             (false, true) if self.camera.warm => self.open_for_a_while(),

@@ -89,11 +89,11 @@ impl CameraSession {
         live.account.take(&event);
         match event {
             FeedEvent::Tries { source } => live.takes(source),
-            FeedEvent::Uses { source, talk } => {
+            FeedEvent::Uses { source, speaker, talk } => {
                 live.takes(source);
                 debug!(camera = %self.camera.summary.endpoint_id, from = live.from(), talk, "source taken");
-                if matches!(live.way(), Some(Way::Relay(_))) {
-                    self.learn(|learned| learned.talk = talk);
+                if matches!(live.way(), Some(Way::Relay(_))) && self.camera.talk.asks_relay {
+                    self.learn(|learned| learned.talk = Some(speaker));
                 }
             }
             FeedEvent::Opened { video, sound } => {
@@ -138,7 +138,10 @@ impl CameraSession {
                 }
             }
             FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
-            FeedEvent::Flow(_) | FeedEvent::Talks { .. } | FeedEvent::Conversation(_) => {}
+            FeedEvent::Talks { talker } => self.talks(talker),
+            FeedEvent::Conversation(report) => self.converse(report),
+            FeedEvent::Speaker(event) => self.spoke(event),
+            FeedEvent::Flow(_) => {}
         }
     }
 

@@ -30,8 +30,8 @@ mod lookup;
 mod news;
 mod pictures;
 mod sound;
-mod talk;
 mod stream;
+mod talk;
 
 /// Pieces of a fetched source that wait.
 const PIECES: usize = 64;

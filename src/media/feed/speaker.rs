@@ -118,7 +118,8 @@ impl Speaker {
             SpeakerNews::Open(format) => self.format = *format,
             SpeakerNews::Over(result) => {
                 (self.frames, self.news) = (None, None);
-                let rest = result.as_ref().err().map(|failure| if failure.lasting { LONG_REST } else { REST });
+                let rest =
+                    result.as_ref().err().map(|failure| if failure.lasting { LONG_REST } else { REST });
                 self.rests_until = rest.map(|rest| Instant::now() + rest);
             }
         }

@@ -25,3 +25,21 @@ pub enum EchoRule {
     /// Unless the camera does it itself; what was found before, if anything.
     Auto(Option<EchoFinding>),
 }
+
+impl EchoFinding {
+    /// Its name, to be kept.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Cancelled => "cancelled",
+            Self::Left => "left",
+        }
+    }
+
+    /// The finding of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::None, Self::Cancelled, Self::Left].into_iter().find(|finding| finding.name() == name)
+    }
+}

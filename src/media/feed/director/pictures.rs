@@ -34,8 +34,8 @@ impl Director {
         match stream.picture.take(&data) {
             Direct::Unfit(why) => {
                 tracing::info!(camera = self.spec.camera, why, "the picture is encoded anew");
-                let (form, speaks) = (stream.form, self.speaks());
-                self.hand_over(form, speaks, Role::Makes).await;
+                let form = stream.form;
+                self.hand_over(form, Role::Makes).await;
                 if let Some((line, _)) = &mut self.line {
                     line.picture(data, ticks, true);
                 }
@@ -56,7 +56,7 @@ impl Director {
             (false, Some(_)) => {
                 self.limited = true;
                 self.timeline.begin_anew();
-                self.hand_over(form, self.speaks(), Role::Makes).await;
+                self.hand_over(form, Role::Makes).await;
             }
             (true, None) if self.limited => {
                 self.limited = false;

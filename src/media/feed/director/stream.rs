@@ -53,9 +53,7 @@ impl Director {
     pub(super) async fn take_role(&mut self, form: Form) {
         let talks = self.setup().is_some();
         let role = match form {
-            Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Opus) | None }
-                if !talks =>
-            {
+            Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Opus) | None } if !talks => {
                 None
             }
             Form::Packets { picture: PictureCodec::H264, .. } => Some(Role::Sounds),

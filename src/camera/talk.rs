@@ -1,0 +1,281 @@
+//! The way to a camera's speaker: what the settings want, what is known, what is still to be looked at. Pure.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::catalogue::Learnings;
+use super::entity::Entity;
+use super::way::{Reach, Way};
+use crate::config::camera_address::CameraAddress;
+use crate::config::{self, Toggle};
+use crate::media::Source;
+use crate::media::talk::{Duplex, EchoFinding, EchoRule, SpeakerFormat, SpeakerSpec, SpeakerWay};
+
+/// A way to a camera's speaker.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TalkWay {
+    /// The test picture shows how loud it is.
+    Screen,
+    /// The back channel of its own address.
+    BackChannel {
+        /// Password included.
+        address: CameraAddress,
+        /// What it takes.
+        format: SpeakerFormat,
+    },
+    /// The hub's relay.
+    Relay(Entity),
+}
+
+impl TalkWay {
+    /// What it is, for people.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Screen => "the test picture",
+            Self::BackChannel { .. } => "its own back channel",
+            Self::Relay(_) => "the hub's relay",
+        }
+    }
+}
+
+/// What has to be looked at before it is known whether one can talk.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TalkLook {
+    /// Whether this address has a back channel.
+    BackChannel(CameraAddress),
+    /// Whether the hub's relay brings a speaker.
+    Relay(Entity),
+}
+
+/// How one talks to a camera.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Talk {
+    /// The way; `None`: nobody can talk, or it is not known yet.
+    pub way: Option<TalkWay>,
+    /// What is to be looked at.
+    pub look: Option<TalkLook>,
+    /// It was looked at before, and another look is only to see whether that still holds.
+    pub is_known: bool,
+    /// Why it is so, for people.
+    pub why: String,
+    /// Who may be heard at the same time.
+    pub duplex: Duplex,
+    /// Whether echo is cancelled.
+    pub echo: EchoRule,
+    /// The hub's relay may be asked for its speaker.
+    pub asks_relay: bool,
+}
+
+/// How one talks to a camera, as the outside may know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TalkSummary {
+    /// The way to its speaker, for people; `None`: nobody can talk.
+    pub path: Option<&'static str>,
+    /// Why it is so, for people.
+    pub why: String,
+    /// Who may be heard at the same time.
+    pub duplex: Duplex,
+    /// What was found out about its echo.
+    pub echo: Option<EchoFinding>,
+}
+
+/// What an address is remembered by.
+#[must_use]
+pub fn fingerprint(address: &CameraAddress) -> String {
+    let hash = Sha256::digest(address.expose().as_bytes());
+    URL_SAFE_NO_PAD.encode(&hash[..12])
+}
+
+impl Talk {
+    /// Nobody talks.
+    #[must_use]
+    pub fn none(why: &str) -> Self {
+        Self {
+            way: None,
+            look: None,
+            is_known: true,
+            why: why.to_owned(),
+            duplex: Duplex::Half,
+            echo: EchoRule::Off,
+            asks_relay: false,
+        }
+    }
+
+    /// Judges the ways to a camera's picture, best first, and its own address, which may not be among them.
+    /// `likely`: it has a speaker by all that is known of it, so that its relay is worth a look.
+    #[must_use]
+    pub fn judge(
+        settings: Option<&config::Camera>,
+        id: &str,
+        ways: &[Way],
+        own: Option<&Source>,
+        likely: bool,
+        learned: &Learnings,
+    ) -> Self {
+        let wants = settings.map_or(config::Talk::Auto, |settings| settings.talk);
+        let cancel = settings.map_or(Toggle::Auto, |settings| settings.echo_cancel);
+        if wants == config::Talk::None {
+            return Self::none("`talk = \"none\"` in its settings");
+        }
+        if let Some(Way::Own(Source::Test(_))) = ways.first() {
+            return Self {
+                way: Some(TalkWay::Screen),
+                duplex: Duplex::Full,
+                ..Self::none("it shows how loud it is")
+            };
+        }
+        let known = learned.get(id);
+        let echo = known.and_then(|known| EchoFinding::named(known.echo.as_deref()?));
+        let only_stills = ways.iter().all(|way| matches!(way, Way::Stills(_)));
+        let duplex = match (cancel, echo) {
+            _ if only_stills => Duplex::Half,
+            (Toggle::Auto | Toggle::On, Some(EchoFinding::Left)) => Duplex::Half,
+            _ => Duplex::Full,
+        };
+        let echo = match cancel {
+            Toggle::Auto => EchoRule::Auto(echo),
+            Toggle::On => EchoRule::On,
+            Toggle::Off => EchoRule::Off,
+        };
+        let back_channel = match own {
+            Some(Source::Address(address)) if wants != config::Talk::Relay => {
+                back_channel(address, id, learned)
+            }
+            _ => Path::No(
+                match wants {
+                    config::Talk::Rtsp => {
+                        "`talk = \"rtsp\"` in its settings needs its own RTSP address as `source`"
+                    }
+                    _ => "no RTSP address of its own is known, which could have a speaker",
+                }
+                .to_owned(),
+            ),
+        };
+        let relay = match ways.iter().find_map(relay_of) {
+            Some(entity) if wants != config::Talk::Rtsp => relay(entity, likely, learned),
+            _ => Path::No("the hub offers no relay to it".to_owned()),
+        };
+        let (asks_relay, asks_camera) = (wants != config::Talk::Rtsp, wants != config::Talk::Relay);
+        let again = match (own, &back_channel) {
+            // What had no speaker may have one since.
+            (Some(Source::Address(address)), Path::No(_)) if address.is_rtsp() && asks_camera => {
+                Some(TalkLook::BackChannel(address.clone()))
+            }
+            _ => None,
+        };
+        let (way, look, is_known, why) = match (back_channel, relay) {
+            (Path::Yes(way), _) => (Some(way), None, true, String::new()),
+            (Path::Unknown(look, _), Path::Yes(way)) => (Some(way), look, false, String::new()),
+            (Path::No(_), Path::Yes(way)) => (Some(way), again, true, String::new()),
+            (Path::Unknown(look, why), _) | (Path::No(_), Path::Unknown(look, why)) => {
+                (None, look, false, why)
+            }
+            (Path::No(why), Path::No(other)) => (
+                None,
+                again,
+                true,
+                match wants {
+                    config::Talk::Rtsp => why,
+                    config::Talk::Relay => other,
+                    _ => format!("{why}; {other}"),
+                },
+            ),
+        };
+        let why = way.as_ref().map_or(why, found);
+        Self { way, look, is_known, why, duplex, echo, asks_relay }
+    }
+
+    /// The talk that Alexa may call full duplex.
+    #[must_use]
+    pub fn is_full_duplex(&self) -> bool {
+        self.way.is_some() && self.duplex == Duplex::Full
+    }
+
+    /// How the outside may know it.
+    #[must_use]
+    pub fn summary(&self) -> TalkSummary {
+        TalkSummary {
+            path: self.way.as_ref().map(TalkWay::name),
+            why: self.why.clone(),
+            duplex: self.duplex,
+            echo: match self.echo {
+                EchoRule::Auto(finding) => finding,
+                EchoRule::On | EchoRule::Off => None,
+            },
+        }
+    }
+
+    /// What a feed is told of the speaker.
+    #[must_use]
+    pub fn speaker(&self, camera: &str, reach: &Reach) -> Option<SpeakerSpec> {
+        let way = match self.way.clone()? {
+            TalkWay::Screen => SpeakerWay::Screen,
+            TalkWay::BackChannel { address, format } => SpeakerWay::BackChannel { address, format },
+            TalkWay::Relay(entity) => match Way::Relay(entity).source(camera, true, reach)? {
+                Source::Fetched(source) => SpeakerWay::Source(source),
+                Source::Address(_) | Source::Test(_) => return None,
+            },
+        };
+        Some(SpeakerSpec { way, echo: self.echo, duplex: self.duplex })
+    }
+}
+
+enum Path {
+    Yes(TalkWay),
+    No(String),
+    Unknown(Option<TalkLook>, String),
+}
+
+fn back_channel(address: &CameraAddress, id: &str, learned: &Learnings) -> Path {
+    if !address.is_rtsp() {
+        return Path::No("its own address is not an RTSP one, which could have a speaker".to_owned());
+    }
+    let known = learned.get(id).and_then(|known| known.back_channel.as_ref());
+    let known = known.filter(|known| known.address == fingerprint(address));
+    let format = known.and_then(|known| known.format.as_ref()?.parse().ok());
+    match (known, format) {
+        (_, Some(format)) => Path::Yes(TalkWay::BackChannel { address: address.clone(), format }),
+        (Some(known), None) if known.lasting => {
+            let trouble = known.trouble.clone();
+            Path::No(trouble.unwrap_or_else(|| "its own address offers no speaker".to_owned()))
+        }
+        (known, None) => {
+            let trouble = known.and_then(|known| known.trouble.clone());
+            let why = trouble.unwrap_or_else(|| "its own address is being asked for a speaker".to_owned());
+            Path::Unknown(Some(TalkLook::BackChannel(address.clone())), why)
+        }
+    }
+}
+
+fn relay(entity: &Entity, likely: bool, learned: &Learnings) -> Path {
+    match learned.get(&entity.registry_id).and_then(|known| known.talk) {
+        Some(true) => Path::Yes(TalkWay::Relay(entity.clone())),
+        Some(false) => Path::No("the hub's relay brings no speaker".to_owned()),
+        None if likely => Path::Unknown(
+            Some(TalkLook::Relay(entity.clone())),
+            "the hub's relay is being asked for a speaker".to_owned(),
+        ),
+        None => Path::Unknown(
+            None,
+            "the hub's relay says at the first call whether it brings a speaker".to_owned(),
+        ),
+    }
+}
+
+fn relay_of(way: &Way) -> Option<&Entity> {
+    match way {
+        Way::Relay(entity) => Some(entity),
+        Way::Own(_) | Way::Hls(_) | Way::Stills(_) => None,
+    }
+}
+
+fn found(way: &TalkWay) -> String {
+    match way {
+        TalkWay::Screen => "it shows how loud it is".to_owned(),
+        TalkWay::BackChannel { format, .. } => format!("its own address offers a speaker ({format})"),
+        TalkWay::Relay(_) => "the hub's relay brings a speaker".to_owned(),
+    }
+}
