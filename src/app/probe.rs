@@ -162,7 +162,11 @@ impl Visit {
         let policy = AddressPolicy::default().with_hub(&config.hub);
         let finding = probe_feed(&media, spec, ways, policy, tell).await;
         media.stop().await;
-        finding.map(|finding| finding.with_stream(camera.summary.stream.as_ref()))
+        let talk = &camera.summary.talk;
+        finding.map(|finding| {
+            let finding = finding.with_talk(talk.path.is_some(), talk.why.clone());
+            finding.with_stream(camera.summary.stream.as_ref())
+        })
     }
 }
 

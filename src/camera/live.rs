@@ -68,6 +68,8 @@ pub struct Live {
     loudest: Option<(f32, Instant)>,
     /// How the conversation sounds, as was told last.
     pub conversation: Option<TalkReport>,
+    /// Why nobody is heard at the camera, if that is so.
+    pub speaker_trouble: Option<String>,
     /// Since when there has been no call.
     idle_since: Option<Instant>,
     /// The camera itself shows a picture.
@@ -123,6 +125,7 @@ impl Live {
             slot: None,
             loudest: None,
             conversation: None,
+            speaker_trouble: None,
             idle_since: Some(Instant::now()),
             lit: false,
             key_frame_asked: None,
@@ -179,6 +182,12 @@ impl Live {
     #[must_use]
     pub fn speaker_dbfs(&self) -> Option<f32> {
         self.loudest.map(|(dbfs, _)| dbfs)
+    }
+
+    /// Plays a tone at the speaker. What was known of it before is void.
+    pub fn play_tone(&mut self) {
+        (self.conversation, self.speaker_trouble) = (None, None);
+        self.feed.play_tone();
     }
 
     /// A call uses it.

@@ -32,6 +32,7 @@ pub mod screen_stream;
 pub mod session;
 pub mod shared;
 pub mod speaker;
+pub mod speaker_test;
 pub mod talk;
 pub mod viewer;
 pub mod way;
@@ -203,6 +204,11 @@ pub struct Status;
 #[rtype(result = "Result<account::Account, CameraError>")]
 pub struct Probe;
 
+/// Ask of a CameraSession: play a tone at the speaker. Nothing else ever sounds there by itself.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<(), CameraError>")]
+pub struct PlayTone;
+
 /// Answer to [`Status`].
 #[derive(Debug, Clone, Serialize)]
 pub struct CameraStatus {
@@ -218,6 +224,8 @@ pub struct CameraStatus {
     pub speaker_dbfs: Option<f32>,
     /// How the conversation sounds; absent before somebody talked.
     pub conversation: Option<crate::media::talk::TalkReport>,
+    /// Why nobody is heard at the camera, if that is so; for people.
+    pub speaker_trouble: Option<String>,
     /// What is wrong, for people.
     pub trouble: Option<String>,
     /// Records of the calls that are going on.
@@ -249,6 +257,14 @@ pub enum CameraError {
     /// Its privacy switch is off.
     #[error("{0} is switched off")]
     SwitchedOff(String),
+    /// Nobody can talk there.
+    #[error("nobody can talk through {camera}: {why}")]
+    Speechless {
+        /// The camera's name.
+        camera: String,
+        /// Why, for people.
+        why: String,
+    },
     /// It has no stream for screens that know no WebRTC.
     #[error(
         "{0} has no stream for screens; in the settings it needs `stream = true`, and the page says what else"
@@ -293,6 +309,7 @@ impl CameraError {
             Self::Disabled(_) => ErrorKind::Disabled,
             Self::SwitchedOff(_) => ErrorKind::SwitchedOff,
             Self::NoStream(_) => ErrorKind::Malformed,
+            Self::Speechless { .. } => ErrorKind::InvalidValue,
             Self::Full { .. } => ErrorKind::Busy,
             Self::Offer(_) | Self::NoCall(_) | Self::Ended => ErrorKind::InvalidValue,
             Self::Late(_) => ErrorKind::Timeout,

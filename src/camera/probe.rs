@@ -15,7 +15,7 @@ use super::session::CameraSession;
 use super::way::Way;
 use super::{CameraError, Probe};
 use crate::media::feed::{Feed, WorkerProgram};
-use crate::media::{AddressPolicy, FeedSpec, Source};
+use crate::media::{AddressPolicy, FeedSpec, Source, back_channel};
 use crate::runtime::MediaRuntime;
 use crate::seat::ask;
 
@@ -51,9 +51,27 @@ pub async fn probe_address(
     let name = Way::Own(source.clone()).name();
     let media = MediaRuntime::start().map_err(|error| error.to_string())?;
     let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps, speaker: None };
+    let asked = media.handle().spawn(speaks(spec.sources.first().cloned(), policy.clone()));
     let finding = probe_feed(&media, spec, vec![name], policy, tell).await;
+    let (talk, why) = asked.await.unwrap_or((false, "it could not be asked for a speaker".to_owned()));
     media.stop().await;
-    finding
+    finding.map(|finding| finding.with_talk(talk, why))
+}
+
+/// Whether an address has a speaker, and why that is so.
+async fn speaks(source: Option<Source>, policy: AddressPolicy) -> (bool, String) {
+    let address = match source {
+        Some(Source::Address(address)) if address.is_rtsp() => address,
+        Some(Source::Test(_)) => return (true, "it shows how loud it is".to_owned()),
+        _ => return (false, "its address is not an RTSP one, which could have a speaker".to_owned()),
+    };
+    match policy.find(&address, 0).await {
+        Err(refusal) => (false, refusal.to_string()),
+        Ok(destination) => match back_channel::look(&destination).await {
+            Ok(format) => (true, format!("its own address offers a speaker ({format})")),
+            Err(error) => (false, error.to_string()),
+        },
+    }
 }
 
 /// A feed that is opened for this alone; `ways` are what its sources are called.

@@ -15,7 +15,8 @@ use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::{ListCameras, SwitchPower};
 use crate::camera::session::CameraSession;
 use crate::camera::{
-    Caller, CameraError, CameraStatus, CameraSummary, Disconnect, EndpointId, Revoked, SessionId, Status,
+    Caller, CameraError, CameraStatus, CameraSummary, Disconnect, EndpointId, Locate, Revoked, SessionId,
+    Status, speaker_test,
 };
 use crate::config;
 use crate::error::ErrorKind;
@@ -104,6 +105,22 @@ pub(super) async fn power(
         Ok(Err(CameraError::Unknown(_))) => unknown(),
         Ok(Err(error)) => failure(error.kind(), &error.to_string()),
         Err(error) => unanswered(error),
+    }
+}
+
+/// `POST /cameras/{id}/speaker`: plays a tone there, and says what became of it. Takes half a minute at most.
+pub(super) async fn test_speaker(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
+    let unknown = || failure(ErrorKind::NotFound, "there is no camera of that id");
+    let Some(endpoint) = EndpointId::parse(&id) else { return unknown() };
+    let located = match house.registry.ask(Locate { endpoint }, PATIENCE).await {
+        Ok(Ok(located)) => located,
+        Ok(Err(CameraError::Unknown(_))) => return unknown(),
+        Ok(Err(error)) => return failure(error.kind(), &error.to_string()),
+        Err(error) => return unanswered(error),
+    };
+    match speaker_test::test_speaker(&located.summary, &located.session).await {
+        Ok(finding) => reply(&finding),
+        Err(error) => failure(error.kind(), &redact(&error.to_string())),
     }
 }
 

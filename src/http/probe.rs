@@ -116,7 +116,10 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<
     match target {
         Target::Session(camera, session) => {
             let finding = probe_session(&camera.name, session, max_kbps, tell).await;
-            let finding = finding.map(|finding| finding.with_stream(camera.stream.as_ref()));
+            let finding = finding.map(|finding| {
+                let finding = finding.with_talk(camera.talk.path.is_some(), camera.talk.why.clone());
+                finding.with_stream(camera.stream.as_ref())
+            });
             finding.map_err(|error| (error.kind(), error.to_string()))
         }
         Target::Address(name, address) => {

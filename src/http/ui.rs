@@ -26,6 +26,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/status", web::get().to(api::status))
         .route("/cameras", web::get().to(api::cameras))
         .route("/cameras/{id}/power", web::post().to(api::power))
+        .route("/cameras/{id}/speaker", web::post().to(api::test_speaker))
         .route("/calls", web::get().to(api::calls))
         .route("/calls/{id}", web::get().to(api::call))
         .route("/calls/{id}/end", web::post().to(api::end_call))

@@ -99,6 +99,11 @@ impl Feed {
         }
     }
 
+    /// Plays a tone of a second at the speaker, if nobody talks.
+    pub fn play_tone(&self) {
+        self.outbox.try_send(ToWorker::Tone).ok();
+    }
+
     /// A call whose user may have talked has ended.
     pub fn leave(&self, talker: u32) {
         self.outbox.try_send(ToWorker::Leave { talker }).ok();

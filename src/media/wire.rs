@@ -173,6 +173,8 @@ pub enum ToWorker {
         /// RTP timestamp, 48 kHz.
         timestamp: u32,
     },
+    /// Play a tone of a second at the speaker, if nobody talks.
+    Tone,
     /// A call whose user may have talked has ended.
     Leave {
         /// Names the call.
@@ -230,6 +232,7 @@ enum ToControl {
     Allow { kbps: Option<u32> },
     Rate { kbps: Option<u32> },
     Stop,
+    Tone,
     Leave { talker: u32 },
 }
 
@@ -282,6 +285,7 @@ impl ToWorker {
             Self::Allow { kbps } => control(&ToControl::Allow { kbps }),
             Self::Rate { kbps } => control(&ToControl::Rate { kbps }),
             Self::Stop => control(&ToControl::Stop),
+            Self::Tone => control(&ToControl::Tone),
             Self::Leave { talker } => control(&ToControl::Leave { talker }),
         }
     }
@@ -305,6 +309,7 @@ impl ToWorker {
                 ToControl::Allow { kbps } => Self::Allow { kbps },
                 ToControl::Rate { kbps } => Self::Rate { kbps },
                 ToControl::Stop => Self::Stop,
+                ToControl::Tone => Self::Tone,
                 ToControl::Leave { talker } => Self::Leave { talker },
             }),
             TALK => {

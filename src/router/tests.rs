@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::camera::screen_stream::ScreenStreamFacts;
+use crate::camera::talk::Talk;
 
 mod golden;
 
@@ -39,6 +40,7 @@ pub(crate) fn camera(id: &str, name: &str) -> CameraSummary {
         model: String::new(),
         version: String::new(),
         full_duplex: false,
+        talk: Talk::none("").summary(),
         motion: None,
         reachable: true,
         reason: None,

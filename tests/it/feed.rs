@@ -203,7 +203,7 @@ async fn a_program_that_is_no_worker_is_reported_and_tried_again_slowly() {
     let first = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
     assert_eq!(first, FeedEvent::Tries { source: 0 });
     let second = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
-    assert_eq!(second, FeedEvent::Uses { source: 0, talk: true });
+    assert_eq!(second, FeedEvent::Uses { source: 0, speaker: false, talk: false });
     for _ in 0..2 {
         let event = timeout(PATIENCE, events.recv()).await.unwrap().unwrap();
         assert!(matches!(event, FeedEvent::WorkerLost(_)), "{event:?}");

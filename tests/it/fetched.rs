@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use doorstep::media::fetch::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece, SoundCodec, SpeakerLine};
-use doorstep::media::talk::SpeakerFormat;
+use doorstep::media::talk::{Duplex, EchoRule, SpeakerFormat, SpeakerSpec, SpeakerWay};
 use doorstep::media::{AccessUnit, FeedEvent, Source};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -276,8 +276,11 @@ async fn a_worker_makes_only_the_sound_when_the_picture_can_go_past_it_and_draws
             ended("over", false)
         }
     });
-    let mut open = OpenFeed::of(vec![stream]);
-    open.event(|event| matches!(event, FeedEvent::Uses { source: 0, talk: true }).then_some(())).await;
+    let Source::Fetched(player) = stream.clone() else { unreachable!() };
+    let way = SpeakerWay::Source(player);
+    let speaker = SpeakerSpec { way, echo: EchoRule::Off, duplex: Duplex::Full };
+    let mut open = OpenFeed::with(vec![stream], Some(speaker));
+    open.event(|event| matches!(event, FeedEvent::Uses { source: 0, speaker: true, .. }).then_some(())).await;
     open.sound().await;
     let pictures = open.pictures(1).await;
     let (width, height, colour, _) = seen(&pictures);

@@ -6,6 +6,7 @@ import { Echo } from "./echo.js";
 import { Events } from "./events.js";
 import { People } from "./people.js";
 import { Probe } from "./probe.js";
+import { Speaker } from "./speaker.js";
 import { load, t } from "./text.js";
 
 // Levels are held for a second: during a call none is to be missed.
@@ -24,13 +25,15 @@ function Cameras({ cameras }) {
     (camera) => html`<li key=${camera.endpoint_id}>
       <h3>${camera.name}</h3>
       <p class="soft">
-        ${t(camera.doorbell ? "doorbell" : "camera")}, ${t(camera.full_duplex ? "can_talk" : "cannot_talk")}${camera.alexa ? "" : `, ${t("not_shared")}`}
+        ${t(camera.doorbell ? "doorbell" : "camera")}, ${t(!camera.talk.path ? "cannot_talk" : camera.full_duplex ? "can_talk" : "can_talk_in_turns")}${camera.alexa ? "" : `, ${t("not_shared")}`}
+        <br />${t("talk", { why: camera.talk.why })}${camera.talk.echo && ` ${t(`finding_${camera.talk.echo}`)}`}
         ${camera.live?.video && html`<br />${camera.live.video.codec} ${camera.live.video.width} × ${camera.live.video.height}: ${camera.live.video.why}`}
       </p>
       ${!camera.on && html`<p class="notice">${t("switched_off")}</p>`}
       ${(camera.live?.trouble ?? camera.reason) && html`<p class="notice">${camera.live?.trouble ?? camera.reason}</p>`}
       ${camera.stream?.withheld && html`<p class="notice">${t("no_stream", { why: camera.stream.withheld })}</p>`}
       <${Probe} camera=${camera}><${Power} camera=${camera} /><//>
+      ${camera.talk.path && html`<${Speaker} camera=${camera} />`}
     </li>`,
   )}</ul>`;
 }

@@ -23,7 +23,7 @@ function gathered(peer) {
 }
 
 async function microphone(camera) {
-  if (!camera.full_duplex) return { why: "no_talk" };
+  if (!camera.talk.path) return { why: "no_talk" };
   if (!window.isSecureContext || !navigator.mediaDevices) return { why: "insecure" };
   try {
     const wanted = { audio: { echoCancellation: true, noiseSuppression: true } };

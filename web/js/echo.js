@@ -107,7 +107,7 @@ export function Echo({ cameras, calls, demo, sent }) {
     </div>
     ${demo && html`<div class="buttons" id="visitor"><${Action} path="demo/ring" label=${t("ring")} /></div>`}
     ${stage && state.view_only && html`<p class="notice" id="view-only">${t("view_only", { why: state.view_only === "insecure" ? insecure() : t(state.view_only) })}</p>`}
-    ${!stage && !window.isSecureContext && shared.some((one) => one.full_duplex) && html`<p class="notice" id="view-only-ahead">${t("view_only", { why: insecure() })}</p>`}
+    ${!stage && !window.isSecureContext && shared.some((one) => one.talk.path) && html`<p class="notice" id="view-only-ahead">${t("view_only", { why: insecure() })}</p>`}
     <${Failure} camera=${name} error=${state.error} lost=${state.lost} reason=${record?.end_reason} />
     ${camera && html`<dl>
       ${state.answer_ms !== undefined && html`<dt>${t("answer_time")}</dt><dd id="answer-time">${t("ms", { n: state.answer_ms })}</dd>`}
@@ -115,7 +115,7 @@ export function Echo({ cameras, calls, demo, sent }) {
       ${figures.picture?.width && html`<dt>${t("picture")}</dt><dd id="picture-facts" data-frames=${figures.picture.frames}>${figures.picture.width} × ${figures.picture.height}, ${figures.picture.fps ?? 0} fps</dd>`}
       ${stage && html`<${Level} label=${t("sound")} id="sound-level" dbfs=${figures.sound} />`}
       ${stage && state.microphone && html`<${Level} label=${t("microphone")} id="microphone-level" dbfs=${figures.microphone} />`}
-      ${stage && camera.full_duplex && html`<${Level} label=${t("speaker")} id="speaker-level" dbfs=${live?.speaker_dbfs} />`}
+      ${stage && camera.talk.path && html`<${Level} label=${t("speaker")} id="speaker-level" dbfs=${live?.speaker_dbfs} />`}
     </dl>`}
   </section>`;
 }

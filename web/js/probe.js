@@ -19,6 +19,7 @@ function Finding({ finding }) {
       ${video && html`<dt>${t("picture")}</dt><dd>${video.codec} ${video.width} × ${video.height}</dd>`}
       ${finding.kbps != null && html`<dt>${t("flow")}</dt><dd>${t("flow_of", { n: number(finding.pictures_per_second), kbps: finding.kbps })} ${keys(finding)}</dd>`}
       ${sound && html`<dt>${t("sound")}</dt><dd>${sound.codec === "none" ? t("no_sound") : sound.codec}</dd>`}
+      ${finding.fit && html`<dt>${t("talking")}</dt><dd>${finding.talk_why}</dd>`}
       ${finding.first_picture_ms != null && html`<dt>${t("first_picture")}</dt><dd>${t("ms", { n: finding.first_picture_ms })}</dd>`}
     </dl>
     ${finding.advice.length > 0 && html`<ul>${finding.advice.map((advice) => html`<li>${advice}</li>`)}</ul>`}`;

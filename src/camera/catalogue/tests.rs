@@ -82,7 +82,7 @@ fn ways(
     snapshot.cameras[0].entities = entities;
     let learned = learned.iter().map(|(id, copied)| {
         let codec = if *id == "named" { "" } else { "h264" }.to_owned();
-        (format!("r-{id}"), Learned { codec, copied: *copied, talk: true, ..Learned::default() })
+        (format!("r-{id}"), Learned { codec, copied: *copied, talk: Some(true), ..Learned::default() })
     });
     let known = catalogue(&config(settings), Some(&snapshot), &learned.collect());
     let camera = find(&known, "hub#1");

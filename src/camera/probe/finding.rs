@@ -31,6 +31,8 @@ pub struct Finding {
     pub sound: Option<SoundFacts>,
     /// Talk reaches its speaker.
     pub talk: bool,
+    /// Why it is so, for people.
+    pub talk_why: String,
     /// ms until the source was open.
     pub opened_ms: Option<u64>,
     /// ms until the first picture.
@@ -61,6 +63,13 @@ impl Finding {
         Self::refused(camera, says.to_owned())
     }
 
+    /// Adds whether one can talk to it, and why that is so.
+    #[must_use]
+    pub fn with_talk(mut self, talk: bool, why: String) -> Self {
+        (self.talk, self.talk_why) = (talk, why);
+        self
+    }
+
     /// Adds why Alexa is not told of the stream that the settings want for screens, if so.
     #[must_use]
     pub fn with_stream(mut self, stream: Option<&ScreenStream>) -> Self {
@@ -87,6 +96,7 @@ impl Finding {
             video: account.video.clone(),
             sound: account.sound.clone(),
             talk: account.talk,
+            talk_why: String::new(),
             opened_ms: account.opened().map(ms),
             first_picture_ms: account.first_picture().map(ms),
             pictures_per_second: flow.map(|flow| flow.pictures_per_second),

@@ -22,8 +22,8 @@ pub fn report(finding: &Finding) -> String {
         });
     }
     if finding.fit {
-        let talk = if finding.talk { "reaches its speaker" } else { "not possible by this way" };
-        lines.push(format!("talk:    {talk}"));
+        let talk = if finding.talk { "possible" } else { "not possible" };
+        lines.push(format!("talk:    {talk}: {}", finding.talk_why));
     }
     if let (Some(opened), Some(first)) = (finding.opened_ms, finding.first_picture_ms) {
         lines.push(format!("times:   open after {opened} ms, first picture after {first} ms"));

@@ -13,7 +13,8 @@ use crate::camera::call::EndReason;
 use crate::camera::live::Live;
 use crate::camera::ongoing::Ongoing;
 use crate::camera::{
-    Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, Probe, Revoked, SessionId, Status,
+    Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, PlayTone, Probe, Revoked, SessionId,
+    Status,
 };
 
 impl Handler<Offer> for CameraSession {
@@ -128,6 +129,7 @@ impl Handler<Status> for CameraSession {
             sound: live.and_then(|live| live.sound.clone()),
             speaker_dbfs: live.and_then(Live::speaker_dbfs),
             conversation: live.and_then(|live| live.conversation),
+            speaker_trouble: live.and_then(|live| live.speaker_trouble.clone()),
             trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
             calls: self.calls.values().map(Ongoing::current_record).collect(),
         })
@@ -151,6 +153,22 @@ impl Handler<Probe> for CameraSession {
         let reason = || self.camera.summary.reason.clone().unwrap_or_default();
         let unreachable = || CameraError::Unreachable { camera: self.name().to_owned(), reason: reason() };
         self.live.as_ref().map(|live| live.account.clone()).ok_or_else(unreachable)
+    }
+}
+
+impl Handler<PlayTone> for CameraSession {
+    type Result = Result<(), CameraError>;
+
+    fn handle(&mut self, _: PlayTone, _: &mut Self::Context) -> Self::Result {
+        let camera = self.name().to_owned();
+        match (&mut self.live, &self.camera.talk.way) {
+            (Some(live), Some(_)) => {
+                live.play_tone();
+                Ok(())
+            }
+            (_, None) => Err(CameraError::Speechless { camera, why: self.camera.talk.why.clone() }),
+            (None, _) => Err(CameraError::Unreachable { camera, reason: "it is not open".to_owned() }),
+        }
     }
 }
 

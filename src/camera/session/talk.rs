@@ -147,6 +147,9 @@ impl CameraSession {
             SpeakerEvent::Opened { format } => {
                 debug!(camera = %self.camera.summary.endpoint_id, %format, "the speaker is open");
                 self.calls.values_mut().for_each(Ongoing::spoken);
+                if let Some(live) = &mut self.live {
+                    live.speaker_trouble = None;
+                }
             }
             SpeakerEvent::Closed => {
                 debug!(camera = %self.camera.summary.endpoint_id, "the speaker is closed");
@@ -155,6 +158,9 @@ impl CameraSession {
                 warn!(camera = %self.camera.summary.endpoint_id, reason, "nobody is heard at the camera");
                 for ongoing in self.calls.values_mut() {
                     ongoing.unheard(&reason);
+                }
+                if let Some(live) = &mut self.live {
+                    live.speaker_trouble = Some(reason);
                 }
                 if gone {
                     let endpoint = self.camera.summary.endpoint_id.to_string();

@@ -372,7 +372,7 @@ impl Director {
                     line.wish(wish);
                 }
             }
-            ToWorker::Talk { .. } | ToWorker::Leave { .. } => self.talk(wish),
+            ToWorker::Talk { .. } | ToWorker::Leave { .. } | ToWorker::Tone => self.talk(wish),
             // Nothing else comes from outside.
             _ => {}
         }

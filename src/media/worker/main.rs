@@ -178,7 +178,11 @@ impl Camera {
             ToWorker::Begin { form, pictures } => self.order(Order::Begin { form, pictures })?,
             ToWorker::Piece { kind, ticks, data } => self.order(Order::Piece { kind, ticks, data })?,
             ToWorker::End { reason } => self.order(Order::End { reason })?,
-            ToWorker::Leave { .. } | ToWorker::Hello { .. } | ToWorker::Open { .. } | ToWorker::Stop => {}
+            ToWorker::Tone
+            | ToWorker::Leave { .. }
+            | ToWorker::Hello { .. }
+            | ToWorker::Open { .. }
+            | ToWorker::Stop => {}
         }
         Ok(())
     }
