@@ -15,9 +15,10 @@ use super::places::Place;
 use super::resources::Resources;
 use super::session::Notice;
 use super::speaker::Speaker;
+use super::talk::{Talk, TalkWay};
 use super::way::Way;
 use crate::media::feed::Feed;
-use crate::media::talk::TalkReport;
+use crate::media::talk::{Duplex, TalkReport};
 use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
 
 /// Key pictures are asked of an encoder at most this often.
@@ -46,6 +47,8 @@ pub struct Live {
     ways: Vec<Way>,
     /// The one that it takes.
     using: usize,
+    /// The way to its speaker, and who may be heard at the same time.
+    talk: (Option<TalkWay>, Duplex),
     /// What the feed told.
     pub account: Account,
     /// The picture, once the source is open.
@@ -111,6 +114,7 @@ impl Live {
         };
         Self {
             serial,
+            talk: (camera.talk.way.clone(), camera.talk.duplex),
             account: Account::new(ways.iter().map(Way::name).collect()),
             ways,
             using: 0,
@@ -139,6 +143,12 @@ impl Live {
         if let Some(place) = self.ways.iter().position(|other| other == way) {
             self.account.failed_earlier(place, reason);
         }
+    }
+
+    /// It was opened for another way to the speaker than the camera has now.
+    #[must_use]
+    pub fn is_outdated(&self, talk: &Talk) -> bool {
+        (&self.talk.0, self.talk.1) != (&talk.way, talk.duplex)
     }
 
     /// It takes this of its ways now.

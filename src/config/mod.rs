@@ -289,10 +289,10 @@ pub struct Camera {
     /// The only way that is tried, if not `auto`.
     #[serde(default)]
     pub prefer: Prefer,
-    /// Speaker path. Only `none` has an effect yet.
+    /// The way to its speaker.
     #[serde(default)]
     pub talk: Talk,
-    /// Echo cancelling. Not used yet.
+    /// Whether its speaker's echo is taken out of its sound.
     #[serde(default)]
     pub echo_cancel: Toggle,
     /// Keep the feed open so that the first picture is instant.

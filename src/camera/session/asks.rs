@@ -196,8 +196,8 @@ impl Handler<Update> for CameraSession {
 
     fn handle(&mut self, update: Update, _: &mut Self::Context) {
         let was_on = self.camera.summary.on;
-        let talked = std::mem::replace(&mut self.camera, update.0).talk;
-        self.talk_changed(&talked);
+        self.camera = update.0;
+        self.talk_may_have_changed();
         match (was_on, self.camera.summary.on) {
             (true, false) => self.go_dark(),
             (false, true) if self.camera.warm => self.open_for_a_while(),

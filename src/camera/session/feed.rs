@@ -16,6 +16,11 @@ use crate::telemetry;
 impl CameraSession {
     /// Opens the camera for a call, if it is not open.
     pub(super) fn open_feed(&mut self) {
+        // The first call after it was learnt that one can talk.
+        if self.calls.len() <= 1 && self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera.talk))
+        {
+            self.live = None;
+        }
         if let Some(live) = &mut self.live {
             live.used();
             return;

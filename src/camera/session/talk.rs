@@ -11,7 +11,7 @@ use super::CameraSession;
 use crate::camera::ongoing::Ongoing;
 use crate::camera::resources::Resources;
 use crate::camera::speaker::talker;
-use crate::camera::talk::{Talk, TalkLook, fingerprint};
+use crate::camera::talk::{TalkLook, fingerprint};
 use crate::camera::way::Way;
 use crate::media::Source;
 use crate::media::back_channel::{self, BackChannelError};
@@ -116,9 +116,9 @@ impl CameraSession {
     }
 
     /// A feed without a call is opened by the new way.
-    pub(super) fn talk_changed(&mut self, before: &Talk) {
-        let changed = before.way != self.camera.talk.way || before.duplex != self.camera.talk.duplex;
-        if changed && self.calls.is_empty() && self.live.take().is_some() && self.camera.warm {
+    pub(super) fn talk_may_have_changed(&mut self) {
+        let is_outdated = self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera.talk));
+        if is_outdated && self.calls.is_empty() && self.camera.warm {
             self.open_for_a_while();
         }
     }
