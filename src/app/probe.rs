@@ -11,12 +11,13 @@ use tokio::time::{Instant, timeout_at};
 
 use super::{PRESSES, bridge_config, hand_ties, http_client};
 use crate::camera::catalogue::{Catalogue, KnownCamera, Learnings, catalogue, find, switch_off};
-use crate::camera::probe::{Finding, probe_address, probe_feed};
+use crate::camera::probe::{Finding, probe_address, probe_feed, speaks};
+use crate::camera::talk::TalkLook;
 use crate::camera::way::{Reach, Way};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{HubSnapshot, Link};
-use crate::media::{AddressPolicy, FeedSpec};
+use crate::media::{AddressPolicy, FeedSpec, Source};
 use crate::peer::PortConfig;
 use crate::peer::connection::Peers;
 use crate::runtime::MediaRuntime;
@@ -66,6 +67,12 @@ pub async fn probe(
             tell(&format!("opening its own address only: {trouble}"));
             let name = camera.name.as_deref().unwrap_or(name);
             let policy = AddressPolicy::default().with_hub(&config.hub);
+            let (talk, why) = match &camera.talk.look {
+                Some(TalkLook::BackChannel(address)) if camera.talk.way.is_none() => {
+                    speaks(Some(Source::Address(address.clone())), policy.clone()).await
+                }
+                _ => (camera.talk.way.is_some(), camera.talk.why.clone()),
+            };
             probe_address(name, source, policy, config.webrtc.max_kbps, tell).await
         }
         None => Err(format!("{name:?}: {trouble}")),
@@ -160,13 +167,15 @@ impl Visit {
         let speaker = camera.talk.speaker(name, &reach);
         let spec = FeedSpec { camera: name.clone(), sources, max_kbps: webrtc.max_kbps, speaker };
         let policy = AddressPolicy::default().with_hub(&config.hub);
+        let (talk, why) = match &camera.talk.look {
+            Some(TalkLook::BackChannel(address)) if camera.talk.way.is_none() => {
+                speaks(Some(Source::Address(address.clone())), policy.clone()).await
+            }
+            _ => (camera.talk.way.is_some(), camera.talk.why.clone()),
+        };
         let finding = probe_feed(&media, spec, ways, policy, tell).await;
         media.stop().await;
-        let talk = &camera.summary.talk;
-        finding.map(|finding| {
-            let finding = finding.with_talk(talk.path.is_some(), talk.why.clone());
-            finding.with_stream(camera.summary.stream.as_ref())
-        })
+        finding.map(|finding| finding.with_talk(talk, why).with_stream(camera.summary.stream.as_ref()))
     }
 }
 

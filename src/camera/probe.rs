@@ -59,7 +59,7 @@ pub async fn probe_address(
 }
 
 /// Whether an address has a speaker, and why that is so.
-async fn speaks(source: Option<Source>, policy: AddressPolicy) -> (bool, String) {
+pub async fn speaks(source: Option<Source>, policy: AddressPolicy) -> (bool, String) {
     let address = match source {
         Some(Source::Address(address)) if address.is_rtsp() => address,
         Some(Source::Test(_)) => return (true, "it shows how loud it is".to_owned()),

@@ -18,7 +18,7 @@ use super::{House, failure, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
 use crate::camera::registry::FindCamera;
 use crate::camera::session::CameraSession;
-use crate::camera::{CameraError, CameraSummary};
+use crate::camera::{CameraError, CameraSummary, Locate};
 use crate::config::validate::source_address;
 use crate::config::{self, Config};
 use crate::error::ErrorKind;
@@ -116,8 +116,14 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<
     match target {
         Target::Session(camera, session) => {
             let finding = probe_session(&camera.name, session, max_kbps, tell).await;
+            // It was asked for a speaker meanwhile.
+            let again = house.registry.ask(Locate { endpoint: camera.endpoint_id.clone() }, PATIENCE).await;
+            let talk = match again {
+                Ok(Ok(located)) => located.summary.talk,
+                _ => camera.talk.clone(),
+            };
             let finding = finding.map(|finding| {
-                let finding = finding.with_talk(camera.talk.path.is_some(), camera.talk.why.clone());
+                let finding = finding.with_talk(talk.path.is_some(), talk.why);
                 finding.with_stream(camera.stream.as_ref())
             });
             finding.map_err(|error| (error.kind(), error.to_string()))

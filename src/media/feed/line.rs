@@ -67,16 +67,18 @@ impl Line {
         Self { samples, events, speech, wishes, preamble, limit, setup, skipping: false }
     }
 
-    /// A handed source begins, with its pictures or without. A worker that takes this one's place hears
+    /// A handed source begins, with its pictures or without, and with this speaker. A worker that takes this one's place hears
     /// of it, too.
-    pub async fn begin(&mut self, form: Form, pictures: bool) {
+    pub async fn begin(&mut self, form: Form, pictures: bool, setup: Option<TalkSetup>) {
         let begin = ToWorker::Begin { form, pictures };
         *self.preamble.lock().unwrap_or_else(PoisonError::into_inner) = vec![begin.clone()];
+        *self.setup.lock().unwrap_or_else(PoisonError::into_inner) = setup;
         self.skipping = false;
+        self.say(ToWorker::Speaker { setup }).await;
         self.say(begin).await;
     }
 
-    /// The camera's speaker. A worker that takes this one's place hears of it, too.
+    /// The camera's speaker is another one now. A worker that takes this one's place hears of it, too.
     pub fn speaker(&self, setup: Option<TalkSetup>) {
         let mut told = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
         if *told != setup {

@@ -76,8 +76,7 @@ impl Director {
             Some(line) => line,
             None => (self.start(WireSource::Handed), role),
         };
-        line.speaker(self.setup());
-        line.begin(form, role == Role::Makes).await;
+        line.begin(form, role == Role::Makes, self.setup()).await;
         self.slate_wanted = role == Role::Sounds && self.slate;
         if self.slate_wanted {
             line.slate(true);
