@@ -67,12 +67,6 @@ pub async fn probe(
             tell(&format!("opening its own address only: {trouble}"));
             let name = camera.name.as_deref().unwrap_or(name);
             let policy = AddressPolicy::default().with_hub(&config.hub);
-            let (talk, why) = match &camera.talk.look {
-                Some(TalkLook::BackChannel(address)) if camera.talk.way.is_none() => {
-                    speaks(Some(Source::Address(address.clone())), policy.clone()).await
-                }
-                _ => (camera.talk.way.is_some(), camera.talk.why.clone()),
-            };
             probe_address(name, source, policy, config.webrtc.max_kbps, tell).await
         }
         None => Err(format!("{name:?}: {trouble}")),
