@@ -103,6 +103,8 @@ mod tests {
             |payloads: &str, maps: &str| format!("m=audio 0 RTP/AVP {payloads}\n{maps}a=sendonly\n");
         let pcmu = Speaker { track: 0, payload: 0, format: SpeakerFormat::Pcmu };
         assert_eq!(choose(&section("97 8 0", aac)).unwrap(), pcmu);
+        let pcma = Speaker { payload: 8, format: SpeakerFormat::Pcma, ..pcmu };
+        assert_eq!(choose(&section("97 8", aac)).unwrap(), pcma);
         let two = format!("{}{}", section("97", aac), section("98", "a=rtpmap:98 PCMU/8000\n"));
         assert_eq!(choose(&two).unwrap(), Speaker { track: 1, payload: 98, ..pcmu });
         let one = Speaker { payload: 97, format: SpeakerFormat::Aac { rate: 16_000, channels: 1 }, ..pcmu };
