@@ -90,6 +90,8 @@ impl BackChannel {
     pub async fn run(mut self, mut frames: mpsc::Receiver<Bytes>) -> Result<(), BackChannelError> {
         let most =
             usize::try_from(BACKLOG.as_nanos() / self.session.frame().as_nanos()).unwrap_or(usize::MAX);
+        // More may have come with the last answer.
+        self.session.receive(&[], Instant::now())?;
         loop {
             let now = Instant::now();
             self.session.tick(now, SystemTime::now())?;

@@ -143,7 +143,7 @@ impl Session {
     /// When the camera has ended the session, or makes no sense.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), BackChannelError> {
         self.dialogue.push(bytes);
-        while let Some(heard) = self.dialogue.next_heard()? {
+        while let Some(heard) = self.dialogue.next_heard().map_err(in_session)? {
             match heard {
                 Heard::Ended | Heard::Answer(454, _) => return Err(BackChannelError::Closed),
                 // Others than these keep a session by any request.
@@ -174,6 +174,14 @@ impl Session {
         if !self.unsent().is_empty() {
             self.waits_since.get_or_insert(now);
         }
+    }
+}
+
+/// It did speak RTSP.
+fn in_session(why: BackChannelError) -> BackChannelError {
+    match why {
+        BackChannelError::NotRtsp => BackChannelError::Protocol("what makes no sense"),
+        why => why,
     }
 }
 

@@ -94,7 +94,7 @@ fn a_camera_that_takes_nothing_keeps_half_a_second_waiting_and_is_given_up_after
     let start = open.now;
     let why = loop {
         open.session.speak(&[0; 160], open.now);
-        assert!(open.session.unsent().len() < 6_000);
+        assert!(open.session.unsent().len() < 6_000 && open.now < start + Duration::from_secs(9));
         open.now += Duration::from_millis(20);
         if let Err(why) = open.tick() {
             break why;
@@ -127,10 +127,12 @@ fn frames_that_waited_go_at_double_speed() {
 }
 
 #[test]
-fn a_camera_can_end_it() {
+fn a_camera_can_end_it_in_order_and_in_disorder() {
     let mut open = Open::new("OPTIONS", "1");
     let ended = open.session.receive(b"TEARDOWN rtsp://10.0.0.2/cam RTSP/1.0\r\nCSeq: 1\r\n\r\n", open.now);
     assert_eq!(ended, Err(BackChannelError::Closed));
+    let confused = open.session.receive(b"$\0\0\x01x\0\0\0", open.now).unwrap_err();
+    assert!(matches!(confused, BackChannelError::Protocol(_)) && !confused.is_lasting(), "{confused}");
 }
 
 #[test]
