@@ -1,6 +1,8 @@
 //! Integration tests: one binary, modules by subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod back_channel;
+mod back_channel_faults;
 mod bell;
 mod browser;
 mod bystanders;

@@ -54,10 +54,9 @@ impl BackChannelError {
             | Self::NoSpeaker
             | Self::Format(_)
             | Self::Unauthorized
-            | Self::Moved
-            | Self::Protocol(_) => true,
+            | Self::Moved => true,
             Self::Refused(status) => matches!(status, 400..=499 | 501 | 505 | 551) && *status != 454,
-            Self::NotReached(_) | Self::Busy | Self::Silent | Self::Closed => false,
+            Self::NotReached(_) | Self::Busy | Self::Silent | Self::Closed | Self::Protocol(_) => false,
         }
     }
 }
