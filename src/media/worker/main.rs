@@ -28,6 +28,7 @@ mod canvas;
 mod catch_up;
 mod clock;
 mod container;
+mod ear;
 mod frame_budget;
 mod grade;
 mod group;
