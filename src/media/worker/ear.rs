@@ -48,6 +48,11 @@ impl Ear {
         let _ = held;
     }
 
+    /// The visitor speaks now.
+    pub fn hears_voice(&self) -> bool {
+        false
+    }
+
     /// What was heard since the last report.
     pub fn report(&mut self) -> EarReport {
         EarReport {
