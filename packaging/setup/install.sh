@@ -62,7 +62,7 @@ as_root() {
 install_packages() {
     if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-query >/dev/null 2>&1; then
         say "This is no Debian system: nothing was installed. Needed are FFmpeg's development files"
-        say "(libavcodec, libavformat, libavutil, libswresample, libswscale), clang with libclang,"
+        say "(libavcodec, libavformat, libavutil, libswresample, libswscale), libopus, clang with libclang,"
         say "pkg-config and a C compiler. What Debian calls them stands in $list."
         return
     fi

@@ -137,7 +137,7 @@ fn packets(
             }
             (Next::Order(Order::Piece { kind: PieceKind::Sound, ticks, data }), _, Some(sound)) => {
                 // Sound that cannot be decoded must not cost the picture.
-                sound.take(&packet(&data, ticks), &shared.stage).ok();
+                sound.take(&packet(&data, ticks), shared).ok();
             }
             (Next::Order(Order::Piece { .. }), _, _) => {}
             (Next::Order(order), _, _) => {

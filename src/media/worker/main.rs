@@ -2,16 +2,17 @@
 //!
 //! Threads: `main` hears what `doorstep` wants; `source` opens and reads the camera, blocking, and
 //! owns every context of FFmpeg's that belongs to it; `pulse` keeps sound, slate and sign of life
-//! going; `talk` decodes what the Echo's user says. All output goes through the `Stage`.
+//! going; `talk` makes what the camera's speaker is given of what the Echos' users say. All output
+//! goes through the `Stage`.
 //!
 //! A crate of its own, not a module of the library: so `doorstep` cannot link FFmpeg even with
 //! linkers that keep libraries of code that was thrown away.
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 
 use ffmpeg_next as ffmpeg;
 
@@ -28,6 +29,7 @@ mod canvas;
 mod catch_up;
 mod clock;
 mod container;
+mod ear;
 mod frame_budget;
 mod grade;
 mod group;
@@ -43,10 +45,12 @@ mod picture_path;
 mod picture_recoder;
 mod programme;
 mod pulse;
+mod resampler;
 mod shared;
 mod slate;
 mod sound_path;
 mod speech;
+mod speech_codec;
 mod stage;
 mod stream_facts;
 mod talk;
@@ -136,7 +140,9 @@ impl Camera {
             reason: pulse::Reason::default(),
             key_wanted: AtomicBool::new(false),
             fresh_wanted: AtomicBool::new(false),
-            speaker: AtomicI32::new(talk::SILENT),
+            speaker: AtomicI32::new(shared::SILENT),
+            ear: Mutex::default(),
+            cleans: AtomicBool::new(false),
             max_kbps: max_kbps.clamp(100, 20_000),
             limit_kbps: AtomicU32::new(0),
             allowed_kbps: AtomicU32::new(0),
@@ -168,8 +174,11 @@ impl Camera {
             ToWorker::Allow { kbps } => self.shared.allowed_kbps.store(least(kbps), Ordering::Relaxed),
             ToWorker::Rate { kbps } => self.shared.rate_kbps.store(least(kbps), Ordering::Relaxed),
             // When the decoder does not keep up, old words are worth nothing.
-            ToWorker::Talk { talker: _, opus, sequence, timestamp: _ } => {
-                self.talk.try_send(TalkOrder::Packet { opus, sequence }).ok();
+            ToWorker::Talk { talker, opus, sequence, timestamp } => {
+                self.talk.try_send(TalkOrder::Packet { talker, opus, sequence, timestamp }).ok();
+            }
+            ToWorker::Leave { talker } => {
+                self.talk.send(TalkOrder::Leave(talker)).map_err(std::io::Error::other)?;
             }
             ToWorker::Speaker { setup } => {
                 self.talk.send(TalkOrder::Speaker(setup)).map_err(std::io::Error::other)?;
@@ -178,11 +187,7 @@ impl Camera {
             ToWorker::Begin { form, pictures } => self.order(Order::Begin { form, pictures })?,
             ToWorker::Piece { kind, ticks, data } => self.order(Order::Piece { kind, ticks, data })?,
             ToWorker::End { reason } => self.order(Order::End { reason })?,
-            ToWorker::Tone
-            | ToWorker::Leave { .. }
-            | ToWorker::Hello { .. }
-            | ToWorker::Open { .. }
-            | ToWorker::Stop => {}
+            ToWorker::Hello { .. } | ToWorker::Open { .. } | ToWorker::Stop => {}
         }
         Ok(())
     }

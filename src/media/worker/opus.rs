@@ -1,11 +1,21 @@
 //! Opus: reading packet headers, encoding, decoding.
+//!
+//! By libopus itself: FFmpeg's decoders neither conceal what was lost nor read the copy of it that the next packet
+//! may hold.
 
 use bytes::Bytes;
-use ffmpeg_next as ffmpeg;
-
-use crate::pcm;
+use opusic_c::{Application, Bitrate, Channels, Decoder, Encoder, ErrorCode, SampleRate};
 
 pub use doorstep::media::sound_line::{PACKET, SILENCE};
+use doorstep::media::wire::MAX_OPUS;
+
+/// Longest packet (RFC 6716, 3.2.5), samples.
+pub const LONGEST: usize = 5_760;
+
+/// libopus refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Opus: {}", .0.message())]
+pub struct OpusError(ErrorCode);
 
 /// How long a packet is, in 48 kHz samples; `None` if it is none.
 pub fn samples(packet: &[u8]) -> Option<usize> {
@@ -20,76 +30,66 @@ pub fn samples(packet: &[u8]) -> Option<usize> {
         1 | 2 => 2,
         _ => usize::from(rest.first()? & 0x3F),
     };
-    Some(frame * frames).filter(|samples| (1..=5760).contains(samples))
+    Some(frame * frames).filter(|samples| (1..=LONGEST).contains(samples))
 }
 
 /// 48 kHz mono in, packets of 20 ms out.
-pub struct OpusEncoder {
-    encoder: ffmpeg::encoder::Audio,
-    packet: ffmpeg::Packet,
-    next: i64,
-}
+pub struct OpusEncoder(Encoder);
 
 impl OpusEncoder {
-    /// Needs an FFmpeg with libopus.
-    pub fn new() -> Result<Self, ffmpeg::Error> {
-        let codec = ffmpeg::encoder::find_by_name("libopus").ok_or(ffmpeg::Error::EncoderNotFound)?;
-        let mut encoder = ffmpeg::codec::Context::new_with_codec(codec).encoder().audio()?;
-        encoder.set_rate(48_000);
-        encoder.set_format(pcm::FORMAT);
-        encoder.set_channel_layout(ffmpeg::ChannelLayout::MONO);
-        encoder.set_time_base((1, 48_000));
-        encoder.set_bit_rate(32_000);
-        let mut options = ffmpeg::Dictionary::new();
-        options.set("frame_duration", "20");
-        options.set("application", "lowdelay");
-        let encoder = encoder.open_as_with(codec, options)?;
-        Ok(Self { encoder, packet: ffmpeg::Packet::empty(), next: 0 })
+    /// 32 kbit/s, with the least delay that Opus knows.
+    pub fn new() -> Result<Self, OpusError> {
+        let mut encoder =
+            Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::LowDelay).map_err(OpusError)?;
+        encoder.set_bitrate(Bitrate::Value(32_000)).map_err(OpusError)?;
+        Ok(Self(encoder))
     }
 
-    /// Takes exactly [`PACKET`] samples; gives a packet, or none while the encoder fills up.
-    pub fn encode(&mut self, samples: &[f32]) -> Result<Option<Bytes>, ffmpeg::Error> {
+    /// Takes exactly [`PACKET`] samples.
+    pub fn encode(&mut self, samples: &[f32]) -> Result<Bytes, OpusError> {
         if samples.len() != PACKET {
-            return Err(ffmpeg::Error::InvalidData);
+            return Err(OpusError(ErrorCode::BadArg));
         }
-        let mut frame = pcm::frame(samples, 48_000)?;
-        frame.set_pts(Some(self.next));
-        self.next += PACKET as i64;
-        self.encoder.send_frame(&frame)?;
-        match self.encoder.receive_packet(&mut self.packet) {
-            Ok(()) => Ok(self.packet.data().map(Bytes::copy_from_slice)),
-            Err(ffmpeg::Error::Other { errno: ffmpeg::error::EAGAIN }) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let mut packet = [0; MAX_OPUS];
+        let length = self.0.encode_float_to_slice(samples, &mut packet).map_err(OpusError)?;
+        Ok(Bytes::copy_from_slice(packet.get(..length).unwrap_or_default()))
     }
 }
 
-/// Packets in, mono samples out, at the rate that FFmpeg's decoder gives (48 kHz).
-pub struct OpusDecoder {
-    decoder: ffmpeg::decoder::Audio,
-    frame: ffmpeg::frame::Audio,
-}
+/// Packets in, 48 kHz mono samples out.
+pub struct OpusDecoder(Decoder);
 
 impl OpusDecoder {
-    /// libopus if FFmpeg has it, else FFmpeg's own.
-    pub fn new() -> Result<Self, ffmpeg::Error> {
-        let codec = ffmpeg::decoder::find_by_name("libopus")
-            .or_else(|| ffmpeg::decoder::find(ffmpeg::codec::Id::OPUS))
-            .ok_or(ffmpeg::Error::DecoderNotFound)?;
-        let decoder = ffmpeg::codec::Context::new_with_codec(codec).decoder().audio()?;
-        Ok(Self { decoder, frame: ffmpeg::frame::Audio::empty() })
+    /// For one stream.
+    pub fn new() -> Result<Self, OpusError> {
+        Decoder::new(Channels::Mono, SampleRate::Hz48000).map(Self).map_err(OpusError)
     }
 
     /// Appends the packet's samples.
-    pub fn decode(&mut self, packet: &[u8], to: &mut Vec<f32>) -> Result<(), ffmpeg::Error> {
-        if samples(packet).is_none() {
-            return Err(ffmpeg::Error::InvalidData);
-        }
-        self.decoder.send_packet(&ffmpeg::Packet::borrow(packet))?;
-        while self.decoder.receive_frame(&mut self.frame).is_ok() {
-            pcm::mono(&self.frame, to)?;
-        }
-        Ok(())
+    pub fn decode(&mut self, packet: &[u8], to: &mut Vec<f32>) -> Result<(), OpusError> {
+        let samples = samples(packet).ok_or(OpusError(ErrorCode::InvalidPacket))?;
+        self.run(packet, samples, false, to)
+    }
+
+    /// Appends so many samples, a multiple of 120, in place of what was lost. `after`: the packet that follows.
+    pub fn conceal(
+        &mut self,
+        samples: usize,
+        after: Option<&[u8]>,
+        to: &mut Vec<f32>,
+    ) -> Result<(), OpusError> {
+        self.run(after.unwrap_or_default(), samples.min(LONGEST), after.is_some(), to)
+    }
+
+    fn run(&mut self, packet: &[u8], samples: usize, copy: bool, to: &mut Vec<f32>) -> Result<(), OpusError> {
+        let start = to.len();
+        to.resize(start + samples, 0.0);
+        let room = to.get_mut(start..).unwrap_or_default();
+        let made = self.0.decode_float_to_slice(packet, room, copy).map_err(OpusError);
+        // A decoder that was given nonsense may say nonsense.
+        room.iter_mut().filter(|sample| !sample.is_finite()).for_each(|sample| *sample = 0.0);
+        to.truncate(start + made.unwrap_or(0).min(samples));
+        made.map(drop)
     }
 }
 
@@ -116,10 +116,9 @@ mod tests {
         let (mut encoder, mut decoder) = (OpusEncoder::new().unwrap(), OpusDecoder::new().unwrap());
         let mut heard = Vec::new();
         for piece in tone(50).chunks(PACKET) {
-            if let Some(packet) = encoder.encode(piece).unwrap() {
-                assert_eq!(samples(&packet), Some(PACKET));
-                decoder.decode(&packet, &mut heard).unwrap();
-            }
+            let packet = encoder.encode(piece).unwrap();
+            assert_eq!(samples(&packet), Some(PACKET));
+            decoder.decode(&packet, &mut heard).unwrap();
         }
         assert!(heard.len() >= 48 * PACKET, "{}", heard.len());
         let level = level(&heard[heard.len() / 2..]);
@@ -132,6 +131,20 @@ mod tests {
         let mut heard = Vec::new();
         OpusDecoder::new().unwrap().decode(&SILENCE, &mut heard).unwrap();
         assert_eq!((heard.len(), level(&heard)), (PACKET, 0.0));
+    }
+
+    #[test]
+    fn a_lost_packet_of_a_tone_is_concealed_at_its_level() {
+        let (mut encoder, mut decoder) = (OpusEncoder::new().unwrap(), OpusDecoder::new().unwrap());
+        let mut heard = Vec::new();
+        for piece in tone(20).chunks(PACKET) {
+            decoder.decode(&encoder.encode(piece).unwrap(), &mut heard).unwrap();
+        }
+        let before = heard.len();
+        decoder.conceal(PACKET, None, &mut heard).unwrap();
+        assert_eq!(heard.len(), before + PACKET);
+        let level = level(&heard[before..]);
+        assert!((0.09..0.24).contains(&level), "{level}");
     }
 
     proptest! {

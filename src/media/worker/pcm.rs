@@ -7,6 +7,8 @@ use ffmpeg_next as ffmpeg;
 use ffmpeg_next::format::Sample;
 use ffmpeg_next::format::sample::Type;
 
+use crate::opus::OpusError;
+
 /// The format of every frame that is made here: packed 32-bit floats.
 pub const FORMAT: Sample = Sample::F32(Type::Packed);
 
@@ -31,6 +33,32 @@ pub fn empty(samples: usize, rate: u32) -> Result<ffmpeg::frame::Audio, ffmpeg::
         return Err(ffmpeg::Error::Other { errno: libc::ENOMEM });
     }
     frame.set_rate(rate);
+    Ok(frame)
+}
+
+/// Makes a frame of mono samples for an encoder that takes 16-bit integers of one channel, or planes of floats.
+pub fn of(
+    samples: &[f32],
+    format: Sample,
+    layout: ffmpeg::ChannelLayout,
+    rate: u32,
+) -> Result<ffmpeg::frame::Audio, ffmpeg::Error> {
+    let mut frame = ffmpeg::frame::Audio::new(format, samples.len(), layout);
+    if frame.planes() == 0 || frame.samples() != samples.len() {
+        return Err(ffmpeg::Error::Other { errno: libc::ENOMEM });
+    }
+    frame.set_rate(rate);
+    match format {
+        Sample::I16(Type::Packed) => {
+            for (to, from) in frame.plane_mut::<i16>(0).iter_mut().zip(samples) {
+                *to = (from * 32_768.0).round().clamp(-32_768.0, 32_767.0) as i16;
+            }
+        }
+        Sample::F32(Type::Planar) => {
+            (0..frame.planes()).for_each(|plane| frame.plane_mut::<f32>(plane).copy_from_slice(samples));
+        }
+        _ => return Err(ffmpeg::Error::PatchWelcome),
+    }
     Ok(frame)
 }
 
@@ -93,5 +121,12 @@ fn mix_planes<const N: usize>(
         for (to, from) in out.iter_mut().zip(bytes(frame, plane, N).as_chunks::<N>().0) {
             *to += read(*from) / channels as f32;
         }
+    }
+}
+
+/// For FFmpeg libopus is a library like any other that it may be linked to.
+impl From<OpusError> for ffmpeg::Error {
+    fn from(_: OpusError) -> Self {
+        Self::External
     }
 }

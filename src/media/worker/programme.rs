@@ -68,7 +68,7 @@ impl<'a> Programme<'a> {
         }
         match &mut self.sound {
             Some((facts, path)) if facts.index == packet.stream() => {
-                if let Err(error) = path.take(packet, &self.shared.stage) {
+                if let Err(error) = path.take(packet, self.shared) {
                     self.sound_errors += 1;
                     // Sound that cannot be decoded must not cost the picture; silence takes its place.
                     if self.sound_errors.is_power_of_two() {

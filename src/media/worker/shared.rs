@@ -1,12 +1,17 @@
 //! What the threads of one camera share.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::clock::now_ms;
+use crate::ear::Ear;
 use crate::liveness::Liveness;
 use crate::pulse::Reason;
 use crate::stage::Stage;
 use crate::trouble::Trouble;
+
+/// dBFS of silence.
+pub const SILENT: i32 = -100;
 
 /// Made when the camera is opened; every thread holds it.
 pub struct Shared {
@@ -21,6 +26,10 @@ pub struct Shared {
     pub fresh_wanted: AtomicBool,
     /// dBFS at the speaker.
     pub speaker: AtomicI32,
+    /// The camera's microphone, while somebody may talk to its speaker.
+    pub ear: Mutex<Option<Ear>>,
+    /// The ear takes something out of the camera's sound, so it cannot be passed on as it is.
+    pub cleans: AtomicBool,
     /// Most that an encoded picture may take, kbit/s.
     pub max_kbps: u32,
     /// Most that any picture may take for now, kbit/s; 0 if there is no such limit.
@@ -47,6 +56,18 @@ impl Shared {
     pub fn rate_kbps(&self) -> u32 {
         let encoded = self.encoded_kbps();
         said(&self.rate_kbps).map_or(encoded, |kbps| kbps.min(encoded))
+    }
+
+    /// The camera's microphone.
+    pub fn ear(&self) -> MutexGuard<'_, Option<Ear>> {
+        self.ear.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cleans 20 ms of the camera's sound in place. `ticks`: 48 kHz of the camera's own clock.
+    pub fn hear(&self, samples: &mut [f32], ticks: i64) {
+        if let Some(ear) = self.ear().as_mut() {
+            ear.hear(samples, ticks, now_ms());
+        }
     }
 
     /// The slate says this from now on, or nothing.

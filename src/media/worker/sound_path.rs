@@ -1,11 +1,15 @@
-//! A camera's sound on its way to Opus: copied when it is that already, else encoded anew.
+//! A camera's sound on its way to Opus: copied when it is that already and nothing is to be taken out of it, else
+//! encoded anew.
+
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 
 use crate::opus::{self, OpusEncoder, PACKET};
 use crate::pcm;
-use crate::stage::Stage;
+use crate::resampler::Resampler;
+use crate::shared::Shared;
 use crate::stream_facts::StreamFacts;
 use doorstep::media::wire::MAX_OPUS;
 
@@ -28,12 +32,13 @@ impl SoundPath {
     }
 
     /// One packet of the camera's.
-    pub fn take(&mut self, packet: &ffmpeg::Packet, stage: &Stage) -> Result<(), ffmpeg::Error> {
+    pub fn take(&mut self, packet: &ffmpeg::Packet, shared: &Shared) -> Result<(), ffmpeg::Error> {
         let Some(data) = packet.data().filter(|data| !data.is_empty()) else { return Ok(()) };
         let ticks = packet.pts().or(packet.dts()).map(|at| self.facts.ticks(at, 48_000));
-        if self.copy && data.len() <= MAX_OPUS && opus::samples(data) == Some(PACKET) {
+        let copied = self.copy && !shared.cleans.load(Ordering::Relaxed);
+        if copied && data.len() <= MAX_OPUS && opus::samples(data) == Some(PACKET) {
             if let Some(ticks) = ticks {
-                stage.sound(Bytes::copy_from_slice(data), ticks);
+                shared.stage.sound(Bytes::copy_from_slice(data), ticks);
             }
             return Ok(());
         }
@@ -41,7 +46,7 @@ impl SoundPath {
             Some(recoder) => recoder,
             None => self.recoder.insert(Recoder::new(self.recoder_parameters.clone())?),
         };
-        recoder.take(packet, ticks, stage)
+        recoder.take(packet, ticks, shared)
     }
 }
 
@@ -50,7 +55,7 @@ struct Recoder {
     decoder: ffmpeg::decoder::Audio,
     frame: ffmpeg::frame::Audio,
     decoded: Vec<f32>,
-    resampler: Option<(u32, ffmpeg::software::resampling::Context)>,
+    resampler: Option<Resampler>,
     /// 48 kHz samples that are no whole packet yet, and where the first one belongs.
     waiting: Vec<f32>,
     head: Option<i64>,
@@ -78,7 +83,7 @@ impl Recoder {
         &mut self,
         packet: &ffmpeg::Packet,
         ticks: Option<i64>,
-        stage: &Stage,
+        shared: &Shared,
     ) -> Result<(), ffmpeg::Error> {
         self.decoder.send_packet(packet)?;
         let mut ticks = ticks;
@@ -99,7 +104,7 @@ impl Recoder {
             self.settle(ticks.take());
             self.resample(rate)?;
         }
-        self.send(stage)
+        self.send(shared)
     }
 
     /// Decides where the samples that come now belong.
@@ -115,46 +120,23 @@ impl Recoder {
     }
 
     fn resample(&mut self, rate: u32) -> Result<(), ffmpeg::Error> {
-        if rate == 48_000 {
-            self.waiting.extend_from_slice(&self.decoded);
-            return Ok(());
-        }
-        let context = match &mut self.resampler {
-            Some((of, context)) if *of == rate => context,
-            other => {
-                let mono = ffmpeg::ChannelLayout::MONO;
-                let context = ffmpeg::software::resampling::Context::get(
-                    pcm::FORMAT,
-                    mono,
-                    rate,
-                    pcm::FORMAT,
-                    mono,
-                    48_000,
-                )?;
-                &mut other.insert((rate, context)).1
-            }
+        let resampler = match self.resampler.take().filter(|resampler| resampler.from() == rate) {
+            Some(resampler) => resampler,
+            None => Resampler::new(rate, 48_000)?,
         };
-        let input = pcm::frame(&self.decoded, rate)?;
-        let room = self.decoded.len() as u64 * 48_000 / u64::from(rate) + 256;
-        let mut output = pcm::empty(usize::try_from(room).unwrap_or(0), 48_000)?;
-        context.run(&input, &mut output)?;
-        if output.samples() > 0 {
-            self.waiting.extend_from_slice(output.plane::<f32>(0));
-        }
-        Ok(())
+        self.resampler.insert(resampler).run(&self.decoded, &mut self.waiting)
     }
 
-    fn send(&mut self, stage: &Stage) -> Result<(), ffmpeg::Error> {
+    fn send(&mut self, shared: &Shared) -> Result<(), ffmpeg::Error> {
         let Some(mut head) = self.head else {
             self.waiting.clear();
             return Ok(());
         };
         let whole = self.waiting.len() / PACKET * PACKET;
-        let ready: Vec<f32> = self.waiting.drain(..whole).collect();
-        for samples in ready.chunks_exact(PACKET) {
-            if let Some(opus) = self.encoder.encode(samples)? {
-                stage.sound(opus, head);
-            }
+        let mut ready: Vec<f32> = self.waiting.drain(..whole).collect();
+        for samples in ready.chunks_exact_mut(PACKET) {
+            shared.hear(samples, head);
+            shared.stage.sound(self.encoder.encode(samples)?, head);
             head = head.saturating_add(PACKET as i64);
         }
         self.head = Some(head);

@@ -9,8 +9,8 @@ use crate::canvas::{AMBER, Canvas, Colour, DARK, GREEN, GREY, WHITE};
 use crate::clock::{now_ms, wall};
 use crate::h264_encoder::{H264Encoder, H264Settings};
 use crate::opus::{OpusEncoder, PACKET};
+use crate::shared::SILENT;
 use crate::shared::Shared;
-use crate::talk::SILENT;
 use doorstep::media::flow::FlowMeter;
 use doorstep::media::{FeedEvent, SoundFacts, TestPattern, VideoFacts};
 
@@ -47,9 +47,7 @@ pub fn run(camera: &str, pattern: TestPattern, shared: &Shared) -> Result<(), ff
         let picture_at = began + picture_no * 1_000 / fps;
         let sound_at = began + sound_no * 20;
         if sound_at <= now {
-            if let Some(opus) = sound.encode(&tone(sound_no))? {
-                shared.stage.sound(opus, sound_at * 48);
-            }
+            shared.stage.sound(sound.encode(&tone(sound_no))?, sound_at * 48);
             sound_no = caught_up(sound_no, now - sound_at, 50);
         } else if picture_at <= now {
             let wanted = pattern.answers_key_requests
