@@ -36,6 +36,7 @@ mod relay_source;
 mod screen_stream;
 mod sessions;
 mod soak;
+mod speech;
 mod supervised;
 mod tls;
 mod trouble;

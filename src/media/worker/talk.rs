@@ -73,8 +73,9 @@ fn run(from: &Receiver<TalkOrder>, shared: &Shared) {
             from.recv_timeout(Duration::from_millis(now.abs_diff(due)))
         } else {
             // The time at which it should be, so that a late thread does not look like a late packet.
+            due = if now - due > LATE_MS { now } else { due };
             mouth.frame(due);
-            due = if now - due > LATE_MS { now } else { due } + FRAME_MS;
+            due += FRAME_MS;
             continue;
         };
         match order {

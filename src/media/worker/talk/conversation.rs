@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::floor::Floor;
-use super::gain::Gain;
 use super::limiter::Limiter;
 use super::talker::{Frame, Talker};
 use super::turn::Turn;
@@ -40,8 +39,6 @@ pub struct Conversation {
     talkers: Vec<(u32, Talker)>,
     floor: Floor,
     turn: Turn,
-    /// Of whoever has the speaker.
-    gain: Gain,
     limiter: Limiter,
     /// Who was heard in the last frame.
     heard: Option<u32>,
@@ -79,12 +76,8 @@ impl Conversation {
             frames.extend(talker.frame(now_ms).map(|frame| (*id, frame)));
         }
         let voiced: Vec<u32> = frames.iter().filter(|(_, frame)| frame.voiced).map(|(id, _)| *id).collect();
-        let before = self.floor.talker();
         self.floor.step(&voiced, now_ms);
         let holder = self.floor.talker();
-        if holder != before {
-            self.gain = Gain::default();
-        }
         let inside = holder.is_some_and(|holder| voiced.contains(&holder));
         let held = match visitor.duplex {
             Duplex::Full => Default::default(),
@@ -97,7 +90,7 @@ impl Conversation {
             if speaks == Some(id) || self.heard == Some(id) {
                 let mut frame = if self.heard == Some(id) { frame } else { talker.catch_up(frame) };
                 ramp(&mut frame.samples, self.heard == Some(id), speaks == Some(id));
-                self.gain.lift(&mut frame.samples, frame.voiced);
+                talker.lift(&mut frame);
                 samples = samples.map(|_| frame.samples);
             } else {
                 talker.let_go(&frame);

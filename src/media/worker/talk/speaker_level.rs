@@ -63,9 +63,9 @@ mod tests {
             }
             told.extend(level.step(now));
         }
-        assert_eq!(told.len(), 7, "{told:?}");
-        assert!(told[..6].iter().all(|level| (level + 20.0).abs() < 0.1), "{told:?}");
-        assert_eq!(told[6], SILENT);
+        assert_eq!(told.len(), 8, "{told:?}");
+        assert!(told[..7].iter().all(|level| (level + 20.0).abs() < 0.1), "{told:?}");
+        assert_eq!(told[7], SILENT);
         assert!(level.is_over());
     }
 }
