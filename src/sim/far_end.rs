@@ -30,7 +30,8 @@ impl FarEnd {
     /// Starts a program.
     pub(super) fn start(arguments: &[String]) -> std::io::Result<Self> {
         let mut child = program::start(arguments, Stdio::piped())?;
-        let (input, output) = child.stdin.take().zip(child.stdout.take()).ok_or(std::io::ErrorKind::BrokenPipe)?;
+        let (input, output) =
+            child.stdin.take().zip(child.stdout.take()).ok_or(std::io::ErrorKind::BrokenPipe)?;
         let lines = FramedRead::new(output, LinesCodec::new_with_max_length(LONGEST_LINE));
         Ok(Self::Program { child, input, lines })
     }

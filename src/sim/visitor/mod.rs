@@ -52,12 +52,13 @@ pub(super) struct Visitor {
 
 #[derive(Debug)]
 struct Page {
+    /// The first to be dropped: a page hears of it before its sessions end.
+    _replaced: DropGuard,
     serial: u64,
     to_page: mpsc::Sender<Value>,
     /// What the page says, by session.
     sessions: HashMap<String, mpsc::Sender<Value>>,
     pressed: Option<Instant>,
-    _replaced: DropGuard,
 }
 
 /// A page's place as the visitor.
@@ -77,11 +78,11 @@ impl Visitor {
         let (to_page, inbox) = mpsc::channel(MOST_WAITING);
         let replaced = CancellationToken::new();
         self.page = Some(Page {
+            _replaced: replaced.clone().drop_guard(),
             serial: self.came,
             to_page,
             sessions: HashMap::new(),
             pressed: None,
-            _replaced: replaced.clone().drop_guard(),
         });
         Place { serial: self.came, inbox, replaced }
     }

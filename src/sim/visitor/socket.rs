@@ -60,6 +60,8 @@ async fn converse(core: &Arc<Core>, socket: &mut Socket, place: &mut Place) {
     let mut pace = Pace::default();
     loop {
         tokio::select! {
+            // It is the last word, whatever else there is to say.
+            biased;
             () = place.replaced.cancelled() => {
                 tell(socket, &json!({"replaced": true})).await;
                 return;
