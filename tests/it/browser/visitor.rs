@@ -38,8 +38,9 @@ async fn two_people_see_hear_and_talk_to_each_other_and_the_bell_shows_the_visit
     let (demo, inside) = visit(Microphone::Beeping).await;
     assert_eq!(side_door(&demo).await, None, "without a visitor there is no such door");
     let outside = step_to_the_door(&inside, Microphone::Beeping).await;
-    let told = "[...document.querySelectorAll('#events li[data-what=AddOrUpdateReport]')]\
-        .some((one) => one.innerText.includes('Side door'))";
+    // Among several at first, then by its name.
+    let told =
+        "[...document.querySelectorAll('#events li')].some((one) => one.innerText.includes('Side door'))";
     inside.wait_until(told, SOON).await;
     outside.press("Ring the bell").await;
     inside.wait_until(LIVE, SOON).await;
@@ -90,7 +91,6 @@ async fn without_camera_and_microphone_the_visitor_is_a_clock_and_silent_until_a
     let newer = "!!(window.newer = new WebSocket(`ws://${location.host}/socket`))";
     assert_eq!(outside.value(newer).await, true);
     outside.wait_until("document.querySelector('#stage').dataset.stage === 'replaced'", SOON).await;
-    assert_eq!(side_door(&demo).await.unwrap()["reachable"], true);
     inside.press("Hang up").await;
     demo.quiet(SOON).await;
     outside.close().await;
