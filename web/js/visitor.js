@@ -11,5 +11,5 @@ export function Visitor({ page }) {
       <${Action} path="demo/ring" label=${t("ring")} />
       ${isHere() && html`<a href=${page} target="_blank" rel="noopener">${t("visitor_play")}</a>`}
     </div>
-    <p class="soft">${isHere() ? t("visitor_play_hint") : t("visitor_elsewhere", { page })}</p>`;
+    <p class="soft hint">${isHere() ? t("visitor_play_hint") : t("visitor_elsewhere", { page })}</p>`;
 }

@@ -1,5 +1,7 @@
 //! The page that plays the visitor, as a browser meets it.
 
+use std::time::Instant;
+
 use reqwest::StatusCode;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use url::Url;
@@ -113,21 +115,17 @@ async fn the_side_door_is_in_the_home_from_its_first_visitor_on_and_away_without
     assert_eq!(told["result"], json!({"frontend_stream_types": ["web_rtc"], "two_way_audio": true}));
 
     let pressed = async || state(&hub, "event.side_door_ring").await.unwrap();
-    let before = pressed().await;
-    assert_eq!(before, "unknown");
-    for _ in 0..20 {
+    assert_eq!(pressed().await, "unknown");
+    let (mut seen, began) = (Vec::new(), Instant::now());
+    for _ in 0..10 {
         visitor.say(json!({"ring": true})).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        seen.push(pressed().await);
     }
-    for _ in 0..500 {
-        if pressed().await != before {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    let once = pressed().await;
-    assert_ne!(once, before);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(pressed().await, once, "somebody who hammers at it rings once a second");
+    seen.dedup();
+    let rung = seen.iter().filter(|state| *state != "unknown").count();
+    let most = 1 + began.elapsed().as_secs() as usize;
+    assert!((1..=most).contains(&rung), "somebody who hammers at it rings once a second: {seen:?}");
 }
 
 #[tokio::test]
