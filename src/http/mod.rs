@@ -61,6 +61,8 @@ pub struct DemoInfo {
     pub door: String,
     /// Base address of the hub simulator.
     pub hub: String,
+    /// Address of the page that plays the visitor; only the demo's machine reaches it.
+    pub visitor: String,
     /// Presses the demo's bell, as a visitor would.
     #[serde(skip)]
     pub bell: DemoBell,

@@ -36,6 +36,8 @@ pub struct SimCamera {
     /// `{"candidate": "candidate:…"}`, `{"error": {"code": …, "message": …}}`; any other object is a report
     /// ([`SimHub::relay_reports`](super::hub::SimHub::relay_reports)).
     pub relay: Option<Vec<String>>,
+    /// The far end is the visitor's page instead ([`SimHub::visitor`](super::hub::SimHub::visitor)).
+    pub visitor: bool,
     /// Name of the data channel that it wants in an offer.
     pub data_channel: Option<String>,
     /// The program that writes its stream as fragmented MP4 (H.264 or H.265, AAC or none) to its output, with the
@@ -101,6 +103,23 @@ impl SimCamera {
             model: "Cam Two".into(),
             stream_types: vec!["hls".into()],
             two_way_audio: Some(false),
+            ..Self::default()
+        }
+    }
+
+    /// The demo's other doorbell: `side_door`, whose camera, microphone and speaker are those of the visitor's page.
+    #[must_use]
+    pub fn side_door() -> Self {
+        Self {
+            key: "side_door".into(),
+            name: "Side door".into(),
+            area: Some("Entrance".into()),
+            model: "Doorbell Two".into(),
+            doorbell: true,
+            motion: true,
+            stream_types: vec!["web_rtc".into()],
+            two_way_audio: Some(true),
+            visitor: true,
             ..Self::default()
         }
     }

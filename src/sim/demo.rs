@@ -1,12 +1,13 @@
 //! `doorstep demo`: the house with a simulated hub, two cameras, doubles of Alexa's token server and event
-//! gateway, and a page that plays the Echo.
+//! gateway, and a page that plays the Echo. On a second page somebody can play the visitor, at a side door that
+//! comes into the home with them.
 //!
 //! Nothing of it is kept: the data folder is a temporary one, and so are hub, tokens and links.
 //!
 //! With [`CONTROL_VARIABLE`] set, other programs can drive its hub ([`super::control`]).
 
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,7 +115,13 @@ impl Demo {
         let config = settings(ui, door, &hub, &alexa)?;
         let rung = hub.handle();
         let bell = DemoBell(Arc::new(move || rung.press(DOORBELL)));
-        let info = DemoInfo { door: format!("http://{door}"), hub: hub.url.to_string(), bell };
+        let visitor = hub.visitor(page(ui)?).await.map_err(DemoError::Prepare)?;
+        let info = DemoInfo {
+            door: format!("http://{door}"),
+            hub: hub.url.to_string(),
+            visitor: visitor.to_string(),
+            bell,
+        };
         let app = App::start(config, data.path(), Some(info), Vec::new()).await?;
         let demo = Self { app, hub, alexa, _data: data };
         demo.grant().await;
@@ -210,6 +217,18 @@ pub async fn run(addresses: &Addresses) -> Result<(), DemoError> {
     if broken { Err(DemoError::Broken) } else { Ok(()) }
 }
 
+fn url(text: String) -> Result<Url, DemoError> {
+    Url::parse(&text).map_err(|error| DemoError::Prepare(std::io::Error::other(error)))
+}
+
+/// Where this machine finds the page, wherever it is served.
+fn page(mut ui: SocketAddr) -> Result<Url, DemoError> {
+    if ui.ip().is_unspecified() {
+        ui.set_ip(Ipv4Addr::LOCALHOST.into());
+    }
+    url(format!("http://{ui}"))
+}
+
 /// The settings of a demo: what a user would write, with the simulated hub's cameras shown by the
 /// worker's own test picture.
 fn settings(
@@ -218,7 +237,6 @@ fn settings(
     hub: &SimHub,
     alexa: &AlexaDouble,
 ) -> Result<Config, DemoError> {
-    let url = |text: String| Url::parse(&text).map_err(|e| DemoError::Prepare(std::io::Error::other(e)));
     Ok(Config {
         hub: Hub {
             url: Some(hub.url.clone()),

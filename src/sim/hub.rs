@@ -2,7 +2,7 @@
 
 mod seen;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub use super::flavour::Flavour;
 use super::office::Office;
 pub use super::office::SimUser;
 pub use super::options::SimHubOptions;
+use super::visitor::server;
 use super::world::{Update, World};
 
 /// Version that the simulated hub says it has.
@@ -74,6 +75,20 @@ impl SimHub {
         let bound = listener.local_addr()?;
         self.core.spawn(self.core.clone().until_stop(control::serve(Arc::new(self.handle()), listener)));
         Ok(bound)
+    }
+
+    /// Serves the visitor's page, whose browser plays `side_door`; says where. `house`: where its link back leads.
+    /// Only this machine may open it: browsers give camera and microphone to no other without HTTPS.
+    ///
+    /// # Errors
+    /// When no port of this machine can be listened at.
+    pub async fn visitor(&self, house: Url) -> std::io::Result<Url> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let own = listener.local_addr()?;
+        let url = Url::parse(&format!("http://{own}")).map_err(std::io::Error::other)?;
+        let core = self.core.clone();
+        self.core.spawn(self.core.clone().until_stop(server::serve(core, listener, own, house)));
+        Ok(url)
     }
 
     /// The same hub once more; it does not stop when this is dropped.

@@ -16,7 +16,8 @@
 //! | `skill` | the hub's own end for Alexa's directives |
 //! | `supervisor` | the Supervisor before a supervised hub |
 //! | [`alexa`] | doubles of Alexa's token server and event gateway |
-//! | `relay` | WebRTC sessions, whose far end is a program that is not ours |
+//! | `relay`, `far_end` | WebRTC sessions, whose far end is a program that is not ours, or the visitor's page |
+//! | `visitor` | the page where a person plays the visitor at the demo's side door |
 
 pub mod alexa;
 mod area;
@@ -28,6 +29,7 @@ pub mod demo;
 mod desk;
 mod device;
 mod entity;
+mod far_end;
 mod faults;
 mod flavour;
 mod hls;
@@ -46,6 +48,7 @@ mod state;
 mod still;
 mod subscription;
 mod supervisor;
+mod visitor;
 mod world;
 
 #[cfg(test)]

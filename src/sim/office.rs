@@ -17,6 +17,7 @@ use super::hls::Streams;
 use super::options::SimHubOptions;
 use super::relay::{Relay, Relays};
 use super::subscription::{Subscription, event, heard, numbered_event};
+use super::visitor::Visitor;
 use super::world::{Change, World};
 
 /// A person of the simulated home.
@@ -49,6 +50,7 @@ pub(super) struct Office {
     pub(super) flavour: Flavour,
     pub(super) faults: Faults,
     pub(super) relays: Relays,
+    pub(super) visitor: Visitor,
     pub(super) streams: Streams,
     /// The STUN and TURN servers that clients are told of.
     pub(super) ice_servers: Value,
@@ -80,6 +82,7 @@ impl Office {
             flavour: options.flavour,
             faults: Faults::default(),
             relays: Relays::default(),
+            visitor: Visitor::default(),
             streams: Streams::new(stop.clone()),
             // Two addresses of one server, as a hub names its maker's; this name leads nowhere.
             ice_servers: json!([{"urls": ["stun:stun.invalid:3478", "stun:stun.invalid:80"]}]),

@@ -1,53 +1,43 @@
-//! A WebRTC session of the simulated hub: a program that is not ours plays the media end.
+//! A WebRTC session of the simulated hub: a program that is not ours, or the visitor's page, plays the media end.
 
 use std::collections::{HashMap, VecDeque};
-use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
-use tokio_util::codec::{FramedRead, LinesCodec};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::core::Core;
+use super::far_end::FarEnd;
 use super::office::Office;
-use super::program;
+use super::visitor::Line;
 
-/// Longest line of a program, in bytes.
-const LONGEST_LINE: usize = 256 * 1024;
-/// Candidates of the client that may wait for the program.
+/// Candidates of the client that may wait for the far end.
 const MOST_WAITING: usize = 64;
 /// Reports that are kept of each camera.
 const MOST_REPORTS: usize = 1000;
-/// How long a program may take to read a line.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The code of a session that failed at the hub's go2rtc.
 const GO2RTC_FAILED: &str = "go2rtc_webrtc_offer_failed";
 /// The code of a session that failed at a camera that speaks WebRTC itself.
 const NATIVE_FAILED: &str = "webrtc_offer_failed";
 
-/// A client's session. Dropping it ends the program.
+/// A client's session. Dropping it ends the far end's.
 #[derive(Debug)]
 pub(super) struct Relay {
     pub(super) entity_id: String,
     pub(super) session_id: String,
-    to_program: mpsc::Sender<Value>,
+    to_far_end: mpsc::Sender<Value>,
     end: Option<DropGuard>,
 }
 
 impl Relay {
-    /// Hands a candidate of the client's to the program; one too many is lost.
+    /// Hands a candidate of the client's to the far end; one too many is lost.
     pub(super) fn candidate(&self, candidate: &str) {
-        drop(self.to_program.try_send(json!({"candidate": candidate})));
+        drop(self.to_far_end.try_send(json!({"candidate": candidate})));
     }
 
-    /// Ends the program; the client's subscription stays.
+    /// Ends the far end's; the client's subscription stays.
     pub(super) fn hang_up(&mut self) {
         self.end = None;
     }
@@ -68,7 +58,7 @@ impl Relays {
         }
     }
 
-    /// What the programs of a camera reported, oldest first.
+    /// What the far ends of a camera reported, oldest first.
     pub(super) fn reports(&self, entity_id: &str) -> Vec<Value> {
         self.reports.get(entity_id).into_iter().flatten().cloned().collect()
     }
@@ -82,6 +72,9 @@ pub(super) struct Session {
     entity_id: String,
     native: bool,
     program: Option<Vec<String>>,
+    visitor: Option<Line>,
+    /// The visitor's page is the far end.
+    is_visited: bool,
     offer: String,
     inbox: mpsc::Receiver<Value>,
     end: CancellationToken,
@@ -89,26 +82,29 @@ pub(super) struct Session {
 
 /// A session of a client's at a camera.
 pub(super) fn open(
-    office: &Office,
+    office: &mut Office,
     (client, subscription): (u64, u64),
     entity_id: &str,
     offer: &str,
 ) -> (Relay, Session) {
-    let (to_program, inbox) = mpsc::channel(MOST_WAITING);
+    let (to_far_end, inbox) = mpsc::channel(MOST_WAITING);
     let end = office.stop.child_token();
     let camera = office.world.entity(entity_id).and_then(|entity| entity.camera()).cloned();
     let relay = Relay {
         entity_id: entity_id.to_owned(),
         session_id: session_id(),
-        to_program,
+        to_far_end,
         end: Some(end.clone().drop_guard()),
     };
+    let is_visited = camera.as_ref().is_some_and(|camera| camera.visitor);
     let session = Session {
         client,
         subscription,
         entity_id: entity_id.to_owned(),
         native: camera.as_ref().is_some_and(|camera| camera.is_native()),
         program: camera.and_then(|camera| camera.relay.clone()),
+        visitor: if is_visited { office.visitor.open(&relay.session_id) } else { None },
+        is_visited,
         offer: offer.to_owned(),
         inbox,
         end,
@@ -129,66 +125,61 @@ fn session_id() -> String {
 }
 
 impl Session {
-    /// Plays the session until the client, the hub or the program ends it.
+    /// Plays the session until the client, the hub or the far end ends it.
     pub(super) async fn run(mut self, core: Arc<Core>) {
         let mut teller = Teller { core, answered: false, early: Vec::new(), held: None, ufrag: None };
-        let Some(arguments) = self.program.take() else {
-            let (code, text) = if self.native {
-                (NATIVE_FAILED, "The camera refused the offer")
-            } else {
-                (GO2RTC_FAILED, "webrtc: streams: dial tcp 127.0.0.1:554: connect: connection refused")
-            };
-            return teller.fail(&self, code, text);
+        let mut far_end = match self.far_end() {
+            Ok(far_end) => far_end,
+            Err((code, text)) => return teller.fail(&self, code, &text),
+        };
+        self.converse(&mut teller, &mut far_end).await;
+        far_end.end().await;
+    }
+
+    /// Whoever plays the camera; or why nobody does.
+    fn far_end(&mut self) -> Result<FarEnd, (&'static str, String)> {
+        let arguments = match (self.visitor.take(), self.program.take()) {
+            (Some(line), _) => return Ok(FarEnd::Visitor(line)),
+            (None, Some(arguments)) => arguments,
+            _ if self.is_visited => return Err((NATIVE_FAILED, "Nobody plays the visitor".into())),
+            _ if self.native => return Err((NATIVE_FAILED, "The camera refused the offer".into())),
+            _ => {
+                let text = "webrtc: streams: dial tcp 127.0.0.1:554: connect: connection refused";
+                return Err((GO2RTC_FAILED, text.into()));
+            }
         };
         if !self.offer.starts_with("v=0") {
             let first = self.offer.chars().next().unwrap_or(' ');
-            let text = format!("webrtc: sdp: syntax error at pos 1: \"{first}\"");
-            return teller.fail(&self, GO2RTC_FAILED, &text);
+            return Err((GO2RTC_FAILED, format!("webrtc: sdp: syntax error at pos 1: \"{first}\"")));
         }
-        match program::start(&arguments, Stdio::piped()) {
-            Ok(mut child) => {
-                if let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) {
-                    self.converse(&mut teller, input, output).await;
-                }
-                program::end(child).await;
-            }
-            Err(error) => teller.fail(&self, GO2RTC_FAILED, &format!("webrtc: streams: exec: {error}")),
-        }
+        FarEnd::start(&arguments).map_err(|error| (GO2RTC_FAILED, format!("webrtc: streams: exec: {error}")))
     }
 
-    async fn converse(&mut self, teller: &mut Teller, mut input: ChildStdin, output: ChildStdout) {
-        let mut lines = FramedRead::new(output, LinesCodec::new_with_max_length(LONGEST_LINE));
-        if !write(&mut input, &json!({"offer": self.offer})).await {
+    async fn converse(&mut self, teller: &mut Teller, far_end: &mut FarEnd) {
+        if !far_end.tell(json!({"offer": self.offer})).await {
             return teller.fail(self, GO2RTC_FAILED, "webrtc: streams: the source does not read");
         }
         loop {
             tokio::select! {
                 () = self.end.cancelled() => return,
-                line = lines.next() => match line {
-                    Some(Ok(line)) => {
-                        if let Ok(said) = serde_json::from_str(&line) {
-                            teller.take(self, said);
-                        }
-                    }
-                    Some(Err(_)) | None => break,
+                said = far_end.hear() => match said {
+                    Some(said) => teller.take(self, said),
+                    None => break,
                 },
-                Some(message) = self.inbox.recv() => if !write(&mut input, &message).await { break },
+                Some(message) = self.inbox.recv() => if !far_end.tell(message).await { break },
             }
         }
         if let Some(answer) = teller.held.take() {
             teller.tell_answer(self, &answer);
+        } else if self.is_visited {
+            teller.fail(self, NATIVE_FAILED, "The visitor has left");
         } else if !teller.answered {
             teller.fail(self, GO2RTC_FAILED, "webrtc: streams: EOF");
         }
     }
 }
 
-async fn write(input: &mut ChildStdin, message: &Value) -> bool {
-    let line = format!("{message}\n");
-    matches!(timeout(PATIENCE, input.write_all(line.as_bytes())).await, Ok(Ok(())))
-}
-
-/// Tells the client what the program says, in the hub's order.
+/// Tells the client what the far end says, in the hub's order.
 struct Teller {
     core: Arc<Core>,
     answered: bool,

@@ -2,6 +2,7 @@
 
 mod chromium;
 mod demo;
+mod visitor;
 
 use std::time::Duration;
 

@@ -1,5 +1,6 @@
 // The far end of a call, as an Echo would be: makes the offer, shows the picture, sends the microphone.
 import { directive } from "./api.js";
+import { Loudness } from "./level.js";
 
 const GATHERING_MS = 2000;
 
@@ -42,7 +43,7 @@ export class Call {
     this.over = false;
     this.offered = false;
     this.pictured = false;
-    this.heard = {};
+    this.heard = { sound: new Loudness(), microphone: new Loudness() };
   }
 
   async start() {
@@ -135,14 +136,6 @@ export class Call {
     this.microphone?.getTracks().forEach((track) => track.stop());
   }
 
-  // Mean since the last look, dBFS: the level of one moment would miss what is short.
-  loudness(of, { totalAudioEnergy: energy, totalSamplesDuration: seconds }) {
-    const before = this.heard[of] ?? { energy: 0, seconds: 0 };
-    this.heard[of] = { energy, seconds };
-    const mean = (energy - before.energy) / (seconds - before.seconds);
-    return mean > 0 ? 10 * Math.log10(mean) : -100;
-  }
-
   async figures() {
     const figures = {};
     if (!this.peer || this.over) return figures;
@@ -150,9 +143,9 @@ export class Call {
       if (row.type === "inbound-rtp" && row.kind === "video") {
         figures.picture = { width: row.frameWidth, height: row.frameHeight, frames: row.framesDecoded, fps: row.framesPerSecond };
       } else if (row.type === "inbound-rtp" && row.kind === "audio") {
-        figures.sound = this.loudness("sound", row);
+        figures.sound = this.heard.sound.since(row);
       } else if (row.type === "media-source" && row.kind === "audio") {
-        figures.microphone = this.loudness("microphone", row);
+        figures.microphone = this.heard.microphone.since(row);
       }
     }
     return figures;

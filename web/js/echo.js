@@ -1,18 +1,11 @@
 // The card that plays the Echo.
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { Action } from "./action.js";
 import { Call } from "./call.js";
+import { Level } from "./level.js";
 import { t } from "./text.js";
+import { Visitor } from "./visitor.js";
 
 const IDLE = { stage: null, stream: null, figures: {} };
-
-// dBFS to a bar of 0 to 60.
-const bar = (dbfs) => Math.max(0, Math.min(60, 60 + (dbfs ?? -100)));
-
-function Level({ label, dbfs, id }) {
-  return html`<dt>${label}</dt>
-    <dd><meter id=${id} min="0" max="60" value=${bar(dbfs)} aria-label=${label}></meter></dd>`;
-}
 
 // A door is answered, anything else is shown.
 const phrase = (camera) => (camera.doorbell ? "answer" : "show");
@@ -105,7 +98,7 @@ export function Echo({ cameras, calls, demo, sent }) {
               <span class="soft" id="microphone-on">${t(muted ? "microphone_muted" : "microphone_on")}</span>`}`
         : shared.map((one) => html`<button class="primary" key=${one.endpoint_id} data-endpoint=${one.endpoint_id} onClick=${() => begin(one)}>${t(phrase(one), { camera: one.name.toLowerCase() })}</button>`)}
     </div>
-    ${demo && html`<div class="buttons" id="visitor"><${Action} path="demo/ring" label=${t("ring")} /></div>`}
+    ${demo && html`<${Visitor} page=${demo.visitor} />`}
     ${stage && state.view_only && html`<p class="notice" id="view-only">${t("view_only", { why: state.view_only === "insecure" ? insecure() : t(state.view_only) })}</p>`}
     ${!stage && !window.isSecureContext && shared.some((one) => one.talk.path) && html`<p class="notice" id="view-only-ahead">${t("view_only", { why: insecure() })}</p>`}
     <${Failure} camera=${name} error=${state.error} lost=${state.lost} reason=${record?.end_reason} />

@@ -299,7 +299,8 @@ async fn the_demos_page_is_served_to_other_machines_but_not_to_their_other_pages
     let mut stage = stage(|_| {});
     let mut house = House::clone(&stage.house);
     let bell = DemoBell(Arc::new(|| {}));
-    house.demo = Some(DemoInfo { door: "http://127.0.0.1:1".into(), hub: "http://127.0.0.1:2".into(), bell });
+    let at = |port: u16| format!("http://127.0.0.1:{port}");
+    house.demo = Some(DemoInfo { door: at(1), hub: at(2), visitor: at(3), bell });
     stage.house = web::Data::new(house);
     let at = |request: TestRequest| request.insert_header((HOST, "192.168.1.2:8099"));
     assert_eq!(ask(&stage, LAN, at(TestRequest::get().uri("/"))).await.0, 200);

@@ -9,6 +9,7 @@ mod relay;
 mod replay;
 mod shape;
 mod streams;
+mod visitor;
 mod wire;
 
 use std::time::Duration;

@@ -1,0 +1,91 @@
+// The page of whoever stands at the side door.
+import { html, render, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { Door } from "./door.js";
+import { Level } from "./level.js";
+import { Senses } from "./senses.js";
+import { load, t } from "./text.js";
+
+const LOOK_MS = 500;
+const DING_DONG_MS = 2000;
+
+const AT_THE_DOOR = ["asking", "opening", "standing"];
+
+function Bell({ ring }) {
+  const [rung, setRung] = useState(false);
+  const press = () => {
+    ring();
+    setRung(true);
+    setTimeout(() => setRung(false), DING_DONG_MS);
+  };
+  return html`<button class="primary bell" id="ring" disabled=${rung} onClick=${press}>${t(rung ? "visitor_rung" : "visitor_ring")}</button>`;
+}
+
+function Visitor({ house }) {
+  const [stage, setStage] = useState("idle");
+  const [cancels, setCancels] = useState(true);
+  const [senses, setSenses] = useState(null);
+  const [figures, setFigures] = useState({});
+  const door = useRef(null);
+  const video = useRef(null);
+
+  const step = async () => {
+    setStage("asking");
+    const senses = await Senses.open(cancels);
+    setSenses(senses);
+    door.current = new Door(senses.stream, (stage) => {
+      setStage(stage);
+      if (AT_THE_DOOR.includes(stage)) return;
+      senses.close();
+      setSenses(null);
+      setFigures({});
+    });
+  };
+
+  useEffect(() => {
+    if (video.current) video.current.srcObject = senses?.stream ?? null;
+  }, [senses]);
+  useEffect(() => {
+    if (!senses) return undefined;
+    const timer = setInterval(async () => {
+      const seen = await door.current.figures();
+      if (!door.current.over) setFigures({ ...seen, microphone: senses.level() });
+    }, LOOK_MS);
+    const leave = () => door.current.end("idle");
+    addEventListener("pagehide", leave);
+    return () => (clearInterval(timer), removeEventListener("pagehide", leave));
+  }, [senses]);
+
+  const stands = AT_THE_DOOR.includes(stage);
+  const status = stage === "standing" ? (figures.watched ? "visitor_watched" : "visitor_alone") : `visitor_${stage}`;
+  const { picture } = figures;
+  return html`<header>
+      <img src="icon.svg" alt="" /><h1>${t("visitor")}</h1>
+      <span class="facts"><a id="house" href=${house} target="_blank" rel="noopener">${t("visitor_house")}</a></span>
+    </header>
+    <main><section>
+      <p class="soft hint">${t("visitor_hint")}</p>
+      <p class="notice hint">${t("visitor_headphones")}</p>
+      <div class="echo"><div class="screen">
+        ${senses && html`<video ref=${video} autoplay muted playsinline aria-label=${t("visitor")}></video>`}
+        <div class=${senses ? "badge" : "words"}><span id="stage" role="status" data-stage=${stage} data-watched=${!!figures.watched}>${t(status)}</span></div>
+      </div></div>
+      <div class="buttons">
+        ${stage === "standing" && html`<${Bell} ring=${() => door.current.ring()} />`}
+        ${stands
+          ? html`<button class="stop" id="leave" disabled=${!senses} onClick=${() => door.current.end("idle")}>${t("visitor_leave")}</button>`
+          : html`<button class="primary bell" id="start" onClick=${step}>${t("visitor_start")}</button>`}
+      </div>
+      ${!stands && html`<label><input type="checkbox" id="cancels" checked=${cancels} onChange=${(event) => setCancels(event.target.checked)} />${t("visitor_cancels")}</label>`}
+      ${senses && !senses.has_camera && html`<p class="notice" id="no-camera">${t("visitor_no_camera")}</p>`}
+      ${senses && !senses.has_microphone && html`<p class="notice" id="no-microphone">${t("visitor_no_microphone")}</p>`}
+      ${senses && html`<dl>
+        <${Level} label=${t("microphone")} id="microphone-level" dbfs=${figures.microphone} />
+        <${Level} label=${t("visitor_said")} id="said-level" dbfs=${figures.said} />
+        ${picture && html`<dt>${t("picture")}</dt><dd id="picture-facts" data-codec=${picture.codec} data-frames=${picture.frames}>${picture.codec} ${picture.width} × ${picture.height}, ${picture.fps} fps</dd>`}
+      </dl>`}
+    </section></main>`;
+}
+
+const [{ house }] = await Promise.all([fetch("place.json").then((reply) => reply.json()), load("en")]);
+document.getElementById("app").replaceChildren();
+render(html`<${Visitor} house=${house} />`, document.getElementById("app"));
