@@ -4,6 +4,7 @@ Moments are the machine's (`CLOCK_MONOTONIC`, seconds), the same for all program
 """
 
 import array
+import atexit
 import wave
 
 import report
@@ -18,6 +19,7 @@ class Recording:
         self.samples = 0
         self._open = open(path, "wb")  # noqa: SIM115  as long as the program
         self._wave = wave.open(self._open)
+        atexit.register(self._wave.close)
         self._wave.setparams((1, 2, rate, 0, "NONE", ""))
 
     def write(self, samples, at):
