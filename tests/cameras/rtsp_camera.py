@@ -4,8 +4,7 @@
 So whoever joins comes into the middle of a group of pictures, as with a real camera.
 One JSON object a line: `ready` (with the address), `connected`, `described`, `playing`, `closed`,
 `talk` (what the speaker got, once a second while somebody talks), `fault`. With a room around it also `speaker` (it
-begins to play or falls silent), `near` (a visitor begins to speak), `records`, `overrun`; their `at` is
-`CLOCK_MONOTONIC`.
+begins to play or falls silent), `near` (a visitor begins to speak), `records`, `overrun`. `at` is `CLOCK_MONOTONIC`.
 """
 
 import argparse
@@ -502,14 +501,14 @@ class Camera:
         report.emit("connected", client=id(client))
         client.connect("describe-request", self.describe)
         client.connect("play-request", self.play)
-        client.connect("closed", lambda c: report.emit("closed", client=id(c)))
+        client.connect("closed", lambda c: report.emit("closed", client=id(c), at=time.monotonic()))
 
     def describe(self, client, context):
         _result, wish = context.request.get_header(GstRtsp.RTSPHeaderField.REQUIRE, 0)
         report.emit("described", client=id(client), back_channel="backchannel" in (wish or ""))
 
     def play(self, client, _context):
-        report.emit("playing", client=id(client))
+        report.emit("playing", client=id(client), at=time.monotonic())
         if self.acoustics and not self.played:
             self.acoustics.played_at = time.monotonic()
         if not self.played and (self.wanted.then or self.wanted.fault in ("die", "stall")):

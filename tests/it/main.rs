@@ -35,6 +35,7 @@ mod screen_stream;
 mod sessions;
 mod soak;
 mod supervised;
+mod talk;
 mod tls;
 mod trouble;
 mod ways;
