@@ -3,7 +3,8 @@
 
 So whoever joins comes into the middle of a group of pictures, as with a real camera.
 One JSON object a line: `ready` (with the address), `connected`, `described`, `playing`, `closed`,
-`talk` (what the speaker got, once a second while somebody talks), `fault`.
+`talk` (what the speaker got, once a second while somebody talks), `fault`. With a room around it also `speaker` (it
+begins to play or falls silent), `near` (a visitor begins to speak), `records`, `overrun`. `at` is `CLOCK_MONOTONIC`.
 """
 
 import argparse
@@ -31,6 +32,7 @@ from gi.repository import GLib, Gst, GstApp, GstRtsp, GstRtspServer, GstVideo  #
 import clock  # noqa: E402
 import report  # noqa: E402
 import sound  # noqa: E402
+import speaker  # noqa: E402
 
 AUDIO = {
     "aac": (
@@ -43,12 +45,12 @@ AUDIO = {
     "opus": ("audio/x-raw,rate=48000,channels=1 ! opusenc", "rtpopuspay"),
 }
 PAYLOADERS = {"h264": "rtph264pay", "h265": "rtph265pay", "mjpeg": "rtpjpegpay"}
-BACK = {"pcmu": (0, "PCMU", "rtppcmudepay ! mulawdec"), "pcma": (8, "PCMA", "rtppcmadepay ! alawdec")}
+HEARD_RATE = 16000
 
 
 def changes(text):
     """`key=value` by key."""
-    return dict(change.split("=", 1) for change in text.split(","))
+    return dict(change.split("=", 1) for change in text.split(",") if change)
 
 
 def options():
@@ -72,7 +74,20 @@ def options():
     add("--user")
     add("--password", default="")
     add("--auth", default="digest", choices=("digest", "basic"))
-    add("--backchannel", choices=tuple(BACK), help="ONVIF back channel: the camera has a speaker")
+    add("--backchannel", choices=tuple(speaker.CODECS), help="ONVIF back channel: the camera has a speaker")
+    add("--speaker-buffer", type=float, default=60, help="ms between what comes and what is played")
+    add("--speaker-record", help="WAV of what it plays; beside it in .jsonl when each block of 20 ms came")
+    add(
+        "--room",
+        type=changes,
+        help="its microphone hears its speaker: delay=MS,gain=DB,seed=N,drift=PPM,drive=N,noise=DBFS",
+    )
+    add("--near", action="append", help="WAV[@seconds after the first PLAY] that its microphone hears")
+    add("--near-loop", action="store_true", help="again and again")
+    add("--near-record", help="WAV of that alone, on the microphone's clock")
+    add("--microphone-record", help="WAV of all that it hears, before its encoder")
+    add("--mute-while-talked", action="store_true", help="its microphone is silent while its speaker plays")
+    add("--own-echo-control", action="store_true", help="there is no echo in its microphone")
     add("--prerecord", type=float, default=0, help="encode so many seconds first, then repeat them")
     add(
         "--fault",
@@ -91,6 +106,9 @@ def options():
     wanted = parser.parse_args()
     if wanted.pattern == "clock" and wanted.prerecord:
         parser.error("a clock cannot be recorded first")
+    wanted.acoustics = wanted.room is not None or bool(wanted.near or wanted.speaker_record)
+    if wanted.acoustics and wanted.prerecord:
+        parser.error("a room cannot be recorded first")
     return wanted
 
 
@@ -165,9 +183,10 @@ class Camera:
         self.audio = Stream("audio") if wanted.audio != "none" else None
         self.played = False
         self.changed = False
-        self.ear = sound.Ear(8000)
+        self.ear = None
         self.heard = 0
         self.told = 0.0
+        self.acoustics = None
 
     def streams(self):
         return [stream for stream in (self.video, self.audio) if stream]
@@ -198,11 +217,34 @@ class Camera:
         wanted = self.wanted
         is_live = "true" if live else "false"
         codec, _pay = AUDIO[wanted.audio]
-        return (
+        source = (
             f"audiotestsrc is-live={is_live} freq={wanted.tone} volume={wanted.volume}"
-            f" samplesperbuffer=320 ! audio/x-raw,rate=16000 ! audioconvert ! audioresample ! {codec}"
+            f" samplesperbuffer=320 ! audio/x-raw,rate={HEARD_RATE}"
+        )
+        if wanted.acoustics:
+            caps = f"audio/x-raw,format=S16LE,rate={HEARD_RATE},channels=1,layout=interleaved"
+            source = f"appsrc name=microphone is-live=true format=time caps={caps}"
+        return (
+            f"{source} ! audioconvert ! audioresample ! {codec}"
             " ! appsink name=audio emit-signals=true sync=false max-buffers=0"
         )
+
+    def furnish(self, source):
+        """The room's sound is the microphone's from now on."""
+        import acoustics
+
+        pushed = 0
+
+        def push(samples):
+            nonlocal pushed
+            buffer = Gst.Buffer.new_wrapped(samples)
+            buffer.pts = pushed * Gst.SECOND // HEARD_RATE
+            buffer.duration = len(samples) // 2 * Gst.SECOND // HEARD_RATE
+            pushed += len(samples) // 2
+            source.emit("push-buffer", buffer)
+
+        self.acoustics = acoustics.Acoustics(self.wanted, push)
+        self.acoustics.start()
 
     def picture(self):
         """The picture's encoder."""
@@ -268,6 +310,8 @@ class Camera:
         screen = pipeline.get_by_name("screen")
         if screen:
             threading.Thread(target=self.show_clock, args=(screen,), daemon=True).start()
+        if self.wanted.acoustics:
+            self.furnish(pipeline.get_by_name("microphone"))
         for stream in self.streams():
             if not stream.first.wait(30):
                 sys.exit("the encoder makes no " + stream.kind)
@@ -372,14 +416,9 @@ class Camera:
         factory.set_launch(self.launch())
         if onvif:
             factory.set_media_gtype(GstRtspServer.RTSPOnvifMedia.__gtype__)
-            number, name, decode = BACK[wanted.backchannel]
-            # Preroll would wait for somebody to talk.
-            factory.set_backchannel_launch(
-                f'( capsfilter caps="application/x-rtp,media=audio,payload={number},clock-rate=8000,'
-                f'encoding-name={name}" name=depay_backchannel ! {decode}'
-                " ! audioconvert ! audio/x-raw,format=S16LE,rate=8000,channels=1"
-                " ! appsink name=speaker emit-signals=true sync=false async=false )"
-            )
+            self.ear = sound.Ear(speaker.CODECS[wanted.backchannel][0])
+            factory.set_backchannel_launch(speaker.launch(wanted.backchannel))
+            factory.set_latency(0)  # TCP keeps the order
         factory.set_shared(True)
         if wanted.transport == "udp":
             factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
@@ -419,9 +458,9 @@ class Camera:
             source = element.get_by_name(stream.kind)
             source.set_property("caps", stream.caps)
             source.connect("need-data", self.feed, stream, media, set())
-        speaker = element.get_by_name("speaker")
-        if speaker:
-            speaker.connect("new-sample", self.hear)
+        sink = element.get_by_name("speaker")
+        if sink:
+            sink.connect("new-sample", self.hear)
         rtsp_media.connect("unprepared", lambda _media: self.unfeed(media))
 
     def feed(self, source, _length, stream, media, once):
@@ -439,8 +478,11 @@ class Camera:
             stream.sinks = [sink for sink in stream.sinks if sink[0] is not media]
 
     def hear(self, sink):
+        now = time.monotonic()
         buffer = sink.emit("pull-sample").get_buffer()
         samples = array.array("h", buffer.extract_dup(0, buffer.get_size()))
+        if self.acoustics:
+            self.acoustics.speaker.take(samples.tobytes(), now)
         self.ear.hear(samples)
         self.heard += len(samples)
         if time.monotonic() - self.told >= 1:
@@ -457,12 +499,18 @@ class Camera:
 
     def client(self, _server, client):
         report.emit("connected", client=id(client))
-        client.connect("describe-request", lambda c, _x: report.emit("described", client=id(c)))
+        client.connect("describe-request", self.describe)
         client.connect("play-request", self.play)
-        client.connect("closed", lambda c: report.emit("closed", client=id(c)))
+        client.connect("closed", lambda c: report.emit("closed", client=id(c), at=time.monotonic()))
+
+    def describe(self, client, context):
+        _result, wish = context.request.get_header(GstRtsp.RTSPHeaderField.REQUIRE, 0)
+        report.emit("described", client=id(client), back_channel="backchannel" in (wish or ""))
 
     def play(self, client, _context):
-        report.emit("playing", client=id(client))
+        report.emit("playing", client=id(client), at=time.monotonic())
+        if self.acoustics and not self.played:
+            self.acoustics.played_at = time.monotonic()
         if not self.played and (self.wanted.then or self.wanted.fault in ("die", "stall")):
             GLib.timeout_add(int(self.wanted.after * 1000), self.change if self.wanted.then else self.fail)
         self.played = True

@@ -38,6 +38,7 @@ mod sessions;
 mod soak;
 mod speech;
 mod supervised;
+mod talk;
 mod tls;
 mod trouble;
 mod ways;

@@ -9,6 +9,7 @@ All `ms` are counted from the moment the offer was posted.
 import array
 import asyncio
 import fractions
+import json
 import os
 import random
 import statistics
@@ -29,6 +30,7 @@ import asking
 import door as doors
 import offer as offers
 import picture
+import recording
 import report
 import sound
 
@@ -36,10 +38,13 @@ import sound
 class Voice(AudioStreamTrack):
     """What the person at the Echo says, from the moment that the line is up."""
 
-    def __init__(self, what, after):
+    def __init__(self, call):
         super().__init__()
-        self._blocks = sound.talk(what)
-        self._after = after
+        options = call.options
+        plain = ((block, []) for block in sound.talk(options.talk)) if options.talk else None
+        self._blocks = sound.script(options.say) if options.say else plain
+        self._after = options.talk_after
+        self._call = call
         self._start = None
         self._at = 0
 
@@ -50,7 +55,9 @@ class Voice(AudioStreamTrack):
         wait = self._start + self._at / 48000 - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
-        block = next(self._blocks)
+        block, begun = next(self._blocks)
+        for path in begun:
+            self._call.tell("says", file=path, at=round(time.monotonic(), 4))
         frame = AudioFrame(format="s16", layout="mono", samples=len(block))
         frame.planes[0].update(block.tobytes())
         frame.sample_rate = 48000
@@ -76,6 +83,7 @@ class Call:
         self.size = None
         self.sizes = []
         self.ear = sound.Ear()
+        self.heard = recording.Recording(options.record, 48000) if options.record else None
         self.watch = {kind: picture.RtpWatch(kind) for kind in ("audio", "video")}
         self.sent = {"nack": 0, "nacked_packets": 0, "pli": 0, "fir": 0, "remb": 0}
         self.dropped = set()
@@ -129,9 +137,10 @@ class Call:
         wanted = [kind for kind in offers.kinds(self.options.generation) if kind != "application"]
         MIDS[:] = [offers.mid_of(kind) for kind in wanted]
         for kind in wanted:
-            voice = kind == "audio" and self.options.talk
-            what = Voice(self.options.talk, self.options.talk_after) if voice else kind
-            transceiver = peer.addTransceiver(what, direction="sendrecv")
+            voice = kind == "audio" and (self.options.talk or self.options.say)
+            transceiver = peer.addTransceiver(Voice(self) if voice else kind, direction="sendrecv")
+            if voice and self.options.sent:
+                self.note_sent(transceiver.sender.transport)
             self.tap(transceiver.receiver, kind)
 
         @peer.on("connectionstatechange")
@@ -194,6 +203,20 @@ class Call:
         receiver._handle_rtp_packet = handle_rtp
         receiver._send_rtcp_nack = send_nack
         receiver._send_rtcp_pli = send_pli
+
+    def note_sent(self, transport):
+        """When each packet of what is said leaves."""
+        send, file, packets = transport._send_rtp, open(self.options.sent, "w"), 0  # noqa: SIM115
+
+        async def noted(data):
+            nonlocal packets
+            if data[1] & 127 == offers.OPUS:
+                file.write(json.dumps([packets, round(time.monotonic(), 4)]) + "\n")
+                file.flush()
+                packets += 1
+            await send(data)
+
+        transport._send_rtp = noted
 
     def lose(self, peer):
         """Loses video on arrival, before SRTP: after it a retransmission would be a replay."""
@@ -360,6 +383,8 @@ class Call:
                 frame = await track.recv()
                 samples = array.array("h", bytes(frame.planes[0])[: frame.samples * 4])
                 self.ear.hear(samples[::2])
+                if self.heard:
+                    self.heard.write(samples[::2].tobytes(), time.monotonic() - frame.samples / 48000)
         except MediaStreamError:
             pass
 

@@ -3,7 +3,8 @@
 import array
 import cmath
 import math
-import wave
+
+import recording
 
 SILENCE_DBFS = -120.0
 
@@ -84,13 +85,24 @@ def talk(what, rate=48000):
             yield array.array("h", (int(12000 * math.sin(turn * (at + i))) for i in range(block)))
             at += block
     else:
-        with wave.open(what) as file:
-            if (file.getsampwidth(), file.getnchannels(), file.getframerate()) != (2, 1, rate):
-                raise ValueError(f"{what} is not 16 bit mono at {rate} Hz")
-            samples = array.array("h", file.readframes(file.getnframes()))
+        samples = recording.read(what, rate)
         while True:
             for at in range(0, len(samples) - block, block):
                 yield samples[at : at + block]
+
+
+def script(texts, rate=48000):
+    """Endless 20 ms blocks and which files begin with them; `texts`: `FILE[@seconds]`."""
+    block, at = rate // 50, 0
+    said = [(path, round(second * 50), recording.read(path, rate)) for path, second in map(recording.placed, texts)]
+    while True:
+        out = array.array("h", bytes(2 * block))
+        for _path, start, samples in said:
+            if at >= start:
+                words = samples[(at - start) * block : (at - start + 1) * block]
+                out = words + out[len(words) :] if words else out
+        yield out, [path for path, start, _samples in said if start == at]
+        at += 1
 
 
 def _speech(rate, block):

@@ -8,6 +8,7 @@ Its jitter buffer holds each packet for `LATENCY_MS`, which `first_frame` includ
 
 import array
 import concurrent.futures
+import json
 import os
 import random
 import secrets
@@ -31,6 +32,7 @@ import arguments  # noqa: E402
 import door as doors  # noqa: E402
 import offer as offers  # noqa: E402
 import picture  # noqa: E402
+import recording  # noqa: E402
 import report  # noqa: E402
 import sound  # noqa: E402
 
@@ -94,6 +96,9 @@ class Call:
         self.dropped = set()
         self.recovered = set()
         self.talk_sent = 0
+        self.said_from = 0  # the first packet after connected
+        self.sent_times = open(options.sent, "w") if options.sent else None  # noqa: SIM115
+        self.heard = recording.Recording(options.record, 48000) if options.record else None
         self.voice_ssrc = secrets.randbelow(2**32 - 2) + 1
         self.problems = []
         self.result = {}
@@ -185,7 +190,7 @@ class Call:
         text = (
             "appsrc name=voice is-live=true format=time"
             " caps=audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved"
-            f" ! audioconvert ! opusenc ! rtpopuspay pt=96 ssrc={self.voice_ssrc} ! valve name=mute drop=true"
+            f" ! audioconvert ! opusenc dtx={'true' if self.options.dtx else 'false'} ! rtpopuspay pt=96 ssrc={self.voice_ssrc} ! valve name=mute drop=true"
             " drop-mode=forward-sticky-events"
         )
         voice = Gst.parse_bin_from_description(text, True)
@@ -204,7 +209,8 @@ class Call:
         """Feeds the encoder by the clock: silence until the line is up."""
         options = self.options
         silence = array.array("h", bytes(960 * 2))
-        words = sound.talk(options.talk) if options.talk else None
+        words = ((block, []) for block in sound.talk(options.talk)) if options.talk else None
+        words = sound.script(options.say) if options.say else words
         started, at, since = time.monotonic(), 0, None
         while not self.ended.is_set():
             speaking = False
@@ -212,8 +218,11 @@ class Call:
                 since = since or time.monotonic()
                 speaking = time.monotonic() - since >= options.talk_after
             if speaking and self.mute.get_property("drop"):
+                self.said_from = at // 960
                 self.mute.set_property("drop", False)
-            block = next(words) if speaking else silence
+            block, begun = next(words) if speaking else (silence, [])
+            for path in begun:
+                self.tell("says", file=path, at=round(time.monotonic(), 4))
             buffer = Gst.Buffer.new_wrapped(block.tobytes())
             buffer.pts = at * Gst.SECOND // 48000
             buffer.duration = len(block) * Gst.SECOND // 48000
@@ -259,6 +268,10 @@ class Call:
 
     def on_talk(self, _pad, info):
         self.talk_sent += sum(1 for _ in buffers(info))
+        if self.sent_times and info.get_buffer():
+            packet = round(info.get_buffer().pts * 50 / Gst.SECOND) - self.said_from
+            self.sent_times.write(json.dumps([packet, round(time.monotonic(), 4)]) + "\n")
+            self.sent_times.flush()
         return Gst.PadProbeReturn.OK
 
     def on_element(self, _rtc, _bin, element):
@@ -373,7 +386,12 @@ class Call:
         return Gst.PadProbeReturn.OK
 
     def on_sound(self, _sink, buffer, _pad):
-        self.ear.hear(array.array("h", buffer.extract_dup(0, buffer.get_size())))
+        samples = buffer.extract_dup(0, buffer.get_size())
+        self.ear.hear(array.array("h", samples))
+        if self.heard:
+            # It is held in the jitter buffer first.
+            began = time.monotonic() - len(samples) / 2 / 48000 - self.latency_ms / 1000
+            self.heard.write(samples, began)
 
     def offer_text(self, local_text):
         """The gateway's words around webrtcbin's own credentials."""

@@ -29,6 +29,7 @@ mod rate_limit;
 mod speaker_level;
 mod stretch;
 mod talker;
+mod tone;
 mod transit;
 mod turn;
 mod voice;
@@ -49,6 +50,8 @@ pub enum TalkOrder {
         /// RTP timestamp, 48 kHz.
         timestamp: u32,
     },
+    /// Play a tone, if nobody talks.
+    Tone,
     /// A call has ended.
     Leave(u32),
     /// The camera has a speaker that takes this, or none that needs encoding.
@@ -91,6 +94,7 @@ fn take(mouth: &mut Mouth<'_>, order: TalkOrder) {
         TalkOrder::Packet { talker, opus, sequence, timestamp } => {
             mouth.hear(talker, sequence, timestamp, opus, now_ms());
         }
+        TalkOrder::Tone => mouth.play_tone(),
         TalkOrder::Leave(talker) => mouth.leave(talker),
         TalkOrder::Speaker(setup) => mouth.set_up(setup),
     }

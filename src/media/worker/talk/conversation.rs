@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::floor::Floor;
 use super::limiter::Limiter;
 use super::talker::{Frame, Talker};
+use super::tone::{TESTER, Tone};
 use super::turn::Turn;
 use crate::opus::PACKET;
 use doorstep::media::talk::Duplex;
@@ -42,6 +43,7 @@ pub struct Conversation {
     limiter: Limiter,
     /// Who was heard in the last frame.
     heard: Option<u32>,
+    tone: Tone,
 }
 
 impl Conversation {
@@ -49,6 +51,13 @@ impl Conversation {
     pub fn hear(&mut self, talker: u32, sequence: u16, timestamp: u32, opus: Bytes, now_ms: i64) {
         if let Some(talker) = self.talker(talker, now_ms) {
             talker.put(sequence, timestamp, opus, now_ms);
+        }
+    }
+
+    /// Plays a tone, if nobody talks.
+    pub fn play_tone(&mut self) {
+        if self.floor.talker().is_none() {
+            self.tone.start();
         }
     }
 
@@ -66,7 +75,7 @@ impl Conversation {
     /// Nothing will happen before the next packet.
     pub fn is_asleep(&self, now_ms: i64) -> bool {
         let heard = self.talkers.iter().map(|(_, talker)| talker.heard_ms()).max();
-        self.floor.talker().is_none() && heard.is_none_or(|heard| now_ms - heard > ASLEEP_MS)
+        self.floor.talker().is_none() && self.tone.is_over() && heard.is_none_or(|heard| now_ms - heard > ASLEEP_MS)
     }
 
     /// The next 20 ms; called every 20 ms.
@@ -75,7 +84,9 @@ impl Conversation {
         for (id, talker) in &mut self.talkers {
             frames.extend(talker.frame(now_ms).map(|frame| (*id, frame)));
         }
-        let voiced: Vec<u32> = frames.iter().filter(|(_, frame)| frame.voiced).map(|(id, _)| *id).collect();
+        let tone = self.tone.frame();
+        let voiced = frames.iter().filter(|(_, frame)| frame.voiced).map(|(id, _)| *id);
+        let voiced: Vec<u32> = tone.iter().map(|_| TESTER).chain(voiced).collect();
         self.floor.step(&voiced, now_ms);
         let holder = self.floor.talker();
         let inside = holder.is_some_and(|holder| voiced.contains(&holder));
@@ -83,7 +94,10 @@ impl Conversation {
             Duplex::Full => Default::default(),
             Duplex::Half => self.turn.step(inside, visitor.voiced, visitor.echo_ms, now_ms),
         };
-        let mut samples = holder.map(|_| vec![0.0; PACKET]);
+        let mut samples = holder.map(|holder| match tone {
+            Some(tone) if holder == TESTER => tone,
+            _ => vec![0.0; PACKET],
+        });
         let speaks = holder.filter(|_| !held.speaker);
         for (id, frame) in frames {
             let Some((_, talker)) = self.talkers.iter_mut().find(|(other, _)| *other == id) else { continue };

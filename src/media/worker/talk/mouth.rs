@@ -56,6 +56,12 @@ impl<'a> Mouth<'a> {
         self.conversation.hear(talker, sequence, timestamp, opus, now_ms);
     }
 
+    /// Plays a tone, if nobody talks.
+    pub fn play_tone(&mut self) {
+        self.speaker_level.packet();
+        self.conversation.play_tone();
+    }
+
     /// A call has ended.
     pub fn leave(&mut self, talker: u32) {
         self.conversation.leave(talker);

@@ -26,6 +26,11 @@ impl Tone {
         (self.left, self.at) = (FRAMES, 0);
     }
 
+    /// Nothing of it is left.
+    pub fn is_over(&self) -> bool {
+        self.left == 0
+    }
+
     /// Its next 20 ms; `None` when it is over.
     pub fn frame(&mut self) -> Option<Vec<f32>> {
         self.left = self.left.checked_sub(1)?;
