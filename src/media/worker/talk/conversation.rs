@@ -75,7 +75,9 @@ impl Conversation {
     /// Nothing will happen before the next packet.
     pub fn is_asleep(&self, now_ms: i64) -> bool {
         let heard = self.talkers.iter().map(|(_, talker)| talker.heard_ms()).max();
-        self.floor.talker().is_none() && self.tone.is_over() && heard.is_none_or(|heard| now_ms - heard > ASLEEP_MS)
+        self.floor.talker().is_none()
+            && self.tone.is_over()
+            && heard.is_none_or(|heard| now_ms - heard > ASLEEP_MS)
     }
 
     /// The next 20 ms; called every 20 ms.
