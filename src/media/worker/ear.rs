@@ -27,7 +27,11 @@ mod meter;
 mod noise_floor;
 mod rate;
 mod report;
+#[cfg(test)]
+mod scene;
 mod speaker;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod voice;
 
@@ -48,7 +52,7 @@ const FRESH: i64 = 60_000 * MS;
 /// What is passed on while there may be echo whose delay is not known yet: -30 dB.
 const GUARDED: f32 = 0.03;
 /// For how much speech that may last, seconds.
-const GUARD: f32 = 2.5;
+const GUARD: f32 = 2.0;
 /// How long the canceller needs to know a room.
 const SETTLES: i64 = 400 * MS;
 /// The longest time from the speaker to the microphone.
