@@ -28,8 +28,8 @@ const ENOUGH: f32 = 12.0;
 const HYSTERESIS: f32 = 3.0;
 /// What is left is echo if its loudness follows the speaker's: the least coefficient of correlation.
 const FOLLOWS: f32 = 0.4;
-/// How much of what was measured counts after the next window: the average is over 3 s.
-const KEEP: f32 = 0.97;
+/// How much of what was measured counts after the next window: the average is over 2 s.
+const KEEP: f32 = 0.95;
 /// The visitor speaks where the linear model leaves so many times more than usual, and than noise.
 const MORE_THAN_USUAL: f32 = 6.0;
 const MORE_THAN_NOISE: f32 = 10.0;

@@ -10,6 +10,10 @@ const RATIO: usize = 6;
 /// Samples of 48 kHz in a packet, and its duration.
 const PACKET: usize = 960;
 const PACKET_MS: i64 = 20;
+/// When a conversation begins, on the worker's clock.
+const BEGIN_MS: i64 = 1_000;
+/// The speaker closes 5 s after the last sound.
+const STAYS_OPEN: u32 = 250;
 
 /// Numbers that look random and are the same each time.
 pub struct Dice(pub u64);
@@ -36,7 +40,8 @@ pub fn speech(seconds: usize, voice_hz: f32, seed: u64) -> Vec<f32> {
     while speech.len() < seconds * RATE {
         let length = RATE / 10 + (dice.roll() * RATE as f32 / 6.0) as usize;
         let formants = [300.0 + 500.0 * dice.roll(), 900.0 + 1_500.0 * dice.roll()];
-        let (pitch, glide, hisses) = (voice_hz * (0.8 + 0.5 * dice.roll()), dice.roll() - 0.5, dice.roll() < 0.25);
+        let (pitch, glide, hisses) =
+            (voice_hz * (0.8 + 0.5 * dice.roll()), dice.roll() - 0.5, dice.roll() < 0.25);
         for n in 0..length {
             let at = n as f32 / length as f32;
             let hz = pitch * (1.0 + 0.3 * glide * at);
@@ -44,7 +49,8 @@ pub fn speech(seconds: usize, voice_hz: f32, seed: u64) -> Vec<f32> {
             let harmonic = |k: usize| {
                 let of = k as f32 * hz;
                 let near = |formant: f32| (-((of - formant) / 250.0).powi(2)).exp();
-                (0.03 + near(formants[0]) + 0.5 * near(formants[1])) * (std::f32::consts::TAU * k as f32 * phase).sin()
+                (0.03 + near(formants[0]) + 0.5 * near(formants[1]))
+                    * (std::f32::consts::TAU * k as f32 * phase).sin()
             };
             let sound = if hisses {
                 0.4 * dice.noise()
@@ -67,15 +73,13 @@ pub struct Room {
     pub delay_ms: usize,
     /// Echo return, a factor of the amplitude.
     pub echo: f32,
-    /// How much faster than the worker's the camera's clock runs, parts per million.
-    pub drift_ppm: f32,
     /// The speaker is overdriven.
     pub distorts: bool,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Self { delay_ms: 120, echo: 0.5, drift_ppm: 0.0, distorts: false }
+        Self { delay_ms: 120, echo: 0.5, distorts: false }
     }
 }
 
@@ -91,23 +95,23 @@ pub fn microphone(speaker: &[f32], visitor: &[f32], room: Room) -> Vec<f32> {
     let loudness = path.iter().map(|(_, gain): &(usize, f32)| gain * gain).sum::<f32>().sqrt();
     let delay = room.delay_ms * RATE / 1000;
     let played = |at: usize| {
-        let sample = speaker.get(at).copied().unwrap_or(0.0);
-        if room.distorts { (sample * 6.0).tanh() / 6.0 } else { sample }
+        let sample = speaker.get(at).map_or(0.0, |sample| mu_law(*sample));
+        if room.distorts { (sample * 4.0).tanh() / 4.0 } else { sample }
     };
     let heard = |at: usize| {
         let echo = path.iter().map(|(after, gain)| at.checked_sub(delay + after).map_or(0.0, played) * gain);
         echo.sum::<f32>() * room.echo / loudness
     };
-    let mut heard: Vec<f32> = (0..speaker.len()).map(heard).collect();
-    if room.drift_ppm != 0.0 {
-        heard = drift(&heard, room.drift_ppm);
-    }
+    let heard: Vec<f32> = (0..speaker.len()).map(heard).collect();
     let others = heard.iter().zip(visitor.iter().chain(std::iter::repeat(&0.0)));
     others.map(|(echo, visitor)| echo + visitor + 0.0005 * dice.noise()).collect()
 }
 
 /// Cubic interpolation at another clock's samples.
 fn drift(samples: &[f32], ppm: f32) -> Vec<f32> {
+    if ppm == 0.0 {
+        return samples.to_vec();
+    }
     let sample = |at: usize| samples.get(at).copied().unwrap_or(0.0);
     let value = |n: usize| {
         let at = n as f64 * (1.0 - f64::from(ppm) * 1e-6);
@@ -141,39 +145,65 @@ pub struct Conversation {
     pub passed: Vec<f32>,
     /// One a second.
     pub reports: Vec<EarReport>,
+    /// How much faster than the worker's the camera's clock runs, parts per million.
+    pub drift_ppm: f32,
     /// Packets until now.
     packets: i64,
+    /// Packets until the speaker closes.
+    open: u32,
 }
 
 impl Conversation {
     pub fn new(ear: Ear) -> Self {
-        Self { ear, heard: Vec::new(), passed: Vec::new(), reports: Vec::new(), packets: 0 }
+        Self {
+            ear,
+            heard: Vec::new(),
+            passed: Vec::new(),
+            reports: Vec::new(),
+            drift_ppm: 0.0,
+            packets: 0,
+            open: 0,
+        }
     }
 
     /// Goes on with what the speaker is given and the microphone hears, both at 8 kHz.
     pub fn go_on(&mut self, speaker: &[f32], microphone: &[f32]) {
-        let (speaker, heard) = (line(speaker), line(microphone));
+        let (speaker, heard) = (line(speaker), drift(&line(microphone), self.drift_ppm));
         for (speaker, heard) in speaker.chunks_exact(PACKET).zip(heard.chunks_exact(PACKET)) {
-            let now = 1_000 + self.packets * PACKET_MS;
-            // The speaker is open while something is said.
-            if speaker.iter().any(|sample| sample.abs() > 1e-3) {
-                self.ear.played(speaker, now);
-            }
-            let mut passed = heard.to_vec();
-            // A packet comes when its last sample was heard.
-            self.ear.hear(&mut passed, 5_000_000 + self.packets * PACKET as i64, now + PACKET_MS);
-            self.heard.extend_from_slice(heard);
-            self.passed.extend_from_slice(&passed);
-            self.packets += 1;
-            if self.packets % 50 == 0 {
-                self.reports.push(self.ear.report());
-            }
+            self.play(speaker);
+            self.hear(heard);
         }
     }
 
-    /// Packets are lost: nobody hears what happens meanwhile.
-    pub fn lose(&mut self, packets: i64) {
-        self.packets += packets;
+    /// Goes on, and the microphone's packets are lost.
+    pub fn lose(&mut self, speaker: &[f32]) {
+        for speaker in line(speaker).chunks_exact(PACKET) {
+            self.play(speaker);
+            self.packets += 1;
+        }
+    }
+
+    fn play(&mut self, speaker: &[f32]) {
+        if speaker.iter().any(|sample| sample.abs() > 1e-3) {
+            self.open = STAYS_OPEN;
+        }
+        if self.open > 0 {
+            self.open -= 1;
+            self.ear.played(speaker, BEGIN_MS + self.packets * PACKET_MS);
+        }
+    }
+
+    fn hear(&mut self, heard: &[f32]) {
+        let mut passed = heard.to_vec();
+        let ticks = 5_000_000 + self.packets * PACKET as i64;
+        self.packets += 1;
+        // A packet comes when its last sample was heard.
+        self.ear.hear(&mut passed, ticks, BEGIN_MS + self.packets * PACKET_MS);
+        self.heard.extend_from_slice(heard);
+        self.passed.extend_from_slice(&passed);
+        if self.packets % 50 == 0 {
+            self.reports.push(self.ear.report());
+        }
     }
 
     /// How much quieter it became between two times, dB.
