@@ -67,7 +67,8 @@ impl Interpolator {
     /// `reach`: half the filter's length, in samples of the lower rate; that is the delay, too.
     pub fn new(ratio: usize, reach: usize) -> Self {
         let taps = low_pass(ratio, reach);
-        let phase = |start| taps.iter().skip(start).step_by(ratio).rev().map(|tap| tap * ratio as f32).collect();
+        let phase =
+            |start| taps.iter().skip(start).step_by(ratio).rev().map(|tap| tap * ratio as f32).collect();
         Self { phases: (0..ratio).map(phase).collect(), past: vec![0.0; 2 * reach] }
     }
 
