@@ -1,117 +1,17 @@
 //! What callers say, through the real worker program to the frames for the camera's speaker.
 
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use doorstep::media::FeedEvent;
-use doorstep::media::fetch::{Form, PictureCodec, SoundCodec};
 use doorstep::media::talk::{Duplex, EchoRule, SpeakerFormat, TalkReport, TalkSetup};
-use doorstep::media::wire::{self, FromWorker, PieceKind, ToWorker, WireSource};
-use opusic_c::{Application, Channels, Encoder, SampleRate};
+use doorstep::media::wire::{FromWorker, ToWorker};
+use opusic_c::{Channels, Decoder, SampleRate};
 
-const FRAME: Duration = Duration::from_millis(20);
+use crate::fixture::speech_worker::{Caller, SpeechWorker, encoder, words};
+
 /// µ-law, G.711: above -40 dBFS.
 const LOUD: u8 = 0x2F;
-
-/// A worker whose camera is handed over, with sound only.
-struct Worker {
-    child: Child,
-    told: Receiver<(Instant, FromWorker)>,
-}
-
-impl Worker {
-    fn start(setup: TalkSetup) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_doorstep-media"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = child.stdout.take().unwrap();
-        let (to, told) = channel();
-        std::thread::spawn(move || {
-            while let Ok(Some(frame)) = wire::read_frame(&mut stdout) {
-                if to.send((Instant::now(), FromWorker::decode(frame).unwrap())).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut worker = Self { child, told };
-        worker.say(ToWorker::Hello { version: wire::VERSION });
-        let source = WireSource::Handed;
-        worker.say(ToWorker::Open { camera: "Front door".into(), source, max_kbps: 2_500 });
-        let form = Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Pcmu) };
-        worker.say(ToWorker::Begin { form, pictures: false });
-        worker.say(ToWorker::Speaker { setup: Some(setup) });
-        worker
-    }
-
-    fn say(&mut self, word: ToWorker) {
-        let frame = word.encode().unwrap();
-        let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(&u32::try_from(frame.len()).unwrap().to_be_bytes()).unwrap();
-        stdin.write_all(&frame).unwrap();
-    }
-
-    /// 20 ms of a microphone that hears nothing.
-    fn microphone(&mut self, n: i64) {
-        let data = Bytes::from_static(&[0xFF; 160]);
-        self.say(ToWorker::Piece { kind: PieceKind::Sound, ticks: n * 160, data });
-    }
-
-    fn told(&self) -> Vec<(Instant, FromWorker)> {
-        self.told.try_iter().collect()
-    }
-
-    /// Seconds of a core that it has used.
-    fn cpu(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-        ticks / 100.0
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// Who calls, and has a clock of 20 ms.
-struct Caller {
-    talker: u32,
-    encoder: Encoder,
-    sent: u32,
-    began: Instant,
-}
-
-impl Caller {
-    fn new(talker: u32) -> Self {
-        let encoder = Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip).unwrap();
-        Self { talker, encoder, sent: 0, began: Instant::now() }
-    }
-
-    /// The next 20 ms, when it is time for them: a voice, or silence. When it was sent.
-    fn send(&mut self, worker: &mut Worker, voiced: bool) -> Instant {
-        let due = self.began + FRAME * self.sent;
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        let tone = |n: u32, hertz: f32| (n as f32 * hertz * std::f32::consts::TAU / 48_000.0).sin();
-        let samples: Vec<f32> = (self.sent * 960..(self.sent + 1) * 960)
-            .map(|n| if voiced { 0.15 * tone(n, 200.0) + 0.1 * tone(n, 900.0) } else { 0.0 })
-            .collect();
-        let mut packet = [0; 1_500];
-        let length = self.encoder.encode_float_to_slice(&samples, &mut packet).unwrap();
-        let (sequence, timestamp) = (self.sent as u16, self.sent.wrapping_mul(960));
-        let opus = Bytes::copy_from_slice(&packet[..length]);
-        worker.say(ToWorker::Talk { talker: self.talker, opus, sequence, timestamp });
-        self.sent += 1;
-        Instant::now()
-    }
-}
 
 fn setup(format: SpeakerFormat, echo: EchoRule, duplex: Duplex) -> TalkSetup {
     TalkSetup { format: Some(format), echo, duplex }
@@ -145,7 +45,7 @@ fn reports(told: &[(Instant, FromWorker)]) -> Vec<TalkReport> {
 
 #[test]
 fn the_speaker_gets_frames_from_the_first_word_to_five_seconds_after_the_last_and_none_else() {
-    let mut worker = Worker::start(setup(SpeakerFormat::Pcmu, EchoRule::Off, Duplex::Full));
+    let mut worker = SpeechWorker::start(setup(SpeakerFormat::Pcmu, EchoRule::Off, Duplex::Full));
     let mut caller = Caller::new(7);
     for n in 0..400 {
         caller.send(&mut worker, (50..100).contains(&n));
@@ -170,7 +70,7 @@ fn the_speaker_gets_frames_from_the_first_word_to_five_seconds_after_the_last_an
 
 #[test]
 fn a_word_is_at_the_speaker_in_no_time() {
-    let mut worker = Worker::start(setup(SpeakerFormat::Pcmu, EchoRule::On, Duplex::Full));
+    let mut worker = SpeechWorker::start(setup(SpeakerFormat::Pcmu, EchoRule::On, Duplex::Full));
     let mut caller = Caller::new(7);
     // Opened by a first word.
     let is_voiced = |n: i64| n < 25 || n % 25 >= 15;
@@ -210,7 +110,7 @@ fn a_word_is_at_the_speaker_in_no_time() {
 
 #[test]
 fn garbage_and_ten_thousand_packets_a_second_leave_the_talker_and_the_worker_alone() {
-    let mut worker = Worker::start(setup(SpeakerFormat::Pcma, EchoRule::Off, Duplex::Full));
+    let mut worker = SpeechWorker::start(setup(SpeakerFormat::Pcma, EchoRule::Off, Duplex::Full));
     let mut caller = Caller::new(7);
     let mut flood = 0_u32;
     for n in 0..150 {
@@ -223,13 +123,11 @@ fn garbage_and_ten_thousand_packets_a_second_leave_the_talker_and_the_worker_alo
                 flood = flood.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let opus = Bytes::from(vec![(flood >> 24) as u8; (flood >> 16) as usize % 1_400]);
                 let (sequence, timestamp) = ((flood >> 8) as u16, flood);
-                worker.say(ToWorker::Talk { talker: 8 + flood % 20, opus, sequence, timestamp });
+                worker.say(ToWorker::Talk { talker: 8 + flood % 3, opus, sequence, timestamp });
             }
         }
     }
-    for talker in 0..100 {
-        worker.say(ToWorker::Leave { talker });
-    }
+    (8..11).for_each(|talker| worker.say(ToWorker::Leave { talker }));
     for n in 0..100 {
         caller.send(&mut worker, n % 2 == 0);
     }
@@ -237,13 +135,13 @@ fn garbage_and_ten_thousand_packets_a_second_leave_the_talker_and_the_worker_alo
     assert!(worker.child.try_wait().unwrap().is_none(), "it died");
     assert!(talks(&told).contains(&Some(7)), "{:?}", talks(&told));
     let frames = speech(&told);
-    assert!(frames.len() >= 150, "{} frames", frames.len());
+    assert!(frames.len() >= 200, "{} frames", frames.len());
 }
 
 #[test]
 fn each_format_has_a_frame_in_each_of_its_frame_times() {
     for format in [SpeakerFormat::Opus, SpeakerFormat::Aac { rate: 16_000, channels: 1 }] {
-        let mut worker = Worker::start(setup(format, EchoRule::Off, Duplex::Full));
+        let mut worker = SpeechWorker::start(setup(format, EchoRule::Off, Duplex::Full));
         let mut caller = Caller::new(7);
         (0..150).for_each(|_| {
             caller.send(&mut worker, true);
@@ -254,4 +152,49 @@ fn each_format_has_a_frame_in_each_of_its_frame_times() {
         let due = open * f64::from(format.clock_rate()) / f64::from(format.frame_ticks()) + 1.0;
         assert!((frames.len() as f64 - due).abs() <= 4.0, "{format:?}: {} frames, {due} due", frames.len());
     }
+}
+
+#[test]
+fn a_cameras_opus_is_passed_on_as_it_is_unless_something_is_to_be_taken_out_of_it() {
+    let mut encoder = encoder();
+    let packets: Vec<Bytes> = (0..100).map(|n| words(&mut encoder, n, true)).collect();
+    let copied = |echo, duplex| {
+        let passed = SpeechWorker::start(setup(SpeakerFormat::Opus, echo, duplex)).pass_opus(&packets);
+        assert!(passed.len() >= 80, "{} of 100 packets", passed.len());
+        passed.iter().all(|packet| packets.contains(packet))
+    };
+    assert!(copied(EchoRule::Off, Duplex::Full));
+    assert!(!copied(EchoRule::On, Duplex::Full));
+    assert!(!copied(EchoRule::Off, Duplex::Half), "it must be possible to hold the microphone down");
+}
+
+#[test]
+fn in_half_duplex_the_microphone_is_held_down_while_somebody_talks_to_it() {
+    let mut worker = SpeechWorker::start(setup(SpeakerFormat::Pcmu, EchoRule::Off, Duplex::Half));
+    let mut caller = Caller::new(7);
+    // 1 kHz at about -20 dBFS, so steady that it is nobody's voice.
+    let hum = Bytes::from([0xFF, 0xAA, 0xA2, 0xAA, 0x7F, 0x2A, 0x22, 0x2A].repeat(20));
+    let mut second = |worker: &mut SpeechWorker, voiced: bool| {
+        for _ in 0..100 {
+            caller.send(worker, voiced);
+            worker.microphone_hears(i64::from(caller.sent), hum.clone());
+        }
+        let told = worker.told();
+        let mut decoder = Decoder::new(Channels::Mono, SampleRate::Hz48000).unwrap();
+        let mut levels = Vec::new();
+        for (_, word) in &told {
+            if let FromWorker::Sound { opus, .. } = word {
+                let mut samples = [0.0; 960];
+                decoder.decode_float_to_slice(opus, &mut samples, false).unwrap();
+                levels.push(10.0 * (samples.iter().map(|s| s * s).sum::<f32>() / 960.0 + 1e-10).log10());
+            }
+        }
+        (levels[levels.len() - 10], reports(&told))
+    };
+    let (before, _) = second(&mut worker, false);
+    let (during, told) = second(&mut worker, true);
+    let (after, _) = second(&mut worker, false);
+    assert!(before > -30.0 && during < -60.0 && after > -30.0, "{before} {during} {after} dBFS");
+    let last = told.last().unwrap();
+    assert!(last.duplex == Duplex::Half && last.microphone_dbfs > last.passed_dbfs + 20.0, "{last:?}");
 }

@@ -184,7 +184,7 @@ impl Ear {
 
     /// The visitor speaks now.
     pub fn hears_voice(&self) -> bool {
-        false
+        self.voice.speaks()
     }
 
     /// What was heard since the last report.
@@ -197,7 +197,7 @@ impl Ear {
             erle_db: self.learning.erle_db(),
             delay_ms: delay.map(|delay| u32::try_from(delay / MS).unwrap_or(0)),
             echo: self.learning.finding().filter(|_| on),
-            hears_voice: self.voice.speaks(),
+            hears_voice: self.hears_voice(),
         }
     }
 

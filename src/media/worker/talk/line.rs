@@ -1,4 +1,4 @@
-//! A talker's line on virtual time, for tests.
+//! A talker's line on virtual time, and what is heard at the end of it.
 
 use std::fmt;
 
@@ -163,5 +163,78 @@ impl fmt::Display for Heard {
             self.longest_gap_ms(),
             self.steepest()
         )
+    }
+}
+
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_calm_line_costs_less_than_forty_milliseconds_whatever_the_packets() {
+        for packet_ms in [10, 20, 40, 60] {
+            for phase_ms in [0, 3, 8, 13, 19] {
+                let mut line = Line::new(1, false);
+                (line.packet_ms, line.phase_ms) = (packet_ms, phase_ms);
+                let heard = line.run(20_000 / packet_ms, |_, _| Some(0));
+                println!("packets of {packet_ms} ms, frames at {phase_ms}: {heard}");
+                assert!(heard.latency(50) <= 40 && heard.latency(99) <= 45, "{heard}");
+                assert_eq!(heard.longest_gap_ms(), 0);
+                assert!(heard.duration_ms() >= 19_850, "{heard}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_jitters_costs_no_words_and_less_than_eighty_milliseconds() {
+        for most in [10, 20, 40] {
+            let heard = Line::new(2, false).run(1_500, |line, _| Some(line.random(most)));
+            println!("jitter of {most} ms: {heard}");
+            assert!(heard.latency(50) <= 80 && heard.latency(99) <= 150, "{heard}");
+            assert!(heard.duration_ms() >= 29_900 && heard.longest_gap_ms() <= 5, "{heard}");
+        }
+    }
+
+    #[test]
+    fn of_a_voice_that_loses_one_packet_in_twenty_nearly_all_is_heard() {
+        for copies in [false, true] {
+            for most in [0, 20] {
+                let heard = Line::new(3, copies).run(3_000, |line, _| {
+                    let late = line.random(most + 1);
+                    (line.random(100) >= 5).then_some(late)
+                });
+                println!("5 % lost, copies {copies}, jitter of {most} ms: {heard}");
+                assert!(heard.duration_ms() >= 58_800 && heard.longest_gap_ms() <= 60, "{heard}");
+                assert!(heard.latency(50) <= 80 && heard.latency(99) <= 150, "{heard}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_comes_in_the_wrong_order_is_put_right_and_what_comes_twice_is_heard_once() {
+        let heard = Line::new(4, false).run(1_500, |_, n| Some(if n % 4 == 1 { 30 } else { 0 }));
+        println!("every fourth packet 30 ms late: {heard}");
+        assert!(heard.latency(99) <= 80 && heard.longest_gap_ms() <= 60, "{heard}");
+        assert!((29_800..30_100).contains(&heard.duration_ms()), "{heard}");
+    }
+
+    #[test]
+    fn a_clock_that_is_faster_or_slower_neither_fills_the_buffer_nor_empties_it() {
+        for ppm in [-500, 500] {
+            let mut line = Line::new(5, false);
+            line.ppm = ppm;
+            let heard = line.run(5_000, |_, _| Some(0));
+            println!("{ppm} ppm: {heard}");
+            assert!(heard.latency(100) <= 50 && heard.longest_gap_ms() <= 5, "{heard}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_stood_still_for_a_moment_catches_up() {
+        let heard =
+            Line::new(6, false).run(1_500, |_, n| Some(((700 - n) * 20).clamp(0, 200) * i64::from(n > 690)));
+        println!("a stall of 200 ms: {heard}");
+        assert!(heard.latency(50) <= 45, "{heard}");
+        assert!(heard.latency(80) <= 60, "the backlog is worked off: {heard}");
+        assert!(heard.duration_ms() >= 29_500, "{heard}");
     }
 }

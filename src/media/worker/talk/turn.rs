@@ -2,8 +2,10 @@
 
 /// Who does not speak breaks in after this.
 const BREAKS_IN_MS: i64 = 180;
-/// A turn ends after so long a silence.
-const ENDS_MS: i64 = 350;
+/// The turn of who is inside ends after so long a silence.
+const INSIDE_ENDS_MS: i64 = 350;
+/// Likewise the visitor's, whose voice goes on for 300 ms after the last word as the ear has it.
+const VISITOR_ENDS_MS: i64 = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -39,9 +41,9 @@ impl Turn {
         let breaks_in = since.is_some_and(|since| now_ms - since >= BREAKS_IN_MS);
         let ended = |after: i64| now_ms - self.last_ms >= after;
         let has = match self.has {
-            Some(Side::Inside) if inside || !ended(ENDS_MS + echo_ms) => Some(Side::Inside),
+            Some(Side::Inside) if inside || !ended(INSIDE_ENDS_MS + echo_ms) => Some(Side::Inside),
             Some(Side::Visitor) if breaks_in => Some(Side::Inside),
-            Some(Side::Visitor) if visitor || !ended(ENDS_MS) => Some(Side::Visitor),
+            Some(Side::Visitor) if visitor || !ended(VISITOR_ENDS_MS) => Some(Side::Visitor),
             _ if inside => Some(Side::Inside),
             _ => visitor.then_some(Side::Visitor),
         };
@@ -101,7 +103,7 @@ mod tests {
         talk.go(500, true, false);
         assert_eq!(talk.go(420, false, true), INSIDE);
         assert_eq!(talk.go(40, false, true), VISITOR);
-        assert_eq!(talk.go(340, false, false), VISITOR);
+        assert_eq!(talk.go(40, false, false), VISITOR);
         assert_eq!(talk.go(20, false, false), OPEN);
     }
 
