@@ -23,8 +23,8 @@ const FEATURE: &str = "www.onvif.org/ver20/backchannel";
 const TIMEOUT: Duration = Duration::from_secs(60);
 const TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
 
-/// Name of servers that are asked for everything at once. A track that nobody set up stops their media while it
-/// starts, and in one of some openings (GStreamer 1.22: one of four) the speaker then stays silent without a word.
+/// Name of servers that are asked for everything at once. A track that nobody has set up breaks their media while it
+/// starts; in one of five openings (GStreamer 1.22) the speaker then stays silent without a word.
 const ALL_AT_ONCE: &str = "GStreamer";
 
 /// What of a camera's offer is opened.
