@@ -1,6 +1,7 @@
 //! Speech through a camera's ONVIF back channel: GStreamer's server is the camera, and tells what its speaker played.
 
 use std::f64::consts::TAU;
+use std::process::Command;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,6 +57,24 @@ async fn say(frames: &mpsc::Sender<Bytes>, format: SpeakerFormat, numbers: std::
         sleep_until(start + FRAME * u32::try_from(place).unwrap()).await;
         frames.send(frame(format, number)).await.unwrap();
     }
+}
+
+/// Access units of a tone, by FFmpeg's encoder: its ADTS without the headers (ISO/IEC 13818-7, section 6.2).
+fn aac_units(seconds: u32) -> Vec<Bytes> {
+    let tone = format!("sine=frequency={TONE_HZ}:sample_rate=16000:duration={seconds}");
+    let encoded = Command::new("ffmpeg")
+        .args([
+            "-v", "error", "-f", "lavfi", "-i", &tone, "-ac", "1", "-c:a", "aac", "-b:a", "32k", "-f",
+            "adts", "-",
+        ])
+        .output()
+        .expect("ffmpeg, see `make setup-test`");
+    let (mut rest, mut units) = (Bytes::from(encoded.stdout), Vec::new());
+    while rest.len() > 7 {
+        let length = usize::from(rest[3] & 3) << 11 | usize::from(rest[4]) << 3 | usize::from(rest[5] >> 5);
+        units.push(rest.split_to(length).slice(7..));
+    }
+    units
 }
 
 /// What the speaker has played once it has played so much.
@@ -116,6 +135,26 @@ async fn speech_is_played_by_a_cameras_speaker_from_the_first_frame_to_the_last(
         assert_eq!(ended, Ok(()));
         all_left(&camera).await;
     }
+}
+
+#[tokio::test]
+async fn a_speaker_that_takes_only_aac_gets_it() {
+    let camera = Camera::start(CameraOptions::default().speaker("aac")).await;
+    let channel = BackChannel::open(&destination(camera.url())).await.unwrap();
+    assert_eq!(channel.format(), SpeakerFormat::Aac { rate: 16_000, channels: 1 });
+    let (frames, given) = mpsc::channel(16);
+    let running = tokio::spawn(channel.run(given));
+    let units = aac_units(4);
+    let count = u32::try_from(units.len()).unwrap();
+    for unit in units {
+        frames.send(unit).await.unwrap();
+        sleep(Duration::from_millis(64)).await;
+    }
+    // The decoder keeps one unit until the next comes.
+    let talk = played(&camera, (count - 20) * 1_024).await;
+    assert!((talk.tone_hz.unwrap() - TONE_HZ).abs() < 5.0, "{talk:?}");
+    drop(frames);
+    assert_eq!(running.await.unwrap(), Ok(()));
 }
 
 #[tokio::test]

@@ -23,6 +23,10 @@ const FEATURE: &str = "www.onvif.org/ver20/backchannel";
 const TIMEOUT: Duration = Duration::from_secs(60);
 const TIMEOUTS: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(600)];
 
+/// Name of servers that are asked for everything at once. A track that nobody has set up breaks their media while it
+/// starts; in one of five openings (GStreamer 1.22) the speaker then stays silent without a word.
+const ALL_AT_ONCE: &str = "GStreamer";
+
 /// What of a camera's offer is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
@@ -159,6 +163,9 @@ impl Opening {
         let description = Description::parse(&answer.body);
         let speaker = Speaker::choose(&description)?;
         self.speaker = Some(speaker);
+        if self.extent == Extent::Speaker && answer.headers("Server").any(|name| name.contains(ALL_AT_ONCE)) {
+            self.extent = Extent::All;
+        }
         let base = base(answer, &self.uri);
         self.whole = resolve(&base, description.control.as_deref())?;
         for (at, track) in description.tracks.iter().enumerate() {

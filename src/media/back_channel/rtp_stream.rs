@@ -195,6 +195,8 @@ mod tests {
         stream.report(now, wall, &mut out);
         assert!(out.is_empty(), "nothing was sent");
         let (.., timestamp, _) = packet(&mut stream, &[0; 160], now);
+        stream.report(now, wall, &mut out);
+        assert_eq!(out.split()[20..24], timestamp.to_be_bytes(), "it is being played");
         stream.report(now + Duration::from_millis(500), wall, &mut out);
         assert_eq!(out.len(), 4 + 48);
         assert_eq!(out[..8], [b'$', 3, 0, 48, 0x80, 200, 0, 6]);

@@ -98,6 +98,16 @@ fn a_camera_that_gives_no_track_alone_is_asked_for_all() {
 }
 
 #[test]
+fn a_server_that_is_known_to_need_it_is_asked_for_all_at_once() {
+    let server = "Server: GStreamer RTSP server\r\n";
+    let mut script = Script::described(Extent::Speaker, server, SDP).unwrap();
+    for at in 0..3 {
+        script.answer(&format!("SETUP {URI}/t={at}"), 200, "Session: 1\r\n", "").unwrap();
+    }
+    assert!(Script::described(Extent::Look, server, SDP).unwrap().0.format().is_some());
+}
+
+#[test]
 fn absolute_control_addresses_are_asked_for_as_they_are() {
     let sdp = "a=control:rtsp://u:p@192.168.1.9/all\nm=audio 0 RTP/AVP 8\na=sendonly\na=control:rtsp://192.168.1.9/back\n";
     let mut script = Script::described(Extent::Speaker, "", sdp).unwrap();

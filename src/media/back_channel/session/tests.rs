@@ -55,6 +55,7 @@ impl Open {
             self.now = self.session.deadline();
             self.tick().unwrap();
             requests.extend(self.send());
+            assert!(requests.len() < 100, "{requests:?}");
         }
         self.now = until;
         requests
