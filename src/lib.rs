@@ -18,7 +18,7 @@
 //! | [`media`] | the worker process, its protocol, its supervision |
 //! | [`state`], [`config`], [`telemetry`], [`error`], [`seat`], [`runtime`] | what all may use |
 //! | [`manifest`] | what the hub must know before it runs us |
-//! | [`sim`] | the demo: a hub simulator and a page that plays the Echo |
+//! | [`sim`] | the demo: a hub simulator, and the page that plays the visitor |
 
 pub mod alexa;
 pub mod app;

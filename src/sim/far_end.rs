@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Whoever plays the camera.
 pub(super) enum FarEnd {
     /// A program that is not ours, started for this session.
-    Program { child: Child, input: ChildStdin, lines: FramedRead<ChildStdout, LinesCodec> },
+    Program { child: Box<Child>, input: ChildStdin, lines: FramedRead<ChildStdout, LinesCodec> },
     /// The visitor's page.
     Visitor(Line),
 }
@@ -33,7 +33,7 @@ impl FarEnd {
         let (input, output) =
             child.stdin.take().zip(child.stdout.take()).ok_or(std::io::ErrorKind::BrokenPipe)?;
         let lines = FramedRead::new(output, LinesCodec::new_with_max_length(LONGEST_LINE));
-        Ok(Self::Program { child, input, lines })
+        Ok(Self::Program { child: Box::new(child), input, lines })
     }
 
     /// Tells it something. False if it no longer takes anything.
@@ -63,7 +63,7 @@ impl FarEnd {
     /// Ends it, and returns when nothing of it is left.
     pub(super) async fn end(self) {
         if let Self::Program { child, .. } = self {
-            program::end(child).await;
+            program::end(*child).await;
         }
     }
 }
