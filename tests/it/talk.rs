@@ -223,7 +223,7 @@ async fn refused(fault: &str) -> String {
     let speech = Speech::new();
     let words = speech.say(HIM, 6, 0).await;
     let behind = Camera::start(with_speaker("pcmu").locked("viewer", "hunter2", "digest")).await;
-    let mut door = StubbornCamera::before(&behind, fault).await;
+    let door = StubbornCamera::before(&behind, fault).await;
     let house = House::start(&camera("door", door.url(), "talk = 'rtsp'"));
     let call = peer(&house, "door").seconds(14.0).says(&words, 3.0).session(fault);
     let outcome = WebrtcbinPeer::run(call).await;
@@ -234,7 +234,7 @@ async fn refused(fault: &str) -> String {
     let talk = record(&house, fault).await["talk"].clone();
     println!("{fault}: {talk}");
     assert!(!talk.to_string().contains("hunter2"), "{talk}");
-    door.is_left(CLOSING).await;
+    door.is_left().await;
     format!("{} {}", talk["why"], talk["trouble"])
 }
 
