@@ -2,8 +2,8 @@
 """A camera that does not let itself be talked to: it stands before another camera and passes on all but that.
 
 A connection is one for talking when its DESCRIBE asks for the ONVIF back channel; then, and only then, it is refused
-in some way. JSON lines: `ready` (with the address), `asked` (method, of a connection for talking), `refused` (how),
-`closed`.
+in some way. JSON lines: `ready` (with the address), `talks` (a connection is for talking), `asked` (its method),
+`refused` (how), `closed`.
 """
 
 import argparse
@@ -102,7 +102,9 @@ class Connection:
     async def refuse(self, lines):
         """Whether a request was, by an answer or by none."""
         method, fault = lines[0].split(b" ")[0], self.wanted.fault
-        self.talks = self.talks or any(TALK in line for line in lines if line.lower().startswith(b"require:"))
+        if not self.talks and any(TALK in line for line in lines if line.lower().startswith(b"require:")):
+            self.talks = True
+            report.emit("talks")
         if method == b"PLAY" and not self.talks and not self.plays:
             self.plays = True
             Connection.playing += 1

@@ -112,7 +112,7 @@ async fn alexa_is_told_of_full_duplex_only_where_there_is_a_back_channel() {
     // The one without a speaker is looked at as well.
     wait_for("a look at the other", async || (!mute.events("described").is_empty()).then_some(())).await;
     assert!(!full_duplex(&house, "mute").await && !full_duplex(&house, "quiet").await);
-    assert_eq!(speaks.events("speaker"), [] as [Value; 0], "it was found without a sound");
+    assert!(speaks.talk().is_none(), "it was found without a sound");
 }
 
 /// What a peer hears of its own words, dBFS, and the record's talk.
@@ -223,18 +223,18 @@ async fn refused(fault: &str) -> String {
     let speech = Speech::new();
     let words = speech.say(HIM, 6, 0).await;
     let behind = Camera::start(with_speaker("pcmu").locked("viewer", "hunter2", "digest")).await;
-    let mut door = StubbornCamera::before(&behind, fault).await;
+    let door = StubbornCamera::before(&behind, fault).await;
     let house = House::start(&camera("door", door.url(), "talk = 'rtsp'"));
     let call = peer(&house, "door").seconds(14.0).says(&words, 3.0).session(fault);
     let outcome = WebrtcbinPeer::run(call).await;
     assert!(door.refused() > 0, "{fault}: it was never asked");
     let summary = outcome.summary();
     assert!(summary.problems.is_empty() && summary.ended == "time", "{fault}: {summary:?}");
-    assert!(summary.fps > 4.0 && summary.longest_gap_ms(6_000.0) < 3_000.0, "{fault}: {summary:?}");
+    assert!(summary.fps > 3.5 && summary.longest_gap_ms(6_000.0) < 3_000.0, "{fault}: {summary:?}");
     let talk = record(&house, fault).await["talk"].clone();
     println!("{fault}: {talk}");
     assert!(!talk.to_string().contains("hunter2"), "{talk}");
-    door.is_left(CLOSING).await;
+    door.is_left().await;
     format!("{} {}", talk["why"], talk["trouble"])
 }
 
@@ -283,5 +283,5 @@ async fn garbage_that_is_said_leaves_the_picture_alone() {
     let outcome = words.outcome().await;
     let summary = outcome.summary();
     assert!(summary.talk_sent > 10_000 && summary.ended == "time", "{summary:?}");
-    assert!(summary.fps > 4.0 && summary.longest_gap_ms(4_000.0) < 3_000.0, "{summary:?}");
+    assert!(summary.fps > 3.5 && summary.longest_gap_ms(4_000.0) < 3_000.0, "{summary:?}");
 }
