@@ -257,6 +257,13 @@ impl Ongoing {
         });
     }
 
+    /// Why nobody can talk to the camera, if that is so: it may be found out after the answer.
+    pub fn explains_talk(&mut self, why: &str) {
+        if let Some(talk) = self.record.talk.as_mut().filter(|talk| talk.path.is_none()) {
+            why.clone_into(&mut talk.why);
+        }
+    }
+
     /// Its user has the speaker.
     pub fn talks(&mut self) {
         self.record.talk.get_or_insert_default().talked = true;

@@ -117,6 +117,9 @@ impl CameraSession {
 
     /// A feed without a call is opened by the new way.
     pub(super) fn talk_may_have_changed(&mut self) {
+        for ongoing in self.calls.values_mut() {
+            ongoing.explains_talk(&self.camera.talk.why);
+        }
         let is_outdated = self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera.talk));
         if is_outdated && self.calls.is_empty() && self.camera.warm {
             self.open_for_a_while();
