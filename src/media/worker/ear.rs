@@ -27,7 +27,11 @@ mod meter;
 mod noise_floor;
 mod rate;
 mod report;
+#[cfg(test)]
+mod scene;
 mod speaker;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod voice;
 
@@ -35,6 +39,8 @@ mod voice;
 const RATIO: usize = 3;
 /// Half the length of the filters between both rates, in samples of 16 kHz: 1 ms.
 const REACH: usize = 16;
+/// Hz in here.
+const RATE: f32 = 16_000.0;
 /// Samples of 16 kHz in a millisecond.
 const MS: i64 = 16;
 /// How much earlier than the echo the canceller gets its reference, so that what comes first fits in, too.
@@ -48,15 +54,13 @@ const FRESH: i64 = 60_000 * MS;
 /// What is passed on while there may be echo whose delay is not known yet: -30 dB.
 const GUARDED: f32 = 0.03;
 /// For how much speech that may last, seconds.
-const GUARD: f32 = 2.5;
+const GUARD: f32 = 2.0;
 /// How long the canceller needs to know a room.
 const SETTLES: i64 = 400 * MS;
 /// The longest time from the speaker to the microphone.
 const LONGEST: i64 = 1_450 * MS;
 /// How much of a sound is still there 10 ms later in a room that echoes much.
 const FADES: f32 = 0.9;
-/// Seconds in a frame.
-const FRAME_SECONDS: f32 = 0.01;
 /// 10 ms at 48 kHz.
 const PIECE: usize = FRAME * RATIO;
 
@@ -138,8 +142,13 @@ impl Ear {
     /// What the speaker is given, in order, from `at_ms` of the worker's clock on: 48 kHz, mono, as the speaker
     /// will play it, after its codec. Called every 20 ms while the speaker is open.
     pub fn played(&mut self, samples: &[f32], at_ms: i64) {
-        let (at, low) = self.speaker.play(samples, at_ms);
-        self.search.speaker(at, low);
+        let played = self.speaker.play(samples, at_ms);
+        self.search.speaker(played.at, played.samples);
+        if played.is_loud {
+            let seconds = played.samples.len() as f32 / RATE;
+            self.learning.spoken(seconds);
+            self.guarded += if self.delay.is_none() { seconds } else { 0.0 };
+        }
     }
 
     /// One packet of the microphone, 960 samples of 48 kHz, mono, cleaned in place. `ticks`: its place on the
@@ -223,12 +232,6 @@ impl Ear {
             self.look(at, look);
         }
         let mut reference = [0.0; FRAME];
-        if self.speaker.is_loud(at, &mut reference) {
-            self.learning.spoken(FRAME_SECONDS);
-            if self.delay.is_none() {
-                self.guarded += FRAME_SECONDS;
-            }
-        }
         let known = self.delay.filter(|_| !self.is_bypassed());
         if let Some(delay) = known {
             self.speaker.read(at - delay + EARLY, &mut reference);
@@ -236,7 +239,7 @@ impl Ear {
         let removal = self.canceller.clean(known.map(|_| &reference), microphone);
         let far = known.map_or(0.0, |_| mean_square(&reference));
         self.far = far.max(self.far * FADES);
-        if known.is_some() {
+        if known.is_some() && at - self.found >= SETTLES {
             self.learning.hear(far, removal);
         }
         self.voice.hear(removal.cleaned, self.echo_left(at));

@@ -22,13 +22,14 @@ const LEFT_AFTER: f32 = 10.0;
 const INAUDIBLE_RETURN: f32 = -40.0;
 /// What is left of an echo below this does not disturb, dBFS.
 const INAUDIBLE: f32 = -50.0;
-/// Echo return loss enhancement from which on echo counts as taken away, dB; and from which on it does so again.
+/// Echo return loss enhancement from which on echo counts as taken away, dB.
 const ENOUGH: f32 = 12.0;
-const ENOUGH_AGAIN: f32 = 15.0;
+/// How much clearer than that it must be before a finding is taken back, dB.
+const HYSTERESIS: f32 = 3.0;
 /// What is left is echo if its loudness follows the speaker's: the least coefficient of correlation.
 const FOLLOWS: f32 = 0.4;
-/// How much of what was measured counts after the next window: the average is over 3 s.
-const KEEP: f32 = 0.97;
+/// How much of what was measured counts after the next window: the average is over 2 s.
+const KEEP: f32 = 0.95;
 /// The visitor speaks where the linear model leaves so many times more than usual, and than noise.
 const MORE_THAN_USUAL: f32 = 6.0;
 const MORE_THAN_NOISE: f32 = 10.0;
@@ -165,8 +166,10 @@ impl Learning {
         let Some(erle) = self.erle_db().filter(|_| self.heard >= CANCELLED_AFTER) else { return };
         let Sums { speaker, heard, linear, cleaned } = self.echo;
         let windows = (1.0 - KEEP.powf(self.heard / WINDOW_SECONDS)) / (1.0 - KEEP);
-        let enough = if self.finding == Some(EchoFinding::Left) { ENOUGH_AGAIN } else { ENOUGH };
-        if decibels((heard - linear).max(0.0) / speaker) < INAUDIBLE_RETURN && erle < ENOUGH {
+        let back = |from| if self.finding == Some(from) { HYSTERESIS } else { 0.0 };
+        let enough = ENOUGH + back(EchoFinding::Left);
+        let inaudible = INAUDIBLE_RETURN + back(EchoFinding::None);
+        if decibels((heard - linear).max(0.0) / speaker) < inaudible {
             self.finding = Some(EchoFinding::None);
         } else if erle >= enough || decibels(cleaned / windows) < INAUDIBLE {
             self.finding = Some(EchoFinding::Cancelled);
