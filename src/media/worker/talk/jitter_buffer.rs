@@ -19,6 +19,8 @@ const MOST: usize = 100;
 const FAR: i64 = 200;
 /// A transit that changes by more than this is another stream's.
 const JUMP: i64 = 1_000 * PER_MS;
+/// No line becomes faster by more than this: the talker's clock has jumped.
+const FASTER: i64 = 100 * PER_MS;
 /// A longer gap is left as a gap.
 const LONGEST_GAP: i64 = opus::LONGEST as i64;
 /// So long a packet that does not come is made up for.
@@ -152,8 +154,10 @@ impl JitterBuffer {
         let step = i64::from(sequence.wrapping_sub(newest.sequence as u16) as i16);
         let ahead = i64::from(timestamp.wrapping_sub(newest.ticks as u32) as i32);
         let ticks = newest.ticks + ahead;
-        let change = now_ms * PER_MS - ticks - newest.transit;
-        (step.abs() <= FAR && change.abs() <= JUMP).then_some((newest.sequence + step, ticks))
+        let transit = now_ms * PER_MS - ticks;
+        let jumps = (transit - newest.transit).abs() > JUMP
+            || self.transit.fastest().is_some_and(|fastest| transit < fastest - FASTER);
+        (step.abs() <= FAR && !jumps).then_some((newest.sequence + step, ticks))
     }
 
     fn begin_anew(&mut self) {
@@ -214,5 +218,47 @@ impl JitterBuffer {
         let samples = run.samples.clamp(STEP, 960);
         run.made += samples;
         Next::Late { samples: usize::try_from(samples).unwrap_or_default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    /// A packet of 20 ms that is this one and no other.
+    fn packet(n: u16) -> Bytes {
+        Bytes::from(vec![0xF8, n as u8, 0])
+    }
+
+    fn put(buffer: &mut JitterBuffer, n: u16, now_ms: i64) {
+        buffer.put(n, u32::from(n) * 960, packet(n), now_ms);
+    }
+
+    #[test]
+    fn packets_come_out_in_order_and_in_place_of_a_lost_one_there_is_the_one_that_may_hold_its_copy() {
+        let mut buffer = JitterBuffer::default();
+        for (n, now) in [(1, 20), (3, 40), (2, 41), (3, 42), (5, 60), (4_000, 61)] {
+            put(&mut buffer, n, now);
+        }
+        let next: Vec<Next> = (0..6).map(|_| buffer.next(100)).collect();
+        let [one, two, three, five] = [1, 2, 3, 5].map(|n| Next::Packet(packet(n)));
+        let lost = Next::Lost { samples: 960, after: packet(5) };
+        assert_eq!(next, [one, two, three, lost, five, Next::Late { samples: 960 }]);
+        assert_eq!(buffer.next(1_000), Next::Late { samples: 960 });
+        // What was bridged already is not made up for once more, and what comes too late is not heard.
+        put(&mut buffer, 4, 1_000);
+        put(&mut buffer, 8, 1_000);
+        assert_eq!(buffer.next(1_000), Next::Packet(packet(8)));
+    }
+
+    #[test]
+    fn who_sends_nothing_is_bridged_for_a_tenth_of_a_second_and_then_silent() {
+        let mut buffer = JitterBuffer::default();
+        put(&mut buffer, 1, 20);
+        let next: Vec<Next> = (0..8).map(|n| buffer.next(40 + n * 20)).collect();
+        assert_eq!(next.iter().filter(|next| matches!(next, Next::Late { .. })).count(), 5);
+        assert_eq!(next[6..], [Next::Nothing, Next::Nothing]);
     }
 }

@@ -201,7 +201,9 @@ mod tests {
         let mut line = Line::new(7, false);
         let mut talker = Talker::new(0).unwrap();
         let mut now = 0;
-        for (first, start) in [(0_u16, 0_u32), (40_000, 0), (7, 3_000_000_000), (8_000, 17)] {
+        for (first, start) in
+            [(0_u16, 0_u32), (40_000, 0), (7, 3_000_000_000), (8_000, 17), (8_050, 17 + 50 * 960 + 24_000)]
+        {
             let mut heard = 0;
             for n in 0..50_u16 {
                 now += 20;

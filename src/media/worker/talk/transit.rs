@@ -27,6 +27,11 @@ impl Transit {
         }
     }
 
+    /// The least of them.
+    pub fn fastest(&self) -> Option<i64> {
+        self.last.iter().min().copied()
+    }
+
     /// How long after its timestamp a packet should be needed, so that nearly all are there in time.
     pub fn goal(&self) -> i64 {
         let mut sorted = self.last.clone();
