@@ -30,8 +30,6 @@ const LOW: usize = 250 * SIZE / RATE;
 const HIGH: usize = 1_850 * SIZE / RATE;
 /// Samples between two looks: 128 ms.
 const HOP: i64 = 512;
-/// Seconds between two looks.
-pub const HOP_SECONDS: f32 = HOP as f32 / RATE as f32;
 /// How much of what was seen before counts at the next look: the average is over about a second.
 const KEEP: f32 = 0.9;
 /// A peak is so many times higher than the root mean square of all. Two different voices reach 10.

@@ -53,7 +53,7 @@ pub fn speech(seconds: usize, voice_hz: f32, seed: u64) -> Vec<f32> {
                     * (std::f32::consts::TAU * k as f32 * phase).sin()
             };
             let sound = if hisses {
-                0.4 * dice.noise()
+                0.12 * dice.noise()
             } else {
                 (1..=(3_300.0 / hz) as usize).map(harmonic).sum::<f32>() / 2.0
             };
