@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::back_channel::destination;
 use crate::fixture::authority::Authority;
-use crate::fixture::{Happened, Reply, RtspScript};
+use crate::fixture::{Happened, Reply, RtspScript, Script};
 
 const SDP: &str = "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=recvonly\r\na=control:video\r\n\
                    m=audio 0 RTP/AVP 0\r\na=sendonly\r\na=control:rtsp://198.51.100.7/back\r\n";
@@ -40,13 +40,13 @@ fn good(_: usize, request: &str) -> Reply {
     })
 }
 
-async fn camera(script: fn(usize, &str) -> Reply) -> (RtspScript, String) {
+async fn camera(script: Script) -> (RtspScript, String) {
     let camera = RtspScript::start(script, None).await;
     let url = format!("rtsp://viewer:hunter2@127.0.0.1:{}/live", camera.port());
     (camera, url)
 }
 
-async fn refusal(script: fn(usize, &str) -> Reply) -> (BackChannelError, Happened, Duration) {
+async fn refusal(script: Script) -> (BackChannelError, Happened, Duration) {
     let (camera, url) = camera(script).await;
     let start = Instant::now();
     let why = BackChannel::open(&destination(&url)).await.err().expect("a refusal");
@@ -172,7 +172,7 @@ async fn what_fails_while_it_opens_is_told_apart_and_in_time() {
     fn web(_: usize, _: &str) -> Reply {
         Reply::Says("HTTP/1.1 400 Bad Request\r\n".into())
     }
-    let cases: [(fn(usize, &str) -> Reply, BackChannelError); 7] = [
+    let cases: [(Script, BackChannelError); 7] = [
         (full, BackChannelError::Busy),
         (hangs_up, BackChannelError::Busy),
         (mute, BackChannelError::Silent),
