@@ -130,13 +130,24 @@ class Side:
                 process.stop()
 
 
+def opened(options, settings):
+    """A house that has looked at its cameras for a speaker."""
+    house = House([], options.doorstep, settings)
+    until = time.monotonic() + 20
+    while any("being asked" in camera["talk"]["why"] for camera in house.api("cameras")["cameras"]):
+        if time.monotonic() > until:
+            raise RuntimeError("it is not known whether one can talk")
+        time.sleep(0.1)
+    return house
+
+
 def conversation(options, folder, room, seconds, words, **camera):
     """A call with echo cancelling and its control, at the same time: both sides, and the record of the first."""
     sides = [Side(folder, name, room, **camera) for name in ("front", "control")]
     house = None
     try:
         settings = [side.settings(echo) for side, echo in zip(sides, (options.echo, "off"))]
-        house = House([], options.doorstep, "".join(settings))
+        house = opened(options, "".join(settings))
         for side in sides:
             side.call(house, seconds, [f"{words}@{FIRST_WORD}"])
         for side in sides:

@@ -10,8 +10,8 @@ import sys
 import tempfile
 import time
 
-from conversation import FAR, FIRST_WORD, NEAR, RATE, Side, conversation, sentences
-from house import House, command_line, figure, machine
+from conversation import FAR, FIRST_WORD, NEAR, RATE, Side, conversation, opened, sentences
+from house import command_line, figure, machine
 from impaired import Line
 from judge import follow, share_and_gap
 from samples import dbfs, load, place
@@ -110,7 +110,7 @@ def lossy(options, folder):
     words = sentences(folder, FAR, 30)
     side, house, line = Side(folder, "front", "delay=120"), None, None
     try:
-        house = House([], options.doorstep, side.settings(options.echo))
+        house = opened(options, side.settings(options.echo))
         line = Line(house, 7)
         side.call(house, FIRST_WORD + 32, [f"{words}@{FIRST_WORD}"], line.door)
         side.peer.wait_for("connected")
@@ -133,7 +133,7 @@ def cores(options, folder, says):
     """That the program and its worker take in a call."""
     side, house = Side(folder, "front", "delay=120"), None
     try:
-        house = House([], options.doorstep, side.settings(options.echo))
+        house = opened(options, side.settings(options.echo))
         side.call(house, options.seconds + 12, says)
         side.peer.wait_for("connected")
         time.sleep(8)
