@@ -105,10 +105,12 @@ mod tests {
     }
 
     #[test]
-    fn drift_is_followed_in_small_steps() {
+    fn drift_is_followed_in_few_steps() {
         let mut clock = CameraClock::default();
-        let (_, slips) = run(&mut clock, 0, 50_000, |n| n * 20 / 10_000);
-        assert!((60 * 48..=100 * 48).contains(&slips), "{slips}");
+        let slips: Vec<i64> = (0..50_000).map(|n| run(&mut clock, n, 1, |n| n / 500).1).collect();
+        let sum = slips.iter().sum::<i64>();
+        assert!((60 * 48..=100 * 48).contains(&sum), "{sum}");
+        assert!(slips.iter().filter(|slip| **slip != 0).count() <= 3);
     }
 
     #[test]
