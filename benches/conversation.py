@@ -124,6 +124,11 @@ class Side:
         """When the speaker began to play, or None."""
         return next((event["at"] for event in self.camera.of("speaker") if event["playing"]), None)
 
+    @property
+    def falls(self):
+        """How often the speaker fell silent in between: a busy machine, and another delay of the echo from then on."""
+        return max(sum(event["playing"] for event in self.camera.of("speaker")) - 1, 0)
+
     def stop(self):
         for process in (self.peer, self.camera):
             if process:

@@ -60,7 +60,8 @@ def echo(options, folder, name, room, aim, **camera):
     print(
         f"  in the first second {first:.1f} dB, in the next {second:.1f}; the control hears {level:.1f} dBFS of it,"
         f" {way * 1000:.0f} ms after the speaker, alike {alike:.2f}; the record: {told.get('erle_db')} dB,"
-        f" delay {told.get('delay_ms')} ms, {told.get('echo')}",
+        f" delay {told.get('delay_ms')} ms, {told.get('echo')}; the speakers fell silent"
+        f" {front.falls} and {control.falls} times",
         flush=True,
     )
     return front, words, second
@@ -120,8 +121,7 @@ def lossy(options, folder):
         found = follow(said, side.speaker.samples, RATE)
         share, gap = share_and_gap(said, side.speaker.samples, RATE, found) if found else (0, 0)
         figure("speech at the speaker, 5 % lost", f"{share * 100:.1f} %, longest gap {gap:.0f} ms", ">= 98 %, <= 60 ms")
-        falls = sum(not event["playing"] for event in side.camera.of("speaker"))
-        print(f"  the speaker fell silent {falls} times; {sum(a > 0.5 for *_p, a in found)} of"
+        print(f"  the speaker fell silent {side.falls} times; {sum(a > 0.5 for *_p, a in found)} of"
               f" {len(found)} seconds can be recognized", flush=True)  # fmt: skip
     finally:
         for one in (line, house, side):
