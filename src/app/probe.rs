@@ -161,7 +161,7 @@ impl Visit {
         let speaker = camera.talk.speaker(name, &reach);
         let spec = FeedSpec { camera: name.clone(), sources, max_kbps: webrtc.max_kbps, speaker };
         let policy = AddressPolicy::default().with_hub(&config.hub);
-        let (talk, why) = match &camera.talk.look {
+        let (talk, why) = match camera.talk.looks.first() {
             Some(TalkLook::BackChannel(address)) if camera.talk.way.is_none() => {
                 speaks(Some(Source::Address(address.clone())), policy.clone()).await
             }

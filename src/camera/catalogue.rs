@@ -35,7 +35,9 @@ impl KnownCamera {
     /// Its session has something to do without being asked.
     #[must_use]
     pub fn has_work(&self) -> bool {
-        self.warm || self.talk.look.is_some() || self.stream.as_ref().is_some_and(|stream| stream.is_unknown)
+        self.warm
+            || !self.talk.looks.is_empty()
+            || self.stream.as_ref().is_some_and(|stream| stream.is_unknown)
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Live {
     pub conversation: Option<TalkReport>,
     /// Why nobody is heard at the camera, if that is so.
     pub speaker_trouble: Option<String>,
+    /// The speaker plays what it is given.
+    pub speaker_open: bool,
     /// Since when there has been no call.
     idle_since: Option<Instant>,
     /// The camera itself shows a picture.
@@ -130,6 +132,7 @@ impl Live {
             loudest: None,
             conversation: None,
             speaker_trouble: None,
+            speaker_open: false,
             idle_since: Some(Instant::now()),
             lit: false,
             key_frame_asked: None,
@@ -143,6 +146,12 @@ impl Live {
         if let Some(place) = self.ways.iter().position(|other| other == way) {
             self.account.failed_earlier(place, reason);
         }
+    }
+
+    /// The way to the speaker for which it was opened.
+    #[must_use]
+    pub fn talk_way(&self) -> Option<&TalkWay> {
+        self.talk.0.as_ref()
     }
 
     /// It was opened for another way to the speaker than the camera has now.

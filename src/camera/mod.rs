@@ -226,6 +226,8 @@ pub struct CameraStatus {
     pub conversation: Option<crate::media::talk::TalkReport>,
     /// Why nobody is heard at the camera, if that is so; for people.
     pub speaker_trouble: Option<String>,
+    /// The speaker plays what it is given.
+    pub speaker_open: bool,
     /// What is wrong, for people.
     pub trouble: Option<String>,
     /// Records of the calls that are going on.

@@ -257,6 +257,14 @@ impl Ongoing {
         });
     }
 
+    /// That one can talk to the camera was found out while it was shown already.
+    pub fn cannot_talk_yet(&mut self) {
+        let talk = self.record.talk.get_or_insert_default();
+        talk.path = None;
+        "that one can talk was found out during another call; once all have ended, the next one can"
+            .clone_into(&mut talk.why);
+    }
+
     /// Why nobody can talk to the camera, if that is so: it may be found out after the answer.
     pub fn explains_talk(&mut self, why: &str) {
         if let Some(talk) = self.record.talk.as_mut().filter(|talk| talk.path.is_none()) {

@@ -51,8 +51,10 @@ pub async fn probe_address(
     let name = Way::Own(source.clone()).name();
     let media = MediaRuntime::start().map_err(|error| error.to_string())?;
     let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps, speaker: None };
-    let asked = media.handle().spawn(speaks(spec.sources.first().cloned(), policy.clone()));
-    let finding = probe_feed(&media, spec, vec![name], policy, tell).await;
+    let first = spec.sources.first().cloned();
+    let finding = probe_feed(&media, spec, vec![name], policy.clone(), tell).await;
+    // Not before: some cameras serve one client.
+    let asked = media.handle().spawn(speaks(first, policy));
     let (talk, why) = asked.await.unwrap_or((false, "it could not be asked for a speaker".to_owned()));
     media.stop().await;
     finding.map(|finding| finding.with_talk(talk, why))

@@ -198,19 +198,28 @@ impl CameraSession {
         // Only an offer that can be used takes the place of the call that has its id.
         self.end_if_known(&offer.session, EndReason::Replaced);
         let place = self.place()?;
+        self.let_go_of_outdated_feed();
+        // Who shares a feed talks the way for which that was opened.
+        let can_talk = match &self.live {
+            Some(live) => live.talk_way().is_some(),
+            None => self.camera.talk.way.is_some(),
+        };
         let serial = self.next_serial();
         let longest = Duration::from_secs(self.resources.limits.call_minutes.saturating_mul(60));
         let call = Call::new(offer.arrived, longest);
         let options = AnswerOptions {
-            talk: self.camera.talk.way.is_some(),
+            talk: can_talk,
             label: format!("{} {}", self.camera.summary.endpoint_id, offer.session.as_str()),
         };
         let bandwidth_kbps = parsed.bandwidth_kbps();
         let peers = self.resources.peers.clone();
         let answer = self.resources.media.spawn(async move { peers.answer(&parsed, options).await });
         let session = offer.session.clone();
-        let ongoing =
+        let mut ongoing =
             Ongoing::new(serial, call, offer, bandwidth_kbps, place, &self.camera.summary, &self.resources);
+        if !can_talk && self.camera.talk.way.is_some() {
+            ongoing.cannot_talk_yet();
+        }
         let reply = ongoing.reply();
         info!(camera = %self.camera.summary.endpoint_id, call = ongoing.id(), "offer came");
         self.calls.insert(session.clone(), ongoing);
@@ -250,6 +259,7 @@ impl CameraSession {
 
     /// Opens the camera without a call. It closes after a while, as after one.
     fn open_for_a_while(&mut self) {
+        self.let_go_of_outdated_feed();
         self.open_feed();
         if let Some(live) = self.live.as_mut().filter(|_| self.calls.is_empty()) {
             live.idle();

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use super::session::CameraSession;
+use super::talk::TalkWay;
 use super::{CameraError, CameraStatus, CameraSummary, PlayTone, Probe, Status};
 use crate::seat::ask;
 
@@ -55,13 +56,15 @@ pub async fn test_speaker(
     ask(session, PlayTone, SESSION).await.map_err(gone)??;
     let began = Instant::now();
     let mut played_at = None;
+    let is_screen = camera.talk.path == Some(TalkWay::Screen.name());
     loop {
         let status = ask(session, Status, SESSION).await.map_err(gone)?;
-        if status.conversation.is_some_and(|report| report.speaker_dbfs > -60.0) {
+        let sounds = status.conversation.is_some_and(|report| report.speaker_dbfs > -60.0);
+        if sounds && (status.speaker_open || is_screen) {
             played_at.get_or_insert_with(Instant::now);
         }
         let is_over = began.elapsed() >= PLAYS || played_at.is_some_and(|at: Instant| at.elapsed() >= ECHO);
-        let is_heard = status.conversation.is_some_and(|report| report.delay_ms.is_some());
+        let is_heard = status.conversation.is_some_and(|report| report.heard);
         if is_over || is_heard || status.speaker_trouble.is_some() {
             return Ok(finding(camera, &status, played_at.is_some() || is_heard));
         }
@@ -72,7 +75,7 @@ pub async fn test_speaker(
 fn finding(camera: &CameraSummary, status: &CameraStatus, sounded: bool) -> SpeakerFinding {
     let path = camera.talk.path;
     let way = path.unwrap_or("no way");
-    let delay_ms = status.conversation.and_then(|report| report.delay_ms);
+    let delay_ms = status.conversation.filter(|report| report.heard).and_then(|report| report.delay_ms);
     let played = sounded && status.speaker_trouble.is_none();
     let says = match (&status.speaker_trouble, played, delay_ms) {
         (Some(trouble), ..) => format!("nothing was played, by {way}: {trouble}"),

@@ -56,7 +56,7 @@ pub struct Talk {
     /// The way; `None`: nobody can talk, or it is not known yet.
     pub way: Option<TalkWay>,
     /// What is to be looked at.
-    pub look: Option<TalkLook>,
+    pub looks: Vec<TalkLook>,
     /// It was looked at before, and another look is only to see whether that still holds.
     pub is_known: bool,
     /// Why it is so, for people.
@@ -95,7 +95,7 @@ impl Talk {
     pub fn none(why: &str) -> Self {
         Self {
             way: None,
-            look: None,
+            looks: Vec::new(),
             is_known: true,
             why: why.to_owned(),
             duplex: Duplex::Half,
@@ -132,7 +132,7 @@ impl Talk {
         let only_stills = ways.iter().all(|way| matches!(way, Way::Stills(_)));
         let duplex = match (cancel, echo) {
             _ if only_stills => Duplex::Half,
-            (Toggle::Auto | Toggle::On, Some(EchoFinding::Left)) => Duplex::Half,
+            (Toggle::Auto, Some(EchoFinding::Left)) => Duplex::Half,
             _ => Duplex::Full,
         };
         let echo = match cancel {
@@ -152,40 +152,41 @@ impl Talk {
                     _ => "no RTSP address of its own is known, which could have a speaker",
                 }
                 .to_owned(),
+                None,
             ),
         };
         let relay = match ways.iter().find_map(relay_of) {
             Some(entity) if wants != config::Talk::Rtsp => relay(entity, likely, learned),
-            _ => Path::No("the hub offers no relay to it".to_owned()),
+            _ => Path::No("the hub offers no relay to it".to_owned(), None),
         };
-        let (asks_relay, asks_camera) = (wants != config::Talk::Rtsp, wants != config::Talk::Relay);
-        let again = match (own, &back_channel) {
-            // What had no speaker may have one since.
-            (Some(Source::Address(address)), Path::No(_)) if address.is_rtsp() && asks_camera => {
-                Some(TalkLook::BackChannel(address.clone()))
+        let asks_relay = wants != config::Talk::Rtsp;
+        // What had no speaker may have one since, and what had one at another place is not asked.
+        let mut looks = Vec::new();
+        let mut is_known = true;
+        let mut reasons = Vec::new();
+        let mut way = None;
+        for path in [back_channel, relay] {
+            match path {
+                Path::Yes(found) => way = way.or(Some(found)),
+                _ if way.is_some() => {}
+                Path::No(why, look) => {
+                    looks.extend(look);
+                    reasons.push(why);
+                }
+                Path::Unknown(why, look) => {
+                    is_known &= look.is_none();
+                    looks.extend(look);
+                    reasons.push(why);
+                }
             }
-            _ => None,
-        };
-        let (way, look, is_known, why) = match (back_channel, relay) {
-            (Path::Yes(way), _) => (Some(way), None, true, String::new()),
-            (Path::Unknown(look, _), Path::Yes(way)) => (Some(way), look, false, String::new()),
-            (Path::No(_), Path::Yes(way)) => (Some(way), again, true, String::new()),
-            (Path::Unknown(look, why), _) | (Path::No(_), Path::Unknown(look, why)) => {
-                (None, look, false, why)
-            }
-            (Path::No(why), Path::No(other)) => (
-                None,
-                again,
-                true,
-                match wants {
-                    config::Talk::Rtsp => why,
-                    config::Talk::Relay => other,
-                    _ => format!("{why}; {other}"),
-                },
-            ),
+        }
+        let why = match wants {
+            config::Talk::Rtsp => reasons.into_iter().next().unwrap_or_default(),
+            config::Talk::Relay => reasons.into_iter().next_back().unwrap_or_default(),
+            _ => reasons.join("; "),
         };
         let why = way.as_ref().map_or(why, found);
-        Self { way, look, is_known, why, duplex, echo, asks_relay }
+        Self { way, looks, is_known, why, duplex, echo, asks_relay }
     }
 
     /// The talk that Alexa may call full duplex.
@@ -225,43 +226,47 @@ impl Talk {
 
 enum Path {
     Yes(TalkWay),
-    No(String),
-    Unknown(Option<TalkLook>, String),
+    /// Why not, and what to look at to see whether that still holds.
+    No(String, Option<TalkLook>),
+    /// Why that is not known, and what to look at.
+    Unknown(String, Option<TalkLook>),
 }
 
 fn back_channel(address: &CameraAddress, id: &str, learned: &Learnings) -> Path {
     if !address.is_rtsp() {
-        return Path::No("its own address is not an RTSP one, which could have a speaker".to_owned());
+        return Path::No("its own address is not an RTSP one, which could have a speaker".to_owned(), None);
     }
     let known = learned.get(id).and_then(|known| known.back_channel.as_ref());
     let known = known.filter(|known| known.address == fingerprint(address));
     let format = known.and_then(|known| known.format.as_ref()?.parse().ok());
+    let look = Some(TalkLook::BackChannel(address.clone()));
+    let trouble = known.and_then(|known| known.trouble.clone());
     match (known, format) {
         (_, Some(format)) => Path::Yes(TalkWay::BackChannel { address: address.clone(), format }),
         (Some(known), None) if known.lasting => {
-            let trouble = known.trouble.clone();
-            Path::No(trouble.unwrap_or_else(|| "its own address offers no speaker".to_owned()))
+            Path::No(trouble.unwrap_or_else(|| "its own address offers no speaker".to_owned()), look)
         }
-        (known, None) => {
-            let trouble = known.and_then(|known| known.trouble.clone());
-            let why = trouble.unwrap_or_else(|| "its own address is being asked for a speaker".to_owned());
-            Path::Unknown(Some(TalkLook::BackChannel(address.clone())), why)
-        }
+        _ => Path::Unknown(
+            trouble.unwrap_or_else(|| "its own address is being asked for a speaker".to_owned()),
+            look,
+        ),
     }
 }
 
 fn relay(entity: &Entity, likely: bool, learned: &Learnings) -> Path {
-    match learned.get(&entity.registry_id).and_then(|known| known.talk) {
+    let known = learned.get(&entity.registry_id);
+    let look = || likely.then(|| TalkLook::Relay(entity.clone()));
+    match known.and_then(|known| known.talk) {
         Some(true) => Path::Yes(TalkWay::Relay(entity.clone())),
-        Some(false) => Path::No("the hub's relay brings no speaker".to_owned()),
-        None if likely => Path::Unknown(
-            Some(TalkLook::Relay(entity.clone())),
-            "the hub's relay is being asked for a speaker".to_owned(),
-        ),
-        None => Path::Unknown(
-            None,
-            "the hub's relay says at the first call whether it brings a speaker".to_owned(),
-        ),
+        Some(false) => Path::No("the hub's relay brings no speaker".to_owned(), look()),
+        None => {
+            let why = match known.and_then(|known| known.talk_trouble.clone()) {
+                Some(trouble) => trouble,
+                None if likely => "the hub's relay is being asked for a speaker".to_owned(),
+                None => "the hub's relay says at the first call whether it brings a speaker".to_owned(),
+            };
+            Path::Unknown(why, look())
+        }
     }
 }
 
@@ -353,23 +358,25 @@ mod tests {
     fn what_is_not_known_is_looked_at_but_no_relay_is_opened_for_little_hope() {
         let nothing = Learnings::new();
         let talk = judged("", Some(ADDRESS), false, &nothing);
-        assert!(matches!(talk.look, Some(TalkLook::BackChannel(_))) && !talk.is_known, "{talk:?}");
-        assert!(matches!(judged("", None, true, &nothing).look, Some(TalkLook::Relay(_))));
-        assert_eq!(judged("", None, false, &nothing).look, None);
-        assert_eq!(judged("talk = 'none'", Some(ADDRESS), true, &nothing).look, None);
+        assert!(matches!(talk.looks[..], [TalkLook::BackChannel(_)]) && !talk.is_known, "{talk:?}");
+        assert!(matches!(judged("", None, true, &nothing).looks[..], [TalkLook::Relay(_)]));
+        assert_eq!(judged("", None, false, &nothing).looks, []);
+        assert_eq!(judged("talk = 'none'", Some(ADDRESS), true, &nothing).looks, []);
         let found = judged("", Some(ADDRESS), true, &learned(Some(Some("PCMA/8000")), None, None));
-        assert_eq!(found.look, None);
+        assert_eq!(found.looks, []);
         let moved =
             judged("", Some("rtsp://10.0.0.3/s"), true, &learned(Some(Some("PCMA/8000")), None, None));
-        assert!(moved.way.is_none() && moved.look.is_some(), "another address is another camera");
+        assert!(moved.way.is_none() && !moved.is_known, "another address is another camera");
         let none = judged("", Some(ADDRESS), true, &learned(Some(None), Some(false), None));
-        assert!(none.look.is_some() && none.is_known, "what had no speaker may have one since");
+        assert!(none.looks.len() == 2 && none.is_known, "what had no speaker may have one since");
+        let unlikely = judged("", Some(ADDRESS), false, &learned(Some(None), None, None));
+        assert!(unlikely.looks.len() == 1 && unlikely.why.contains("offers no speaker"), "{unlikely:?}");
     }
 
     #[test]
     fn a_camera_whose_echo_was_left_talks_one_side_at_a_time_unless_the_settings_know_better() {
         let known = learned(Some(Some("PCMU/8000")), None, Some("left"));
-        for (settings, full) in [("", false), ("echo_cancel = 'on'", false), ("echo_cancel = 'off'", true)] {
+        for (settings, full) in [("", false), ("echo_cancel = 'on'", true), ("echo_cancel = 'off'", true)] {
             let talk = judged(settings, Some(ADDRESS), true, &known);
             assert_eq!(talk.is_full_duplex(), full, "{settings}");
         }

@@ -173,6 +173,12 @@ pub enum ToWorker {
         /// RTP timestamp, 48 kHz.
         timestamp: u32,
     },
+    /// The speaker plays what it is given, or it does not yet, or not any more: what it is given then is heard by
+    /// nobody. A speaker plays until it is said that it does not.
+    Audible {
+        /// It plays.
+        plays: bool,
+    },
     /// Play a tone of a second at the speaker, if nobody talks.
     Tone,
     /// A call whose user may have talked has ended.
@@ -232,6 +238,7 @@ enum ToControl {
     Allow { kbps: Option<u32> },
     Rate { kbps: Option<u32> },
     Stop,
+    Audible { plays: bool },
     Tone,
     Leave { talker: u32 },
 }
@@ -285,6 +292,7 @@ impl ToWorker {
             Self::Allow { kbps } => control(&ToControl::Allow { kbps }),
             Self::Rate { kbps } => control(&ToControl::Rate { kbps }),
             Self::Stop => control(&ToControl::Stop),
+            Self::Audible { plays } => control(&ToControl::Audible { plays }),
             Self::Tone => control(&ToControl::Tone),
             Self::Leave { talker } => control(&ToControl::Leave { talker }),
         }
@@ -309,6 +317,7 @@ impl ToWorker {
                 ToControl::Allow { kbps } => Self::Allow { kbps },
                 ToControl::Rate { kbps } => Self::Rate { kbps },
                 ToControl::Stop => Self::Stop,
+                ToControl::Audible { plays } => Self::Audible { plays },
                 ToControl::Tone => Self::Tone,
                 ToControl::Leave { talker } => Self::Leave { talker },
             }),

@@ -12,6 +12,8 @@ pub struct Learned {
     pub copied: bool,
     /// Its speaker can be reached through the hub's relay; `None` before that was looked at.
     pub talk: Option<bool>,
+    /// Why that could not be seen, for people.
+    pub talk_trouble: Option<String>,
     /// What the hub's stream of it is, once that was looked at.
     pub stream: Option<LearnedStream>,
     /// What the settings call it: its entity id when they named it, whatever the hub calls it since.

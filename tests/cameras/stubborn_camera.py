@@ -2,7 +2,7 @@
 """A camera that does not let itself be talked to: it stands before another camera and passes on all but that.
 
 A connection is one for talking when its DESCRIBE asks for the ONVIF back channel; then, and only then, it is refused
-in some way. JSON lines: `ready` (with the address), `talks` (a connection is for talking), `asked` (its method),
+in some way; the first one is not, by which a client looks whether there is a speaker. JSON lines: `ready` (with the address), `talks` (a connection is for talking), `asked` (its method),
 `refused` (how), `closed`.
 """
 
@@ -49,12 +49,14 @@ class Connection:
     """One client's."""
 
     playing = 0  # of all connections
+    talking = 0  # connections for talking so far
 
     def __init__(self, wanted, client, camera):
         self.wanted = wanted
         self.client = client  # (reader, writer)
         self.camera = camera
         self.talks = False
+        self.is_look = False
         self.plays = False
         self.words_since = None
 
@@ -104,6 +106,8 @@ class Connection:
         method, fault = lines[0].split(b" ")[0], self.wanted.fault
         if not self.talks and any(TALK in line for line in lines if line.lower().startswith(b"require:")):
             self.talks = True
+            Connection.talking += 1
+            self.is_look = Connection.talking <= self.wanted.looks
             report.emit("talks")
         if method == b"PLAY" and not self.talks and not self.plays:
             self.plays = True
@@ -111,7 +115,7 @@ class Connection:
         if not self.talks:
             return False
         report.emit("asked", method=method.decode())
-        if AT.get(fault) != method:
+        if AT.get(fault) != method or self.is_look:
             return False
         report.emit("refused", how=fault)
         if fault != "silent":
@@ -136,6 +140,7 @@ async def main():
     parser.add_argument("camera", help="address of the camera behind, rtsp://user:password@host:port/path")
     parser.add_argument("--fault", choices=tuple(FAULTS), required=True, help=str(FAULTS))
     parser.add_argument("--after", type=float, default=1.0, help="seconds that are said before it closes")
+    parser.add_argument("--looks", type=int, default=1, help="connections for talking that are not refused")
     wanted = parser.parse_args()
     report.follow_parent()
     behind = urllib.parse.urlsplit(wanted.camera)

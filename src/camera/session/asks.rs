@@ -130,6 +130,7 @@ impl Handler<Status> for CameraSession {
             speaker_dbfs: live.and_then(Live::speaker_dbfs),
             conversation: live.and_then(|live| live.conversation),
             speaker_trouble: live.and_then(|live| live.speaker_trouble.clone()),
+            speaker_open: live.is_some_and(|live| live.speaker_open),
             trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
             calls: self.calls.values().map(Ongoing::current_record).collect(),
         })

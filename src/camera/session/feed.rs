@@ -14,13 +14,16 @@ use crate::state::Learned;
 use crate::telemetry;
 
 impl CameraSession {
-    /// Opens the camera for a call, if it is not open.
-    pub(super) fn open_feed(&mut self) {
-        // The first call after it was learnt that one can talk.
-        if self.calls.len() <= 1 && self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera.talk))
+    /// A feed that nobody looks at is opened anew by the way to the speaker that the camera has now.
+    pub(super) fn let_go_of_outdated_feed(&mut self) {
+        if self.calls.is_empty() && self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera.talk))
         {
             self.live = None;
         }
+    }
+
+    /// Opens the camera for a call, if it is not open.
+    pub(super) fn open_feed(&mut self) {
         if let Some(live) = &mut self.live {
             live.used();
             return;

@@ -6,6 +6,8 @@ use crate::media::talk::SpeakerFormat;
 /// Hz, by index (ISO/IEC 14496-3, table 1.18).
 const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+/// What is made here: frames of other rates are shorter than 20 ms, or of no use for speech.
+const MADE: std::ops::RangeInclusive<u32> = 8_000..=48_000;
 /// Longest access unit, bytes: its size has 13 bits.
 pub const LONGEST: usize = (1 << 13) - 1;
 /// Parameters whose fields would stand in each AU header, too.
@@ -34,7 +36,10 @@ pub fn aac(encoding: &Encoding<'_>) -> Option<SpeakerFormat> {
         Some((_, config)) => config_of(config)?,
         None => (encoding.clock_rate, encoding.channels),
     };
-    let is_known = RATES.contains(&rate) && rate == encoding.clock_rate && matches!(channels, 1 | 2);
+    let is_known = RATES.contains(&rate)
+        && MADE.contains(&rate)
+        && rate == encoding.clock_rate
+        && matches!(channels, 1 | 2);
     (fits && is_known).then_some(SpeakerFormat::Aac { rate, channels })
 }
 

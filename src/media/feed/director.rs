@@ -81,6 +81,8 @@ pub struct Director {
     stream: Option<Stream>,
     /// A speaker that does not come with the source; `None` if no way leads to one.
     speaker: Option<Speaker>,
+    /// Who talks, as the worker told it.
+    talker: Option<u32>,
     /// Who asks the cameras at the sources' own addresses for key pictures, by source.
     askers: HashMap<usize, Asker>,
     /// A worker passes the camera's picture on as it is.
@@ -139,6 +141,7 @@ impl Director {
             line: None,
             stream: None,
             speaker,
+            talker: None,
             askers: HashMap::new(),
             copied: false,
             timeline: Timeline::new(1, SLACK_MS),
@@ -183,6 +186,7 @@ impl Director {
             let failed = match news {
                 News::Wish(ToWorker::End { reason }) => {
                     self.line = None;
+                    self.fall_silent();
                     Some(FetchEnd { reason, unauthorized: false, lasting: true })
                 }
                 News::Wish(wish) => {
@@ -224,7 +228,6 @@ impl Director {
         let (using, _) = self.choice.next(Instant::now())?;
         self.using = using;
         (self.stream, self.finding, self.destination) = (None, None, None);
-        self.fall_silent();
         self.begin_pictures();
         self.tell(FeedEvent::Tries { source: using });
         match self.spec.sources.get(using)? {
@@ -295,7 +298,10 @@ impl Director {
         *fetching = None;
         (self.stream, self.finding) = (None, None);
         match &mut self.line {
-            Some((_, Role::Reads)) => self.line = None,
+            Some((_, Role::Reads)) => {
+                self.line = None;
+                self.fall_silent();
+            }
             Some((line, role)) => {
                 line.end(&self.reason).await;
                 *role = if *role == Role::Makes { Role::Makes } else { Role::Slate };
@@ -372,7 +378,8 @@ impl Director {
                     line.wish(wish);
                 }
             }
-            ToWorker::Talk { .. } | ToWorker::Leave { .. } | ToWorker::Tone => self.talk(wish),
+            ToWorker::Talk { .. } | ToWorker::Leave { .. } => self.talk(wish),
+            ToWorker::Tone => self.play_tone(),
             // Nothing else comes from outside.
             _ => {}
         }

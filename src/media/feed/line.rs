@@ -81,10 +81,9 @@ impl Line {
     /// The camera's speaker is another one now. A worker that takes this one's place hears of it, too.
     pub fn speaker(&self, setup: Option<TalkSetup>) {
         let mut told = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
-        if *told != setup {
+        // What found no room is told the next time.
+        if *told != setup && self.wish(ToWorker::Speaker { setup }) {
             *told = setup;
-            drop(told);
-            self.wish(ToWorker::Speaker { setup });
         }
     }
 

@@ -14,8 +14,8 @@ use crate::media::fetch::{Fetch, Piece, SpeakerLine};
 use crate::media::talk::{SpeakerFormat, SpeakerWay};
 use crate::media::{AddressPolicy, Refusal};
 
-/// Frames that may wait while it is opened, a second.
-const WAITING: usize = 50;
+/// Frames that may wait while it is opened: more than who opens it keeps, so that the newest find room.
+const WAITING: usize = 100;
 /// A speaker that failed is tried again after this long, if somebody still talks.
 const REST: Duration = Duration::from_secs(3);
 /// The same for one that would fail again.
@@ -30,10 +30,8 @@ const CATCH_UP: Duration = Duration::from_millis(10);
 pub struct SpeakerFailure {
     /// For people, without secrets.
     pub reason: String,
-    /// It would fail again soon.
+    /// It would fail again, until somebody changes a setting.
     pub lasting: bool,
-    /// The camera has no such speaker (any more).
-    pub gone: bool,
 }
 
 /// What becomes of a speaker.
@@ -53,9 +51,11 @@ pub struct Speaker {
     format: SpeakerFormat,
     frames: Option<mpsc::Sender<Bytes>>,
     news: Option<mpsc::Receiver<SpeakerNews>>,
-    rests_until: Option<Instant>,
-    /// Somebody talks.
-    wanted: bool,
+    /// Until when it is not tried again, and why.
+    rests: Option<(Instant, SpeakerFailure)>,
+    /// What is to be told once more.
+    again: Option<SpeakerFailure>,
+    is_open: bool,
 }
 
 impl Speaker {
@@ -67,7 +67,7 @@ impl Speaker {
             // What most cameras behind a relay take; the relay says it when it is opened.
             SpeakerWay::Source(_) => SpeakerFormat::Pcmu,
         };
-        Some(Self { way, policy, format, frames: None, news: None, rests_until: None, wanted: false })
+        Some(Self { way, policy, format, frames: None, news: None, rests: None, again: None, is_open: false })
     }
 
     /// What it takes.
@@ -75,10 +75,28 @@ impl Speaker {
         self.format
     }
 
-    /// Somebody talks: it is opened, if it is not.
+    /// It plays what it is given.
+    pub fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// What failed before does not count.
+    pub fn forgive(&mut self) {
+        self.rests = None;
+    }
+
+    /// Somebody talks: it is opened, if it is not. While it rests after a failure, that is told once more.
     pub fn open(&mut self) {
-        self.wanted = true;
-        if self.news.is_some() || self.rests_until.is_some_and(|until| until > Instant::now()) {
+        self.again = self.rests.as_ref().filter(|_| self.is_resting()).map(|(_, failure)| failure.clone());
+        self.try_open();
+    }
+
+    fn is_resting(&self) -> bool {
+        self.rests.as_ref().is_some_and(|(until, _)| *until > Instant::now())
+    }
+
+    fn try_open(&mut self) {
+        if self.news.is_some() || self.is_resting() {
             return;
         }
         let (frames, waiting) = mpsc::channel(WAITING);
@@ -86,16 +104,17 @@ impl Speaker {
         match &self.way {
             SpeakerWay::Screen => return,
             SpeakerWay::BackChannel { address, .. } => {
-                tokio::spawn(carry(address.clone(), self.policy.clone(), waiting, to));
+                tokio::spawn(carry(address.clone(), self.policy.clone(), self.format, waiting, to));
             }
-            SpeakerWay::Source(source) => drop(tokio::spawn(carry_to_source(source.clone(), waiting, to))),
+            SpeakerWay::Source(source) => {
+                tokio::spawn(carry_to_source(source.clone(), self.format, waiting, to));
+            }
         }
         (self.frames, self.news) = (Some(frames), Some(news));
     }
 
     /// Nobody talks any more.
     pub fn close(&mut self) {
-        self.wanted = false;
         self.frames = None;
     }
 
@@ -104,23 +123,25 @@ impl Speaker {
         match &self.frames {
             Some(frames) => drop(frames.try_send(frame)),
             // It failed in mid-sentence.
-            None if self.wanted => self.open(),
-            None => {}
+            None => self.try_open(),
         }
     }
 
     /// What becomes of it.
     pub async fn news(&mut self) -> SpeakerNews {
+        if let Some(failure) = self.again.take() {
+            return SpeakerNews::Over(Err(failure));
+        }
         let Some(news) = &mut self.news else { return pending().await };
         let told = news.recv().await.unwrap_or(SpeakerNews::Over(Ok(())));
         match &told {
-            // What waits was made for another format.
-            SpeakerNews::Open(format) => self.format = *format,
+            SpeakerNews::Open(format) => (self.format, self.is_open) = (*format, true),
             SpeakerNews::Over(result) => {
-                (self.frames, self.news) = (None, None);
-                let rest =
-                    result.as_ref().err().map(|failure| if failure.lasting { LONG_REST } else { REST });
-                self.rests_until = rest.map(|rest| Instant::now() + rest);
+                (self.frames, self.news, self.is_open) = (None, None, false);
+                self.rests = result.as_ref().err().map(|failure| {
+                    let rest = if failure.lasting { LONG_REST } else { REST };
+                    (Instant::now() + rest, failure.clone())
+                });
             }
         }
         told
@@ -131,12 +152,15 @@ impl Speaker {
 async fn carry(
     address: CameraAddress,
     policy: AddressPolicy,
-    frames: mpsc::Receiver<Bytes>,
+    expected: SpeakerFormat,
+    mut frames: mpsc::Receiver<Bytes>,
     news: mpsc::Sender<SpeakerNews>,
 ) {
     let talked = async {
         let destination = policy.find(&address, 0).await.map_err(refused)?;
         let channel = BackChannel::open(&destination).await.map_err(failed)?;
+        let fits = channel.format() == expected;
+        discard_unless(fits, &mut frames);
         // Who listened may be gone; the end of the frames follows.
         news.send(SpeakerNews::Open(channel.format())).await.ok();
         channel.run(frames).await.map_err(failed)
@@ -145,22 +169,24 @@ async fn carry(
     news.send(SpeakerNews::Over(over)).await.ok();
 }
 
+/// What waits was made for another format, and would be noise.
+fn discard_unless(fits: bool, frames: &mut mpsc::Receiver<Bytes>) {
+    while !fits && frames.try_recv().is_ok() {}
+}
+
 fn refused(refusal: Refusal) -> SpeakerFailure {
     let lasting = matches!(refusal, Refusal::Forbidden(_));
-    SpeakerFailure { reason: refusal.to_string(), lasting, gone: false }
+    SpeakerFailure { reason: refusal.to_string(), lasting }
 }
 
 fn failed(error: BackChannelError) -> SpeakerFailure {
-    SpeakerFailure {
-        reason: error.to_string(),
-        lasting: error.is_lasting(),
-        gone: error == BackChannelError::NoSpeaker,
-    }
+    SpeakerFailure { reason: error.to_string(), lasting: error.is_lasting() }
 }
 
 /// Opens a source for its speaker alone; what it shows is not looked at.
 async fn carry_to_source(
     source: Arc<dyn Fetch>,
+    expected: SpeakerFormat,
     mut frames: mpsc::Receiver<Bytes>,
     news: mpsc::Sender<SpeakerNews>,
 ) {
@@ -170,16 +196,17 @@ async fn carry_to_source(
     let mut line: Option<SpeakerLine> = None;
     let deadline = sleep(PATIENCE);
     tokio::pin!(deadline);
-    let failure = |reason: String, lasting, gone| {
-        Err(SpeakerFailure { reason: format!("{}: {reason}", source.name()), lasting, gone })
+    let failure = |reason: String, lasting| {
+        Err(SpeakerFailure { reason: format!("{}: {reason}", source.name()), lasting })
     };
     let over = loop {
         tokio::select! {
-            end = &mut fetch => break failure(end.reason, end.lasting, false),
+            end = &mut fetch => break failure(end.reason, end.lasting),
             Some(piece) = pieces.recv() => if let Piece::Begin(begin) = piece {
                 let Some(speaker) = begin.speaker else {
-                    break failure("it brings no speaker".into(), true, true);
+                    break failure("it brings no speaker".into(), true);
                 };
+                discard_unless(speaker.format == expected, &mut frames);
                 news.send(SpeakerNews::Open(speaker.format)).await.ok();
                 line = Some(speaker);
             },
@@ -194,9 +221,103 @@ async fn carry_to_source(
                 _ => break Ok(()),
             },
             () = &mut deadline, if line.is_none() => {
-                break failure("it did not open in time".into(), false, false);
+                break failure("it did not open in time".into(), false);
             }
         }
     };
     news.send(SpeakerNews::Over(over)).await.ok();
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::media::fetch::{Begin, FetchEnd, Form, PictureCodec, SoundCodec};
+
+    /// A source whose speaker takes a format, or that has none.
+    #[derive(Debug)]
+    struct Door {
+        format: Option<SpeakerFormat>,
+        played: mpsc::Sender<Bytes>,
+        opened: Arc<AtomicU32>,
+    }
+
+    #[async_trait]
+    impl Fetch for Door {
+        fn name(&self) -> &'static str {
+            "the door"
+        }
+
+        async fn fetch(&self, to: mpsc::Sender<Piece>) -> FetchEnd {
+            self.opened.fetch_add(1, Ordering::Relaxed);
+            let speaker = self.format.map(|format| SpeakerLine { format, frames: self.played.clone() });
+            let form = Form::Packets { picture: PictureCodec::H264, sound: Some(SoundCodec::Opus) };
+            to.send(Piece::Begin(Begin { form, speaker, key_frames: None })).await.ok();
+            pending().await
+        }
+    }
+
+    type Scene = (Speaker, mpsc::Receiver<Bytes>, Arc<AtomicU32>);
+
+    fn speaker(format: Option<SpeakerFormat>) -> Scene {
+        let ((played, heard), opened) = (mpsc::channel(100), Arc::<AtomicU32>::default());
+        let door = Door { format, played, opened: opened.clone() };
+        let speaker = Speaker::new(SpeakerWay::Source(Arc::new(door)), AddressPolicy::default());
+        (speaker.unwrap(), heard, opened)
+    }
+
+    async fn news(speaker: &mut Speaker) -> SpeakerNews {
+        timeout(Duration::from_secs(20), speaker.news()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_is_said_while_it_is_opened_is_heard_and_it_closes_when_nobody_talks() {
+        let (mut speaker, mut heard, _) = speaker(Some(SpeakerFormat::Pcmu));
+        speaker.open();
+        speaker.speak(Bytes::from_static(b"early"));
+        assert!(matches!(news(&mut speaker).await, SpeakerNews::Open(SpeakerFormat::Pcmu)));
+        assert!(speaker.is_open());
+        speaker.speak(Bytes::from_static(b"late"));
+        assert_eq!(
+            (heard.recv().await.unwrap(), heard.recv().await.unwrap()),
+            ("early".into(), "late".into())
+        );
+        speaker.close();
+        assert!(matches!(news(&mut speaker).await, SpeakerNews::Over(Ok(()))));
+        assert!(!speaker.is_open());
+    }
+
+    #[tokio::test]
+    async fn what_was_made_for_another_format_is_not_played() {
+        let (mut speaker, mut heard, _) = speaker(Some(SpeakerFormat::Opus));
+        speaker.open();
+        speaker.speak(Bytes::from_static(b"pcmu"));
+        assert!(matches!(news(&mut speaker).await, SpeakerNews::Open(SpeakerFormat::Opus)));
+        assert_eq!(speaker.format(), SpeakerFormat::Opus);
+        speaker.speak(Bytes::from_static(b"opus"));
+        assert_eq!(heard.recv().await.unwrap(), "opus");
+    }
+
+    #[tokio::test]
+    async fn one_that_failed_rests_and_says_why_to_each_who_comes() {
+        let (mut speaker, _heard, opened) = speaker(None);
+        for _ in 0..3 {
+            speaker.open();
+            let SpeakerNews::Over(Err(failure)) = news(&mut speaker).await else { panic!("it opens") };
+            assert!(failure.lasting && failure.reason.contains("no speaker"), "{failure:?}");
+            for _ in 0..100 {
+                speaker.speak(Bytes::new());
+            }
+        }
+        assert_eq!(opened.load(Ordering::Relaxed), 1);
+        speaker.forgive();
+        speaker.open();
+        news(&mut speaker).await;
+        assert_eq!(opened.load(Ordering::Relaxed), 2, "who asks for a tone wants to know it now");
+    }
 }

@@ -180,7 +180,7 @@ impl Supervisor {
     async fn converse(&mut self, reader: &mut Reader, writer: &mut Writer, log: &mut WorkerLog) -> End {
         let Self { wishes, outlet, events, timeline, scrub, job, born, speech, .. } = self;
         let (repair, mut repairs) = mpsc::channel(1);
-        let mut ear = Ear {
+        let mut listener = Listener {
             outlet,
             events,
             speech: speech.as_ref(),
@@ -212,7 +212,7 @@ impl Supervisor {
             }
         };
         let end = tokio::select! {
-            end = ear.listen(reader) => end,
+            end = listener.listen(reader) => end,
             end = speak => end,
         };
         if matches!(end, End::Closed) {
@@ -276,7 +276,7 @@ async fn closed(wishes: &mut mpsc::Receiver<ToWorker>) {
 }
 
 /// The listening half.
-struct Ear<'a> {
+struct Listener<'a> {
     outlet: &'a mut Outlet,
     events: &'a mpsc::Sender<FeedEvent>,
     speech: Option<&'a mpsc::Sender<Bytes>>,
@@ -288,7 +288,7 @@ struct Ear<'a> {
     log: &'a mut WorkerLog,
 }
 
-impl Ear<'_> {
+impl Listener<'_> {
     async fn listen(&mut self, reader: &mut Reader) -> End {
         let mut last_alive = Instant::now();
         loop {

@@ -3,11 +3,13 @@
 mod echo;
 mod report;
 mod setup;
-mod speaker;
+mod speaker_event;
 mod speaker_format;
+mod speaker_spec;
 
 pub use echo::{EchoFinding, EchoRule};
 pub use report::TalkReport;
 pub use setup::{Duplex, TalkSetup};
-pub use speaker::{SpeakerEvent, SpeakerSpec, SpeakerWay};
+pub use speaker_event::SpeakerEvent;
 pub use speaker_format::SpeakerFormat;
+pub use speaker_spec::{SpeakerSpec, SpeakerWay};

@@ -21,6 +21,8 @@ pub struct TalkReport {
     pub erle_db: Option<f32>,
     /// From the moment in which a sound is given to the speaker until the microphone brings it, ms.
     pub delay_ms: Option<u32>,
+    /// The microphone heard the speaker since the last report.
+    pub heard: bool,
     /// What was found out about the echo.
     pub echo: Option<EchoFinding>,
     /// Who may be heard at the same time.

@@ -87,6 +87,8 @@ pub struct Ear {
     /// When a look first saw it, and when one last confirmed it.
     found: i64,
     confirmed: i64,
+    /// One did so since the last report.
+    heard_speaker: bool,
     canceller: Box<dyn EchoCanceller>,
     learning: Learning,
     /// Seconds of speech that were guarded.
@@ -126,6 +128,7 @@ impl Ear {
             delay: None,
             found: 0,
             confirmed: 0,
+            heard_speaker: false,
             canceller,
             learning: Learning::new(known),
             guarded: 0.0,
@@ -198,6 +201,7 @@ impl Ear {
             delay_ms: delay.map(|delay| u32::try_from(delay / MS).unwrap_or(0)),
             echo: self.learning.finding().filter(|_| on),
             hears_voice: self.hears_voice(),
+            heard_speaker: std::mem::take(&mut self.heard_speaker),
         }
     }
 
@@ -265,6 +269,7 @@ impl Ear {
         }
         self.learning.seen();
         self.confirmed = at;
+        self.heard_speaker = true;
         if self.delay.is_none() {
             self.found = at;
         }

@@ -180,6 +180,9 @@ impl Camera {
             ToWorker::Leave { talker } => {
                 self.talk.send(TalkOrder::Leave(talker)).map_err(std::io::Error::other)?;
             }
+            ToWorker::Audible { plays } => {
+                self.talk.send(TalkOrder::Audible(plays)).map_err(std::io::Error::other)?;
+            }
             ToWorker::Tone => self.talk.send(TalkOrder::Tone).map_err(std::io::Error::other)?,
             ToWorker::Speaker { setup } => {
                 self.talk.send(TalkOrder::Speaker(setup)).map_err(std::io::Error::other)?;

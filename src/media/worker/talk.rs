@@ -50,6 +50,8 @@ pub enum TalkOrder {
         /// RTP timestamp, 48 kHz.
         timestamp: u32,
     },
+    /// The speaker plays what it is given, or it does not.
+    Audible(bool),
     /// Play a tone, if nobody talks.
     Tone,
     /// A call has ended.
@@ -94,6 +96,7 @@ fn take(mouth: &mut Mouth<'_>, order: TalkOrder) {
         TalkOrder::Packet { talker, opus, sequence, timestamp } => {
             mouth.hear(talker, sequence, timestamp, opus, now_ms());
         }
+        TalkOrder::Audible(plays) => mouth.set_audible(plays),
         TalkOrder::Tone => mouth.play_tone(),
         TalkOrder::Leave(talker) => mouth.leave(talker),
         TalkOrder::Speaker(setup) => mouth.set_up(setup),

@@ -30,6 +30,7 @@ impl Director {
             Err(refusal) => {
                 if reads {
                     self.line = None;
+                    self.fall_silent();
                 }
                 let lasting = matches!(refusal, Refusal::Forbidden(_));
                 Some(FetchEnd { reason: refusal.to_string(), unauthorized: false, lasting })

@@ -34,7 +34,6 @@ impl Director {
         let Begin { form, speaker, key_frames } = begin;
         let brings = speaker.is_some();
         self.begin_pictures();
-        self.fall_silent();
         self.limited = false;
         self.stream = Some(Stream {
             form,

@@ -42,23 +42,53 @@ impl Director {
         }
     }
 
+    /// Plays a tone. Whoever asks for one wants to know how the speaker is now.
+    pub(super) fn play_tone(&mut self) {
+        if let Some(speaker) = &mut self.speaker {
+            speaker.forgive();
+        }
+        self.talk(ToWorker::Tone);
+    }
+
     /// Somebody talks, or nobody any more.
     pub(super) fn talks(&mut self, talker: Option<u32>) {
         self.tell(FeedEvent::Talks { talker });
-        let opens = talker.is_some();
-        if let Some(line) = self.brought() {
-            let format = line.format;
-            self.tell(FeedEvent::Speaker(match opens {
-                true => SpeakerEvent::Opened { format },
-                false => SpeakerEvent::Closed,
-            }));
-        } else if let Some(speaker) = &mut self.speaker {
-            if opens { speaker.open() } else { speaker.close() }
+        self.talker = talker;
+        match (self.brought(), talker) {
+            (Some(line), Some(_)) => {
+                let format = line.format;
+                self.audible(true);
+                self.tell(FeedEvent::Speaker(SpeakerEvent::Opened { format }));
+            }
+            (Some(_), None) => self.tell(FeedEvent::Speaker(SpeakerEvent::Closed)),
+            (None, Some(_)) => self.open_speaker(),
+            (None, None) => {}
+        }
+        if let (Some(speaker), None) = (&mut self.speaker, talker) {
+            speaker.close();
         }
     }
 
-    /// Whoever talked is heard no more: the source or its worker is another one now.
+    fn open_speaker(&mut self) {
+        if let Some(speaker) = &mut self.speaker {
+            speaker.open();
+            let is_open = speaker.is_open();
+            self.audible(is_open);
+        }
+    }
+
+    /// Lets the worker know whether anybody hears what it makes.
+    fn audible(&self, plays: bool) {
+        if let Some((line, role)) = &self.line
+            && *role != Role::Slate
+        {
+            line.wish(ToWorker::Audible { plays });
+        }
+    }
+
+    /// The worker is another one now, which has yet to hear who talks.
     pub(super) fn fall_silent(&mut self) {
+        self.talker = None;
         if let Some(speaker) = &mut self.speaker {
             speaker.close();
         }
@@ -69,7 +99,7 @@ impl Director {
         if let Some(line) = self.brought() {
             // What does not fit is late.
             line.frames.try_send(frame).ok();
-        } else if let Some(speaker) = &mut self.speaker {
+        } else if let (Some(speaker), Some(_)) = (&mut self.speaker, self.talker) {
             speaker.speak(frame);
         }
     }
@@ -84,11 +114,13 @@ impl Director {
                 {
                     line.speaker(setup);
                 }
+                self.audible(true);
                 SpeakerEvent::Opened { format }
             }
             SpeakerNews::Over(Ok(())) => SpeakerEvent::Closed,
             SpeakerNews::Over(Err(failure)) => {
-                SpeakerEvent::Failed { reason: failure.reason, gone: failure.gone }
+                self.audible(false);
+                SpeakerEvent::Failed { reason: failure.reason, lasting: failure.lasting }
             }
         };
         self.tell(FeedEvent::Speaker(event));

@@ -18,4 +18,6 @@ pub struct EarReport {
     pub echo: Option<EchoFinding>,
     /// The visitor speaks now.
     pub hears_voice: bool,
+    /// The microphone heard the speaker since the last report.
+    pub heard_speaker: bool,
 }

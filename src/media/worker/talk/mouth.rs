@@ -24,6 +24,7 @@ pub struct Mouth<'a> {
     conversation: Conversation,
     setup: Option<TalkSetup>,
     encoder: Option<SpeechEncoder>,
+    is_audible: bool,
     speaker_level: SpeakerLevel,
     /// Who was said to have the speaker.
     holder: Option<u32>,
@@ -42,6 +43,7 @@ impl<'a> Mouth<'a> {
             conversation: Conversation::default(),
             setup: None,
             encoder: None,
+            is_audible: true,
             speaker_level: SpeakerLevel::default(),
             holder: None,
             level: Level::default(),
@@ -54,6 +56,11 @@ impl<'a> Mouth<'a> {
     pub fn hear(&mut self, talker: u32, sequence: u16, timestamp: u32, opus: Bytes, now_ms: i64) {
         self.speaker_level.packet();
         self.conversation.hear(talker, sequence, timestamp, opus, now_ms);
+    }
+
+    /// The speaker plays what it is given, or it does not: then there is no echo of it to be learnt from.
+    pub fn set_audible(&mut self, plays: bool) {
+        self.is_audible = plays;
     }
 
     /// Plays a tone, if nobody talks.
@@ -154,7 +161,7 @@ impl<'a> Mouth<'a> {
         let frames = encoder.encode(samples).unwrap_or_default();
         for frame in frames {
             self.shared.stage.say(&FromWorker::Speech(frame.data));
-            if let Some(ear) = self.shared.ear().as_mut() {
+            if let Some(ear) = self.shared.ear().as_mut().filter(|_| self.is_audible) {
                 ear.played(&frame.played, now_ms);
             }
         }
@@ -175,6 +182,7 @@ impl<'a> Mouth<'a> {
             passed_dbfs: heard.map_or(SILENT, |heard| heard.passed_dbfs),
             erle_db: heard.and_then(|heard| heard.erle_db),
             delay_ms: heard.and_then(|heard| heard.delay_ms),
+            heard: heard.is_some_and(|heard| heard.heard_speaker),
             echo: heard.and_then(|heard| heard.echo),
             duplex: self.duplex(),
         }));

@@ -11,8 +11,10 @@ use super::level::dbfs;
 const KEPT: usize = 150;
 /// Before so many frames the floor is not known.
 const KNOWN: usize = 25;
-/// dBFS. The floor is not higher than this, so that even a steady sound is one if it is loud.
+/// dBFS. The floor is not higher than this at first, so that even a steady sound is one if it is loud.
 const HIGHEST_FLOOR: f32 = -40.0;
+/// Frames after which a sound that never pauses is noise, however loud it is: nobody speaks for 15 s without a breath.
+const STEADY: u32 = 750;
 /// dBFS; while it is not known.
 const FIRST_FLOOR: f32 = -50.0;
 /// dB above the floor.
@@ -34,6 +36,8 @@ pub struct Voice {
     loud: u32,
     last: f32,
     without_rumble: f32,
+    /// Loud frames without a pause.
+    unbroken: u32,
 }
 
 impl Voice {
@@ -45,6 +49,11 @@ impl Voice {
             self.levels.drain(..self.levels.len().saturating_sub(KEPT));
         }
         let loud = level > (self.floor() + ABOVE).max(QUIETEST);
+        self.unbroken = match loud {
+            true => self.unbroken + 1,
+            false if self.is_steady() && self.quietest() > HIGHEST_FLOOR => self.unbroken,
+            false => 0,
+        };
         self.loud = self.loud << 1 | u32::from(loud);
         (self.loud & 0b1_1111).count_ones() >= LOUD
     }
@@ -60,8 +69,19 @@ impl Voice {
     }
 
     fn floor(&self) -> f32 {
-        let quietest = self.levels.iter().copied().fold(0.0, f32::min);
-        quietest.min(if self.levels.len() < KNOWN { FIRST_FLOOR } else { HIGHEST_FLOOR })
+        match self.levels.len() {
+            ..KNOWN => self.quietest().min(FIRST_FLOOR),
+            _ if self.is_steady() => self.quietest(),
+            _ => self.quietest().min(HIGHEST_FLOOR),
+        }
+    }
+
+    fn quietest(&self) -> f32 {
+        self.levels.iter().copied().fold(0.0, f32::min)
+    }
+
+    fn is_steady(&self) -> bool {
+        self.unbroken >= STEADY
     }
 
     /// dBFS, without what is below about 100 Hz.
@@ -145,8 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn a_loud_sound_is_one_even_if_it_is_steady() {
+    fn a_loud_sound_is_one_even_if_it_is_steady_but_not_for_ever() {
         let mut ear = Ear::new();
-        assert!(ear.voiced(1_000, 0.0, 0.1) >= 998);
+        assert!(ear.voiced(700, 0.0, 0.1) >= 698);
+        assert!(ear.voiced(100, 0.0, 0.1) < 60);
+        assert_eq!(ear.voiced(1_000, 0.0, 0.1), 0, "a television holds the speaker no longer");
+        assert_eq!(ear.voiced(200, 0.0, 0.0), 0);
+        assert!(ear.voiced(100, 0.0, 0.1) >= 98);
     }
 }

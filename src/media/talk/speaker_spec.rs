@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Duplex, EchoRule, SpeakerFormat};
 use crate::config::camera_address::CameraAddress;
 use crate::media::fetch::Fetch;
@@ -33,23 +31,4 @@ pub struct SpeakerSpec {
     pub echo: EchoRule,
     /// Who may be heard at the same time.
     pub duplex: Duplex,
-}
-
-/// What becomes of a camera's speaker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SpeakerEvent {
-    /// It plays what it is given.
-    Opened {
-        /// What it takes.
-        format: SpeakerFormat,
-    },
-    /// Nobody talks any more.
-    Closed,
-    /// It cannot be used; it is tried again if somebody still talks.
-    Failed {
-        /// For people, without secrets: what failed and what to do next.
-        reason: String,
-        /// The camera has no such speaker (any more).
-        gone: bool,
-    },
 }
