@@ -39,6 +39,8 @@ pub struct Account {
     pub video: Option<VideoFacts>,
     /// Its sound.
     pub sound: Option<SoundFacts>,
+    /// The open source itself brings a speaker.
+    pub speaker: bool,
     /// Talk reaches the camera.
     pub talk: bool,
     /// What the camera sends.
@@ -58,6 +60,7 @@ impl Account {
             first_picture: None,
             video: None,
             sound: None,
+            speaker: false,
             talk: false,
             flow: None,
         }
@@ -78,7 +81,10 @@ impl Account {
                 self.using = *source;
                 self.close();
             }
-            FeedEvent::Uses { source, talk, .. } => (self.using, self.talk) = (*source, *talk),
+            FeedEvent::Uses { source, speaker, talk } => {
+                self.using = *source;
+                (self.speaker, self.talk) = (*speaker, *talk);
+            }
             FeedEvent::Opened { video, sound } => {
                 self.opened.get_or_insert(self.began.elapsed());
                 (self.video, self.sound) = (Some(video.clone()), Some(sound.clone()));
@@ -113,7 +119,8 @@ impl Account {
 
     fn close(&mut self) {
         (self.opened, self.first_picture, self.flow) = (None, None, None);
-        (self.video, self.sound, self.talk) = (None, None, false);
+        (self.video, self.sound) = (None, None);
+        (self.speaker, self.talk) = (false, false);
     }
 
     /// When it was opened, or when what it showed broke off.

@@ -38,10 +38,10 @@ async fn a_press_opens_every_camera_of_its_bell_once_and_those_that_nobody_calls
     let bell = "bell = 'event.front_door_ring'";
     let house = House::start(&format!(
         "[hub]\nurl = '{}'\ntoken = '{}'\n
-         [[camera]]\nentity = 'camera.front_door'\nsource = '{}'\n
-         [[camera]]\nid = 'yard'\nsource = '{}'\n{bell}\n
-         [[camera]]\nid = 'private'\nalexa = false\nsource = '{}'\n{bell}\n
-         [[camera]]\nentity = 'camera.garden'\nsource = '{}'\n{bell}\n",
+         [[camera]]\nentity = 'camera.front_door'\nsource = '{}'\ntalk = 'none'\n
+         [[camera]]\nid = 'yard'\nsource = '{}'\ntalk = 'none'\n{bell}\n
+         [[camera]]\nid = 'private'\nalexa = false\nsource = '{}'\ntalk = 'none'\n{bell}\n
+         [[camera]]\nentity = 'camera.garden'\nsource = '{}'\ntalk = 'none'\n{bell}\n",
         hub.url,
         hub.token,
         of_hub.url(),

@@ -132,7 +132,8 @@ async fn s7_names_in_candidates_are_not_looked_up() {
             }
         }",
     );
-    let named = "[[camera]]\nid = 'named'\nname = 'Named'\nsource = 'rtsp://camera.example/door'\n";
+    let named =
+        "[[camera]]\nid = 'named'\nname = 'Named'\nsource = 'rtsp://camera.example/door'\ntalk = 'none'\n";
     let _program = home.doorstep(named, Outfit { resolver: Some(ROUTER), ..Outfit::default() }).await;
     let names = ["6f9b4c1e-7d3a-4a52-9f6e-0b1c2d3e4f50.local", "echo.example", "localhost", SERVER_NAME];
     let candidates: Vec<String> =

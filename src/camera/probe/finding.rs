@@ -63,10 +63,15 @@ impl Finding {
         Self::refused(camera, says.to_owned())
     }
 
-    /// Adds whether one can talk to it, and why that is so.
+    /// Adds whether one can talk to it, and why that is so. What the source that was opened has shown counts more than
+    /// what was known before.
     #[must_use]
     pub fn with_talk(mut self, talk: bool, why: String) -> Self {
-        (self.talk, self.talk_why) = (talk, why);
+        self.talk_why = match (self.talk, talk, self.from) {
+            (true, false, Some(way)) => format!("{way} brings a speaker"),
+            _ => why,
+        };
+        self.talk |= talk;
         self
     }
 
@@ -95,7 +100,7 @@ impl Finding {
             running: false,
             video: account.video.clone(),
             sound: account.sound.clone(),
-            talk: account.talk,
+            talk: account.speaker,
             talk_why: String::new(),
             opened_ms: account.opened().map(ms),
             first_picture_ms: account.first_picture().map(ms),
