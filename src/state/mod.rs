@@ -37,8 +37,8 @@ pub const LINKING: Duration = Duration::from_secs(600);
 /// Records of calls that are kept.
 pub const CALLS_KEPT: usize = 500;
 
-/// Camera entities of which something is remembered.
-const LEARNED_KEPT: usize = 512;
+/// Cameras and camera entities of which something is remembered: as many cameras as Alexa takes, and some entities of each.
+const LEARNED_KEPT: usize = 2_048;
 /// Logins of linked users that are remembered.
 pub const LOGINS_KEPT: usize = 64;
 

@@ -34,8 +34,13 @@ fn settings(alexa: &AlexaDouble) -> String {
 
 /// A house at the hub, with its owner linked.
 pub async fn house_at(hub: &SimHub, alexa: &AlexaDouble) -> (House, String) {
-    let house =
-        House::start(&format!("[hub]\nurl = '{}'\ntoken = '{}'\n{}", hub.url, hub.token, settings(alexa)));
+    house_with(hub, alexa, "").await
+}
+
+/// The same with cameras of its own.
+pub async fn house_with(hub: &SimHub, alexa: &AlexaDouble, cameras: &str) -> (House, String) {
+    let of_hub = format!("[hub]\nurl = '{}'\ntoken = '{}'\n", hub.url, hub.token);
+    let house = House::start(&format!("{of_hub}{}\n{cameras}", settings(alexa)));
     wait_for("the hub", async || (house.api("status").await["hub"]["state"] == "running").then_some(()))
         .await;
     let owner = hub.issue("Owner", HOUR).unwrap();

@@ -5,8 +5,9 @@ use std::time::Duration;
 use doorstep::sim::alexa::{AlexaDouble, Arrival};
 use doorstep::sim::hub::{SimCamera, SimHub, SimHubOptions};
 
-use crate::events::{accept_grant, assert_accepted, house_at};
+use crate::events::{accept_grant, assert_accepted, house_at, house_with};
 use crate::fixture::house::{House, wait_for};
+use crate::fixture::{Camera, CameraOptions};
 
 /// A list is told ten seconds after its last change.
 const SOON: Duration = Duration::from_secs(40);
@@ -73,4 +74,31 @@ async fn presses_motion_and_cameras_that_come_and_go_are_told_and_a_new_bell_rin
     for event in alexa.events() {
         assert_eq!(event.faults, Vec::<String>::new(), "{}", event.body);
     }
+}
+
+/// It tells of this endpoint, and whether both can talk there at once.
+fn tells_of_talk(event: &Arrival, id: &str, full_duplex: bool) -> bool {
+    let endpoints = event.body["event"]["payload"]["endpoints"].as_array().into_iter().flatten();
+    let capabilities = endpoints
+        .filter(|endpoint| endpoint["endpointId"] == id)
+        .flat_map(|endpoint| endpoint["capabilities"].as_array().into_iter().flatten());
+    let mut rtc = capabilities.filter(|one| one["interface"] == "Alexa.RTCSessionController");
+    rtc.any(|one| one["configuration"]["isFullDuplexAudioSupported"] == full_duplex)
+}
+
+#[actix::test]
+async fn a_speaker_that_is_found_is_told() {
+    let hub = SimHub::start(SimHubOptions::default()).await.unwrap();
+    let alexa = AlexaDouble::start().await.unwrap();
+    // Nobody is there yet.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let yard = format!("[[camera]]\nid = 'yard'\nname = 'Yard'\nsource = 'rtsp://127.0.0.1:{port}/live'\n");
+    let (house, owner) = house_with(&hub, &alexa, &yard).await;
+    assert_accepted(&house.directive(accept_grant(&owner, &alexa.make_code())).await);
+    told(&alexa, "AddOrUpdateReport", |event| tells_of_talk(event, "yard", false)).await;
+
+    let _camera = Camera::start(CameraOptions::default().speaker("pcmu").port(port)).await;
+    let finding = house.probe("yard").await;
+    assert_eq!(finding["talk"], true, "{finding}");
+    told(&alexa, "AddOrUpdateReport", |event| tells_of_talk(event, "yard", true)).await;
 }
