@@ -4,14 +4,15 @@
 //! microphone's is mapped onto it, the delay between both is searched, and the canceller gets both side by side.
 //! All of it works at 16 kHz; what is passed on is as wide as that.
 
+use crate::level::Level;
 use doorstep::media::talk::EchoRule;
 
 use camera_clock::{CameraClock, Placed};
 use canceller::{Aec3, EchoCanceller, FRAME, Frame};
 use delay_search::{DelaySearch, Look};
+use energy::mean_square;
 use fade::Fade;
 use learning::Learning;
-use meter::{Meter, mean_square};
 use rate::{Decimator, Interpolator};
 use speaker::Speaker;
 use voice::Voice;
@@ -21,9 +22,9 @@ pub use report::EarReport;
 mod camera_clock;
 mod canceller;
 mod delay_search;
+mod energy;
 mod fade;
 mod learning;
-mod meter;
 mod noise_floor;
 mod rate;
 mod report;
@@ -96,8 +97,8 @@ pub struct Ear {
     voice: Voice,
     fade: Fade,
     held: bool,
-    heard: Meter,
-    passed: Meter,
+    heard: Level,
+    passed: Level,
     low: Vec<f32>,
     /// What the speaker was given for what is heard now, and of late: mean square.
     far: f32,
@@ -135,8 +136,8 @@ impl Ear {
             voice: Voice::default(),
             fade: Fade::default(),
             held: false,
-            heard: Meter::default(),
-            passed: Meter::default(),
+            heard: Level::default(),
+            passed: Level::default(),
             low: Vec::new(),
             far: 0.0,
         }
@@ -158,7 +159,7 @@ impl Ear {
     /// camera's own clock, 48 kHz; `now_ms`: when it arrived, on the worker's clock.
     pub fn hear(&mut self, samples: &mut [f32], ticks: i64, now_ms: i64) {
         tame(samples);
-        self.heard.hear(samples);
+        self.heard.note(samples);
         let placed = self.clock.place(ticks, samples.len(), now_ms);
         let begin = placed.at.div_euclid(RATIO as i64);
         if self.rule == EchoRule::Off {
@@ -177,7 +178,7 @@ impl Ear {
             (false, false) => 1.0,
         };
         self.fade.run(samples, gain);
-        self.passed.hear(samples);
+        self.passed.note(samples);
     }
 
     /// Holds the microphone down, or lets it go: with ramps of 20 ms.

@@ -35,6 +35,7 @@ mod grade;
 mod group;
 mod h264_encoder;
 mod handed;
+mod level;
 mod liveness;
 mod network;
 mod opus;
@@ -140,7 +141,7 @@ impl Camera {
             reason: pulse::Reason::default(),
             key_wanted: AtomicBool::new(false),
             fresh_wanted: AtomicBool::new(false),
-            speaker: AtomicI32::new(shared::SILENT),
+            speaker: AtomicI32::new(level::SILENT as i32),
             ear: Mutex::default(),
             cleans: AtomicBool::new(false),
             max_kbps: max_kbps.clamp(100, 20_000),

@@ -10,9 +10,6 @@ use crate::pulse::Reason;
 use crate::stage::Stage;
 use crate::trouble::Trouble;
 
-/// dBFS of silence.
-pub const SILENT: i32 = -100;
-
 /// Made when the camera is opened; every thread holds it.
 pub struct Shared {
     pub stage: Stage,

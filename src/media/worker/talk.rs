@@ -19,7 +19,6 @@ mod conversation;
 mod floor;
 mod gain;
 mod jitter_buffer;
-mod level;
 mod limiter;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

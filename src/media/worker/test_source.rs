@@ -8,8 +8,8 @@ use bytes::Bytes;
 use crate::canvas::{AMBER, Canvas, Colour, DARK, GREEN, GREY, WHITE};
 use crate::clock::{now_ms, wall};
 use crate::h264_encoder::{H264Encoder, H264Settings};
+use crate::level::SILENT;
 use crate::opus::{OpusEncoder, PACKET};
-use crate::shared::SILENT;
 use crate::shared::Shared;
 use doorstep::media::flow::FlowMeter;
 use doorstep::media::{FeedEvent, SoundFacts, TestPattern, VideoFacts};
@@ -180,7 +180,7 @@ impl Screen {
         let full = self.canvas.width - left - 20;
         let lit = usize::try_from((level + 60).clamp(0, 60)).unwrap_or(0) * full / 60;
         self.canvas.fill(left, top, full, 24, GREY);
-        if level > SILENT {
+        if level > SILENT as i32 {
             self.canvas.fill(left, top, lit, 24, GREEN);
         }
     }

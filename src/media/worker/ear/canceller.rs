@@ -9,7 +9,7 @@ use aec3::audio_processing::high_pass_filter::HighPassFilter;
 use aec3::audio_processing::ns::{NoiseSuppressor, NsConfig, SuppressionLevel};
 
 use super::EarError;
-use super::meter::mean_square;
+use super::energy::mean_square;
 
 /// Hz.
 const RATE: usize = 16_000;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use doorstep::media::talk::EchoFinding;
 
 use super::canceller::Removal;
-use super::meter::decibels;
+use super::energy::decibels;
 use super::noise_floor::NoiseFloor;
 
 /// Frames of 10 ms that are judged at once.

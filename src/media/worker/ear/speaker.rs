@@ -1,6 +1,6 @@
 //! What a camera's speaker is given.
 
-use super::meter::mean_square;
+use super::energy::mean_square;
 use super::rate::Decimator;
 use super::timeline::Timeline;
 use super::{MS, RATIO, REACH, tame};

@@ -4,7 +4,7 @@ use doorstep::media::talk::{EchoFinding, EchoRule};
 use proptest::prelude::*;
 
 use super::canceller::{EchoCanceller, Frame, Removal};
-use super::meter::mean_square;
+use super::energy::mean_square;
 use super::scene::{Conversation, Room, microphone, speech};
 use super::{Ear, EarReport};
 

@@ -149,9 +149,9 @@ fn ramp(samples: &mut [f32], from: bool, to: bool) {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use super::super::level::dbfs;
     use super::super::line::Line;
     use super::*;
+    use crate::level::dbfs;
 
     /// Callers on virtual time; each has a line of its own.
     struct House {

@@ -1,6 +1,6 @@
 //! Lifts a quiet talker, slowly.
 
-use super::level::dbfs;
+use crate::level::dbfs;
 
 /// dBFS that words should have.
 const GOAL: f32 = -20.0;

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::conversation::{Conversation, Visitor};
-use super::level::{Level, SILENT};
 use super::speaker_level::SpeakerLevel;
 use crate::ear::{Ear, EarReport};
+use crate::level::{Level, SILENT};
 use crate::shared::Shared;
 use crate::speech::SpeechEncoder;
 use doorstep::media::FeedEvent;

@@ -1,6 +1,6 @@
 //! How loud the speaker is, for who shows it.
 
-use super::level::{Level, SILENT};
+use crate::level::{Level, SILENT};
 
 /// ms between two levels.
 const EVERY_MS: i64 = 100;

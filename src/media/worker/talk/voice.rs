@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::level::dbfs;
+use crate::level::dbfs;
 
 /// Frames of 20 ms that are looked back upon for the floor.
 const KEPT: usize = 150;
