@@ -33,6 +33,8 @@ const END_PATIENCE: Duration = Duration::from_secs(2);
 const POWER_PATIENCE: Duration = Duration::from_secs(8);
 /// Calls that are listed when nobody says how many.
 const CALLS: usize = 50;
+/// Calls that pages are told of by themselves.
+const TOLD_CALLS: usize = 20;
 /// Calls in the diagnostics.
 const DIAGNOSED_CALLS: usize = 100;
 
@@ -122,6 +124,17 @@ pub(super) async fn test_speaker(house: web::Data<House>, id: web::Path<String>)
         Ok(finding) => reply(&finding),
         Err(error) => failure(error.kind(), &redact(&error.to_string())),
     }
+}
+
+/// What pages are told when it changes, by name.
+pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
+    let status = house_status(house).await;
+    let mut topics = vec![("status", status)];
+    // While the list of cameras is built anew, the last one is still good.
+    let Ok(known) = known(house).await else { return topics };
+    topics.push(("cameras", json!(views(&known))));
+    topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
+    topics
 }
 
 /// How many calls are wanted.

@@ -1,84 +1,76 @@
+// The page: who is where, and the frame around it.
 import { html, render, useEffect, useState } from "../vendor/preact-htm.js";
-import { Action } from "./action.js";
-import { get } from "./api.js";
-import { Calls } from "./calls.js";
-import { Echo } from "./echo.js";
-import { Events } from "./events.js";
-import { People } from "./people.js";
-import { Probe } from "./probe.js";
-import { Speaker } from "./speaker.js";
-import { load, t } from "./text.js";
+import { begin, useHouse } from "./house.js";
+import { Activity } from "./pages/activity.js";
+import { CallPage } from "./pages/call.js";
+import { CameraPage } from "./pages/camera.js";
+import { Cameras } from "./pages/cameras.js";
+import { Demo } from "./pages/demo.js";
+import { Diagnostics } from "./pages/diagnostics.js";
+import { Settings } from "./pages/settings.js";
+import { SetUp } from "./pages/set_up.js";
+import { to, useRoute } from "./route.js";
+import { choose, LANGUAGES, language, load, t } from "./text.js";
+import * as theme from "./theme.js";
 
-// Levels are held for a second: during a call none is to be missed.
-const REFRESH_MS = 1000;
-const REFRESH_IN_CALL_MS = 400;
+// Those with an address of their own in the bar at the top come first.
+const PAGES = { demo: Demo, set_up: SetUp, cameras: Cameras, activity: Activity, settings: Settings, diagnostics: Diagnostics };
+const SINGLE = { cameras: CameraPage, calls: CallPage };
 
-function Power({ camera }) {
-  const what = camera.on ? "switch_off" : "switch_on";
-  const path = `cameras/${encodeURIComponent(camera.endpoint_id)}/power`;
-  return html`<${Action} path=${path} content=${{ on: !camera.on }} label=${t(what)} name=${t(`${what}_which`, { name: camera.name })} />`;
+// Where people begin: the demo shows what it can do, a house without cameras what is missing.
+function start({ status, cameras }) {
+  if (status.demo) return "demo";
+  return cameras.length ? "cameras" : "set_up";
 }
 
-function Cameras({ cameras }) {
-  if (!cameras.length) return html`<p class="soft">${t("no_cameras")}</p>`;
-  return html`<ul class="plain">${cameras.map(
-    (camera) => html`<li key=${camera.endpoint_id}>
-      <h3>${camera.name}</h3>
-      <p class="soft">
-        ${t(camera.doorbell ? "doorbell" : "camera")}, ${t(!camera.talk.path ? "cannot_talk" : camera.full_duplex ? "can_talk" : "can_talk_in_turns")}${camera.alexa ? "" : `, ${t("not_shared")}`}
-        <br />${t("talk", { why: camera.talk.why })}${camera.talk.echo && ` ${t(`finding_${camera.talk.echo}`)}`}
-        ${camera.live?.video && html`<br />${camera.live.video.codec} ${camera.live.video.width} × ${camera.live.video.height}: ${camera.live.video.why}`}
-      </p>
-      ${!camera.on && html`<p class="notice">${t("switched_off")}</p>`}
-      ${(camera.live?.trouble ?? camera.reason) && html`<p class="notice">${camera.live?.trouble ?? camera.reason}</p>`}
-      ${camera.stream?.withheld && html`<p class="notice">${t("no_stream", { why: camera.stream.withheld })}</p>`}
-      <${Probe} camera=${camera}><${Power} camera=${camera} /><//>
-      ${camera.talk.path && html`<${Speaker} camera=${camera} />`}
-    </li>`,
-  )}</ul>`;
+function page([first, id], house) {
+  const Page = id ? SINGLE[first] : PAGES[first] ?? PAGES[start(house)];
+  if (!Page || (Page === Demo && !house.status.demo)) return html`<p class="card" role="alert">${t("app.no_page")}</p>`;
+  return html`<${Page} key=${id ?? first} house=${house} id=${id} />`;
 }
 
-// The door token speaks for nobody where a hub says who its users are: the page could not call.
-const playsEcho = ({ demo, hub, door }) => door.listening && (demo || hub.state === "none");
+function Bar({ house, route, retell }) {
+  const { status } = house;
+  const now = PAGES[route[0]] || SINGLE[route[0]] ? route[0] : start(house);
+  const pages = Object.keys(PAGES).filter((name) => name !== "demo" || status.demo);
+  const current = now === "calls" ? "activity" : now;
+  const pick = async ({ target }) => retell(await choose(target.value));
+  return html`<header class="bar">
+    <a class="home" href=${to(start(house))}><img src="icon.svg" alt="" /><span>${t("app.title")}</span></a>
+    <nav aria-label=${t("app.pages")}>${pages.map((name) => html`<a href=${to(name)} aria-current=${name === current ? "page" : null}>${t(`app.page_${name}`)}</a>`)}</nav>
+    <div class="choices">
+      <label><span class="unseen">${t("app.language")}</span><select id="language" value=${language} onChange=${pick}>${LANGUAGES.map((one) => html`<option value=${one}>${t(`app.language_${one}`)}</option>`)}</select></label>
+      <label><span class="unseen">${t("app.theme")}</span><select id="theme" value=${theme.theme()} onChange=${({ target }) => theme.choose(target.value)}>${theme.THEMES.map((one) => html`<option value=${one}>${t(`app.theme_${one}`)}</option>`)}</select></label>
+    </div>
+  </header>`;
+}
 
 function App() {
-  const [known, setKnown] = useState(null);
-  const [away, setAway] = useState(false);
+  const house = useHouse();
+  const route = useRoute();
+  const [, retell] = useState();
+  const ready = house.status && house.cameras && house.calls;
   useEffect(() => {
-    let timer;
-    const refresh = async () => {
-      let wait = REFRESH_MS;
-      try {
-        const [status, cameras, calls] = await Promise.all([get("status"), get("cameras"), get("calls?limit=10")]);
-        setKnown({ status, cameras: cameras.cameras, calls: calls.calls });
-        setAway(false);
-        if (calls.calls.some((call) => !call.ended)) wait = REFRESH_IN_CALL_MS;
-      } catch {
-        setAway(true);
-      }
-      timer = setTimeout(refresh, wait);
-    };
-    refresh();
-    return () => clearTimeout(timer);
-  }, []);
-  return html`<header>
-      <img src="icon.svg" alt="" /><h1>${t("title")}</h1>
-      ${known && html`<span class="facts">${t(`hub_${known.status.hub.state}`)} · ${known.status.version}</span>`}
-    </header>
-    <main>
-      ${away && html`<section class="wide"><p class="error" role="alert">${t("away")}</p></section>`}
-      ${known?.status.problems.map((problem) => html`<section class="wide"><p class="notice">${problem}</p></section>`)}
-      ${!known && !away && html`<p class="loading wide" role="status">${t("loading")}</p>`}
-      ${known && html`${playsEcho(known.status) && html`<${Echo} cameras=${known.cameras} calls=${known.calls} demo=${known.status.demo} sent=${known.status.events.sent} />`}
-        <div class=${playsEcho(known.status) ? "stack" : "stack wide"}>
-          <section aria-labelledby="cameras-title"><h2 id="cameras-title">${t("cameras")}</h2><${Cameras} cameras=${known.cameras} /></section>
-          ${known.status.hub.state !== "none" && html`<${People} links=${known.status.links} linking=${known.status.linking} />`}
-          <${Events} events=${known.status.events} cameras=${known.cameras} />
-        </div>
-        <section class="wide" aria-labelledby="calls-title"><h2 id="calls-title">${t("calls")}</h2><${Calls} calls=${known.calls} /></section>`}
-    </main>`;
+    document.title = t("app.title");
+    // Whoever listens instead of looking hears where the new page begins.
+    document.querySelector("main h1")?.focus();
+  }, [route.join("/")]);
+  if (!ready) {
+    if (house.login) return location.reload();
+    return html`<main><p class="loading" role="status">${t(house.away ? "app.away" : "app.loading")}</p></main>`;
+  }
+  return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${t("app.skip")}</a>
+    <${Bar} house=${house} route=${route} retell=${() => retell({})} />
+    <main id="main" tabindex="-1">
+      <div role="status" id="connection">${house.away && html`<p class="notice card">${t(house.login ? "app.login_over" : "app.away")}</p>`}</div>
+      ${house.status.problems.map((problem) => html`<p class="notice card problem">${problem}</p>`)}
+      ${page(route, house)}
+    </main>
+    <footer><span>${t(`app.hub_${house.status.hub.state}`)}</span> <span>${t("app.version", { version: house.status.version })}</span></footer>`;
 }
 
-await load("en");
+theme.show();
+await load();
+begin();
 document.getElementById("app").replaceChildren();
 render(html`<${App} />`, document.getElementById("app"));

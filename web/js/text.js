@@ -1,11 +1,53 @@
-// Strings of the page, by key; missing ones show their key, which a test would see.
+// Strings of the page, by `section.key`; missing ones show their key, which a test would see.
+export const LANGUAGES = ["en", "de"];
+const KEPT = "doorstep_language";
 let strings = {};
+export let language = LANGUAGES[0];
 
-export async function load(language) {
-  const reply = await fetch(`i18n/${language}.json`);
+// What the user chose here, else the browser's first language that there are words in.
+function wanted() {
+  const ours = (tag) => LANGUAGES.find((one) => tag?.toLowerCase().split("-")[0] === one);
+  return ours(kept()) ?? navigator.languages.map(ours).find(Boolean) ?? LANGUAGES[0];
+}
+
+// Storage may be forbidden to a page in a frame.
+function kept() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
+
+export async function load(chosen = wanted()) {
+  const reply = await fetch(`i18n/${chosen}.json`);
   strings = await reply.json();
+  language = chosen;
+  document.documentElement.lang = chosen;
+}
+
+export async function choose(chosen) {
+  try {
+    localStorage.setItem(KEPT, chosen);
+  } catch {
+    // It holds until the page is left.
+  }
+  await load(chosen);
+}
+
+export function has(key) {
+  return find(key) !== undefined;
 }
 
 export function t(key, values = {}) {
-  return (strings[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return (find(key) ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
+
+function find(key) {
+  const [section, name] = key.split(/\.(.*)/);
+  return strings[section]?.[name];
+}
+
+// RFC 3339 to the user's way of writing it.
+export const time = (at) => new Date(at).toLocaleTimeString(language);
+export const date = (at) => new Date(at).toLocaleString(language);

@@ -26,15 +26,17 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page's own files, and those of the house's page whose looks and words it has.
-const FILES: [(&str, &str, &str); 11] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/visitor.css", CSS, include_str!("page/visitor.css")),
     ("/js/visitor.js", SCRIPT, include_str!("page/visitor.js")),
     ("/js/door.js", SCRIPT, include_str!("page/door.js")),
     ("/js/senses.js", SCRIPT, include_str!("page/senses.js")),
     ("/app.css", CSS, include_str!("../../../web/app.css")),
+    ("/css/echo.css", CSS, include_str!("../../../web/css/echo.css")),
     ("/icon.svg", "image/svg+xml", include_str!("../../../web/icon.svg")),
     ("/i18n/en.json", "application/json", include_str!("../../../web/i18n/en.json")),
+    ("/i18n/de.json", "application/json", include_str!("../../../web/i18n/de.json")),
     ("/js/text.js", SCRIPT, include_str!("../../../web/js/text.js")),
     ("/js/level.js", SCRIPT, include_str!("../../../web/js/level.js")),
     ("/vendor/preact-htm.js", SCRIPT, include_str!("../../../web/vendor/preact-htm.js")),

@@ -17,7 +17,7 @@ function Bell({ ring }) {
     setRung(true);
     setTimeout(() => setRung(false), DING_DONG_MS);
   };
-  return html`<button class="primary bell" id="ring" disabled=${rung} onClick=${press}>${t(rung ? "visitor_rung" : "visitor_ring")}</button>`;
+  return html`<button class="primary bell" id="ring" disabled=${rung} onClick=${press}>${t(rung ? "visitor.rung" : "visitor.ring")}</button>`;
 }
 
 function Visitor({ house }) {
@@ -56,32 +56,32 @@ function Visitor({ house }) {
   }, [senses]);
 
   const stands = AT_THE_DOOR.includes(stage);
-  const status = stage === "standing" ? (figures.watched ? "visitor_watched" : "visitor_alone") : `visitor_${stage}`;
+  const status = stage === "standing" ? (figures.watched ? "watched" : "alone") : stage;
   const { picture } = figures;
   return html`<header>
-      <img src="icon.svg" alt="" /><h1>${t("visitor")}</h1>
-      <span class="facts"><a id="house" href=${house} target="_blank" rel="noopener">${t("visitor_house")}</a></span>
+      <img src="icon.svg" alt="" /><h1>${t("visitor.visitor")}</h1>
+      <span class="facts"><a id="house" href=${house} target="_blank" rel="noopener">${t("visitor.house")}</a></span>
     </header>
     <main><section>
-      <p class="soft hint">${t("visitor_hint")}</p>
-      <p class="notice hint">${t("visitor_headphones")}</p>
+      <p class="soft hint">${t("visitor.hint")}</p>
+      <p class="notice hint">${t("visitor.headphones")}</p>
       <div class="echo"><div class="screen">
-        ${senses && html`<video ref=${video} autoplay muted playsinline aria-label=${t("visitor")}></video>`}
-        <div class=${senses ? "badge" : "words"}><span id="stage" role="status" data-stage=${stage} data-watched=${!!figures.watched}>${t(status)}</span></div>
+        ${senses && html`<video ref=${video} autoplay muted playsinline aria-label=${t("visitor.visitor")}></video>`}
+        <div class=${senses ? "badge" : "words"}><span id="stage" role="status" data-stage=${stage} data-watched=${!!figures.watched}>${t(`visitor.${status}`)}</span></div>
       </div></div>
       <div class="buttons">
         ${stage === "standing" && html`<${Bell} ring=${() => door.current.ring()} />`}
         ${stands
-          ? html`<button class="stop" id="leave" disabled=${!senses} onClick=${() => door.current.end("idle")}>${t("visitor_leave")}</button>`
-          : html`<button class="primary bell" id="start" onClick=${step}>${t("visitor_start")}</button>`}
+          ? html`<button class="stop" id="leave" disabled=${!senses} onClick=${() => door.current.end("idle")}>${t("visitor.leave")}</button>`
+          : html`<button class="primary bell" id="start" onClick=${step}>${t("visitor.start")}</button>`}
       </div>
-      ${!stands && html`<label><input type="checkbox" id="cancels" checked=${cancels} onChange=${(event) => setCancels(event.target.checked)} />${t("visitor_cancels")}</label>`}
-      ${senses && !senses.has_camera && html`<p class="notice" id="no-camera">${t("visitor_no_camera")}</p>`}
-      ${senses && !senses.has_microphone && html`<p class="notice" id="no-microphone">${t("visitor_no_microphone")}</p>`}
+      ${!stands && html`<label><input type="checkbox" id="cancels" checked=${cancels} onChange=${(event) => setCancels(event.target.checked)} />${t("visitor.cancels")}</label>`}
+      ${senses && !senses.has_camera && html`<p class="notice" id="no-camera">${t("visitor.no_camera")}</p>`}
+      ${senses && !senses.has_microphone && html`<p class="notice" id="no-microphone">${t("visitor.no_microphone")}</p>`}
       ${senses && html`<dl>
-        <${Level} label=${t("microphone")} id="microphone-level" dbfs=${figures.microphone} />
-        <${Level} label=${t("visitor_said")} id="said-level" dbfs=${figures.said} />
-        ${picture && html`<dt>${t("picture")}</dt><dd id="picture-facts" data-codec=${picture.codec} data-frames=${picture.frames}>${picture.codec} ${picture.width} × ${picture.height}, ${picture.fps} fps</dd>`}
+        <${Level} label=${t("echo.microphone")} id="microphone-level" dbfs=${figures.microphone} />
+        <${Level} label=${t("visitor.said")} id="said-level" dbfs=${figures.said} />
+        ${picture && html`<dt>${t("echo.picture")}</dt><dd id="picture-facts" data-codec=${picture.codec} data-frames=${picture.frames}>${picture.codec} ${picture.width} × ${picture.height}, ${picture.fps} fps</dd>`}
       </dl>`}
     </section></main>`;
 }

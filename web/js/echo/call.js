@@ -1,6 +1,6 @@
 // The far end of a call, as an Echo would be: makes the offer, shows the picture, sends the microphone.
-import { directive } from "./api.js";
-import { Loudness } from "./level.js";
+import { directive } from "../api.js";
+import { Loudness } from "../level.js";
 
 const GATHERING_MS = 2000;
 

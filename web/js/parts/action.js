@@ -1,6 +1,6 @@
 // A button that does one thing at the house, and says why if it failed.
-import { html, useState } from "../vendor/preact-htm.js";
-import { act } from "./api.js";
+import { html, useState } from "../../vendor/preact-htm.js";
+import { act } from "../api.js";
 
 export function Action({ method = "POST", path, content, label, name }) {
   const [busy, setBusy] = useState(false);

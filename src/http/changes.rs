@@ -1,0 +1,98 @@
+//! `GET /api/v1/changes`: what the pages show, as server-sent events (WHATWG HTML 9.2), told whenever it changes.
+//!
+//! Each event bears the name of what is told: `status` (as `GET /status` answers it), `cameras` and `calls` (the lists
+//! that `GET /cameras` and `GET /calls` hold). Whoever listens is told everything first.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
+use actix_web::{HttpResponse, web};
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{House, api, failure};
+use crate::error::ErrorKind;
+
+/// How often it is looked whether something changed: levels and stages are to be seen as they move.
+const LOOK: Duration = Duration::from_millis(400);
+/// A line this often, so that nobody on the way takes the connection for dead.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// Pages that listen at once.
+const LISTENERS: usize = 32;
+/// What a page does when the connection broke, ms.
+const HEAD: &str = "retry: 1000\n\n";
+
+/// Places for those who listen.
+pub(super) struct Listeners(Arc<Semaphore>);
+
+impl Default for Listeners {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LISTENERS)))
+    }
+}
+
+/// One page that listens.
+struct Listener {
+    house: web::Data<House>,
+    /// Last told, by name.
+    told: Vec<(&'static str, Value)>,
+    last: Option<Instant>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Goes on until whoever listens leaves.
+pub(super) async fn changes(house: web::Data<House>, listeners: web::Data<Listeners>) -> HttpResponse {
+    let Ok(place) = listeners.0.clone().try_acquire_owned() else {
+        return failure(ErrorKind::Busy, "too many pages are open; close some");
+    };
+    let listener = Listener { house, told: Vec::new(), last: None, _place: place };
+    let body = futures_util::stream::unfold(listener, async |mut listener| {
+        let text = listener.next().await;
+        Some((Ok::<_, Infallible>(web::Bytes::from(text)), listener))
+    });
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // A compressor would hold events back.
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .streaming(body)
+}
+
+impl Listener {
+    async fn next(&mut self) -> String {
+        if self.last.is_none() {
+            self.last = Some(Instant::now());
+            return HEAD.to_owned() + &self.news().await;
+        }
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let mut text = self.news().await;
+            if text.is_empty() {
+                if self.last.is_some_and(|last| last.elapsed() < SIGN_OF_LIFE) {
+                    continue;
+                }
+                text = ":\n\n".to_owned();
+            }
+            self.last = Some(Instant::now());
+            return text;
+        }
+    }
+
+    async fn news(&mut self) -> String {
+        let mut text = String::new();
+        for (name, value) in api::topics(&self.house).await {
+            match self.told.iter_mut().find(|(told, _)| *told == name) {
+                Some((_, told)) if *told == value => continue,
+                Some((_, told)) => *told = value,
+                None => self.told.push((name, value)),
+            }
+            if let Some((_, value)) = self.told.iter().find(|(told, _)| *told == name) {
+                // JSON has no line break outside its strings, and none inside them that is not escaped.
+                text += &format!("event: {name}\ndata: {value}\n\n");
+            }
+        }
+        text
+    }
+}
