@@ -90,6 +90,8 @@ pub enum Caller {
     User(String),
     /// The holder of the door token where there is no hub.
     Door,
+    /// Whoever plays an Echo in the page.
+    Page,
 }
 
 /// A camera as the outside may know it.

@@ -133,6 +133,7 @@ impl Ongoing {
             camera: camera.name.clone(),
             endpoint_id: camera.endpoint_id.to_string(),
             session_id: offer.session.as_str().to_owned(),
+            from_page: offer.caller == Caller::Page,
             started: stamp(),
             talk: Some(TalkRecord {
                 path: camera.talk.path.map(str::to_owned),

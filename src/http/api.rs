@@ -9,7 +9,9 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use super::ui::{PATIENCE, hub_link};
+use super::veil::veil;
 use super::{House, failure};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::{ListCameras, SwitchPower};
@@ -126,7 +128,7 @@ pub(super) async fn test_speaker(house: web::Data<House>, id: web::Path<String>)
     }
 }
 
-/// What pages are told when it changes, by name.
+/// What pages are told when it changes, by name. For admins: others are told what [`veil`] leaves of it.
 pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     let status = house_status(house).await;
     let mut topics = vec![("status", status)];
@@ -200,11 +202,15 @@ pub(super) async fn end_call(house: web::Data<House>, id: web::Path<String>) -> 
 }
 
 /// `GET /status`.
-pub(super) async fn status(house: web::Data<House>) -> HttpResponse {
-    reply(&house_status(&house).await)
+pub(super) async fn status(house: web::Data<House>, asker: web::ReqData<Asker>) -> HttpResponse {
+    let mut status = house_status(&house).await;
+    if !asker.me(&house).await.may_change() {
+        veil(&mut status);
+    }
+    reply(&status)
 }
 
-async fn house_status(house: &House) -> Value {
+pub(super) async fn house_status(house: &House) -> Value {
     let state = &house.state;
     let hub = hub_link(house).await;
     let events = events(house).await;

@@ -28,6 +28,7 @@ use crate::seat::Seat;
 use crate::state::State;
 
 pub mod api;
+mod asker;
 pub mod assets;
 pub mod caller;
 mod changes;
@@ -38,13 +39,18 @@ mod fingerprint;
 pub mod guard;
 mod limits;
 mod login;
+mod login_page;
+mod me;
 mod paths;
 mod probe;
+pub mod roles;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;
 pub mod ui;
+mod veil;
 mod verdicts;
+mod words;
 
 /// Longest wait for a request's head.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -110,8 +116,8 @@ pub struct House {
     pub router: Router,
     /// The road to the hub's own skill, for what is not ours; `None`: nothing goes on.
     pub forward: Option<Arc<Forward>>,
-    /// Asks the hub for a user of an id; none is configured without it.
-    pub users: Option<guard::UserOf>,
+    /// What the hub's users may do.
+    pub roles: roles::Roles,
     /// Who may speak at the door, and for whom.
     pub callers: Arc<caller::Callers>,
     /// How many directives a second the door takes.
@@ -139,7 +145,7 @@ impl House {
         port_counters: PortCounters,
     ) -> Self {
         let router = Router::new(registry.clone(), bridge.clone());
-        let users = bridge.clone().map(guard::hub_users);
+        let roles = roles::Roles::of_hub(bridge.clone());
         let direct = config.hub.direct.clone();
         let identify = bridge.clone().map(|bridge| caller::hub_identify(bridge, direct));
         let door_token_suffices = identify.is_none() || demo.is_some();
@@ -160,7 +166,7 @@ impl House {
             paths: Arc::new(Paths::default),
             router,
             forward: None,
-            users,
+            roles,
             callers,
             pace,
             ui_address: None,

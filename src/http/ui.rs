@@ -12,7 +12,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
-use super::{House, MAX_BODY, api, assets, changes, door, echo, guard, login, probe, refusal};
+use super::{House, MAX_BODY, api, assets, changes, door, echo, guard, login, me, probe, refusal};
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
 use crate::telemetry;
@@ -23,6 +23,7 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The routes of the pages' listener.
 pub fn configure(routes: &mut ServiceConfig) {
     let v1 = web::scope("/api/v1")
+        .route("/me", web::get().to(me::me))
         .route("/status", web::get().to(api::status))
         .route("/changes", web::get().to(changes::changes))
         .route("/cameras", web::get().to(api::cameras))
@@ -49,7 +50,6 @@ pub fn configure(routes: &mut ServiceConfig) {
             InternalError::from_response(text, refusal(StatusCode::BAD_REQUEST, text)).into()
         }))
         .app_data(web::Data::new(login::WrongTokens::default()))
-        .app_data(web::Data::new(echo::Echo::default()))
         .app_data(web::Data::new(probe::Prober::default()))
         .app_data(web::Data::new(changes::Listeners::default()))
         .service(
