@@ -14,6 +14,7 @@ pub mod backlog;
 pub mod call;
 pub mod catalogue;
 pub mod entity;
+pub mod exchanges;
 pub mod fanout;
 pub mod fit;
 pub mod hub_servers;

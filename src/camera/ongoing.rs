@@ -144,6 +144,7 @@ impl Ongoing {
             ..CallRecord::default()
         };
         telemetry::call_began();
+        resources.exchanges.offered(&record.id, &offer.sdp);
         Self {
             serial,
             call,
@@ -233,6 +234,7 @@ impl Ongoing {
             }
         }));
         self.peer = Some(peer);
+        self.resources.exchanges.answered(&self.record.id, &sdp);
         self.answer.send_replace(Some(Ok(sdp)));
     }
 

@@ -31,9 +31,7 @@ pub(super) async fn echo(house: web::Data<House>, wish: web::Json<Wish>) -> Http
     let arrived = Instant::now();
     let body = directive(wish.into_inner()).to_string();
     match Directive::parse(body.as_bytes()) {
-        Ok(directive) => {
-            reply(&door::obey(&house, &directive, body.as_bytes(), Caller::Page, arrived).await)
-        }
+        Ok(directive) => reply(&door::obey(&house, &directive, body.as_bytes(), Caller::Page, arrived).await),
         Err(error) => failure(error.kind(), &error.to_string()),
     }
 }

@@ -16,11 +16,13 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::alexa::gateway::EventGateway;
+use crate::camera::exchanges::Exchanges;
 use crate::camera::registry::Registry;
 use crate::config::Config;
 use crate::error::ErrorKind;
 use crate::hub::bridge::HubBridge;
 use crate::media::AddressPolicy;
+use crate::media::feed::WorkerProgram;
 use crate::peer::port::Paths;
 use crate::router::Router;
 use crate::router::forward::Forward;
@@ -33,6 +35,7 @@ pub mod assets;
 pub mod caller;
 mod changes;
 mod claims;
+mod diagnostics;
 pub mod door;
 mod echo;
 mod fingerprint;
@@ -130,6 +133,10 @@ pub struct House {
     pub policy: AddressPolicy,
     /// The door's certificate; `None` without TLS there.
     pub certificate: Option<Arc<tls::Certificate>>,
+    /// What the last calls' ends said to each other.
+    pub exchanges: Exchanges,
+    /// Holds FFmpeg; `None` where there are no feeds.
+    pub worker: Option<WorkerProgram>,
 }
 
 impl House {
@@ -173,6 +180,8 @@ impl House {
             door_address: None,
             policy: AddressPolicy::default(),
             certificate: None,
+            exchanges: Exchanges::default(),
+            worker: None,
         }
     }
 
@@ -209,6 +218,13 @@ impl House {
     #[must_use]
     pub fn with_policy(mut self, policy: AddressPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Says who opens cameras, and where the calls' exchanges are kept.
+    #[must_use]
+    pub fn with_media(mut self, worker: WorkerProgram, exchanges: Exchanges) -> Self {
+        (self.worker, self.exchanges) = (Some(worker), exchanges);
         self
     }
 

@@ -195,18 +195,28 @@ async fn a_part_that_is_being_restarted_is_said() {
 async fn diagnostics_hold_no_secret() {
     let stage = stage(|config| {
         config.hub.url = Some("http://hub:8123".parse().unwrap());
+        config.door.public_url = Some("https://canary.example".parse().unwrap());
+        config.webrtc.advertise = vec!["203.0.113.77".parse().unwrap()];
         config.hub.token = Some("canary-hub".to_owned().into());
         config.ui.token = None;
         config.alexa.client_secret = Some("canary-alexa".to_owned().into());
     });
+    stage.house.exchanges.offered("c", "a=ice-pwd:canary-pwd\r\na=mid:0\r\n");
     stage.house.state.link("canary-user", "Canary Ann");
-    stage.house.state.note(["token=canary-noted".to_owned()]);
+    stage
+        .house
+        .state
+        .note(["token=canary-noted, reached at 203.0.113.77 and https://canary.example".to_owned()]);
     let trouble = vec!["rtsp://canary:canary@cam/ refused".to_owned()];
     stage.house.state.record_call(CallRecord { id: "c".into(), trouble, ..CallRecord::default() });
     let (_, body) = ask(&stage, get("/api/v1/diagnostics")).await;
     let text = body.to_string().to_lowercase();
     assert!(!text.contains("canary") && !text.contains("door-token"), "{text}");
+    assert!(!text.contains("203.0.113.77"), "{text}");
     assert!(text.contains("rtsp://***@cam/ refused"), "{text}");
+    assert!(text.contains("reached at [public address] and https://[own name]"), "{text}");
+    assert_eq!(body["calls"][0]["offer"], json!(["a=ice-pwd:***", "a=mid:0"]));
+    assert_eq!(body["versions"]["doorstep"], env!("CARGO_PKG_VERSION"));
 }
 
 #[actix_web::test]

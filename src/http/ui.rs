@@ -12,7 +12,9 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
-use super::{House, MAX_BODY, api, assets, changes, door, echo, guard, login, me, probe, refusal};
+use super::{
+    House, MAX_BODY, api, assets, changes, diagnostics, door, echo, guard, login, me, probe, refusal,
+};
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
 use crate::telemetry;
@@ -32,7 +34,9 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/calls", web::get().to(api::calls))
         .route("/calls/{id}", web::get().to(api::call))
         .route("/calls/{id}/end", web::post().to(api::end_call))
-        .route("/diagnostics", web::get().to(api::diagnostics))
+        .route("/diagnostics", web::get().to(diagnostics::diagnostics))
+        .route("/versions", web::get().to(diagnostics::versions))
+        .route("/logs", web::get().to(diagnostics::logs))
         .route("/links/open", web::post().to(api::open_linking))
         .route("/links/{user_id}", web::delete().to(api::revoke_link))
         .route("/probe", web::post().to(probe::probe))

@@ -74,9 +74,7 @@ impl Refused {
                 (refused, "not_the_door", "directives come in at the door, or through the hub's ingress")
             }
             Self::LoginNeeded => (StatusCode::UNAUTHORIZED, "hint", "log in first"),
-            Self::WrongToken => {
-                (StatusCode::UNAUTHORIZED, "wrong", "the token is not the one of ui.token")
-            }
+            Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong", "the token is not the one of ui.token"),
             Self::ForeignPage => (refused, "foreign_page", "another site's page must not do this"),
             Self::NoJson => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "no_json", "the body must be application/json")

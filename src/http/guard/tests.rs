@@ -6,8 +6,8 @@ use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HOST, ORIGIN, SET_COOKIE};
 use actix_web::test::TestRequest;
 use actix_web::{App, body, http, test};
 
-use super::super::tests::{Stage, stage};
 use super::super::roles::Roles;
+use super::super::tests::{Stage, stage};
 use super::super::{DemoBell, DemoInfo};
 use super::*;
 use crate::hub::{HubError, HubUser};
