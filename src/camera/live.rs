@@ -117,7 +117,7 @@ impl Live {
         Self {
             serial,
             talk: (camera.talk.way.clone(), camera.talk.duplex),
-            account: Account::new(ways.iter().map(Way::name).collect()),
+            account: Account::new(ways.iter().map(Way::kind).collect()),
             ways,
             using: 0,
             video: None,

@@ -30,6 +30,7 @@ use crate::state::State;
 pub mod api;
 pub mod assets;
 pub mod caller;
+mod cameras;
 mod changes;
 mod claims;
 pub mod door;

@@ -15,6 +15,7 @@ fn hub() -> HubSnapshot {
         entities: vec![HubCameraEntity {
             registry_id: format!("r{id}"),
             entity_id: entity.into(),
+            name: name.into(),
             available: false,
             streams: true,
             switches: false,
@@ -33,6 +34,7 @@ fn hub() -> HubSnapshot {
             camera("2", "camera.garden", "Garden", None),
         ],
         moving: BTreeSet::new(),
+        tieable: std::sync::Arc::default(),
         trouble: None,
     }
 }
@@ -63,6 +65,7 @@ fn entity(id: &str, ways: Option<StreamWays>) -> HubCameraEntity {
     HubCameraEntity {
         registry_id,
         entity_id,
+        name: id.into(),
         available: true,
         streams: true,
         switches: false,

@@ -58,7 +58,7 @@ fn its_own_back_channel_is_the_best_way_and_the_relay_the_next() {
         let talk = judged(settings, source, true, &known);
         assert_eq!(path(&talk), expected, "{settings} {source:?} {known:?}");
         assert_eq!(talk.is_full_duplex(), expected.is_some(), "{settings} {source:?}");
-        assert!(!talk.why.is_empty() && !talk.why.contains("hunter2"), "{}", talk.why);
+        assert!(!talk.why().is_empty() && !talk.why().contains("hunter2"), "{}", talk.why());
     }
 }
 
