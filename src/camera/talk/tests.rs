@@ -77,7 +77,7 @@ fn what_is_not_known_is_looked_at_but_no_relay_is_opened_for_little_hope() {
     let none = judged("", Some(ADDRESS), true, &learned(Some(None), Some(false), None));
     assert!(none.looks.len() == 2 && none.is_known, "what had no speaker may have one since");
     let unlikely = judged("", Some(ADDRESS), false, &learned(Some(None), None, None));
-    assert!(unlikely.looks.len() == 1 && unlikely.why.contains("offers no speaker"), "{unlikely:?}");
+    assert!(unlikely.looks.len() == 1 && unlikely.why().contains("offers no speaker"), "{unlikely:?}");
 }
 
 #[test]
