@@ -42,3 +42,4 @@ mod talk;
 mod tls;
 mod trouble;
 mod ways;
+mod words;
