@@ -45,7 +45,7 @@ pub type Sessions = Arc<Mutex<HashMap<EndpointId, Addr<CameraSession>>>>;
 
 /// Knows every camera and owns its session. One, owned by the app.
 pub struct Registry {
-    /// Settings, as loaded.
+    /// Settings, as they are in use now.
     config: Arc<Config>,
     /// Asked for the hub's cameras; `None` without a hub.
     bridge: Option<Seat<HubBridge>>,
@@ -115,6 +115,11 @@ pub struct Pressed {
     /// What rang.
     pub cause: Cause,
 }
+
+/// Note: the settings of cameras are others now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConfigChanged(pub Arc<Config>);
 
 /// Ask: the camera of this endpoint id, entity or name, its session actor started if needed.
 #[derive(Debug, Message)]
@@ -309,6 +314,15 @@ impl Handler<HubChanged> for Registry {
 
     fn handle(&mut self, _: HubChanged, ctx: &mut Self::Context) {
         self.pull(ctx);
+    }
+}
+
+impl Handler<ConfigChanged> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
+        self.config = config;
+        self.lay_out();
     }
 }
 

@@ -12,7 +12,9 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
-use super::{House, MAX_BODY, api, assets, cameras, changes, door, echo, guard, login, probe, refusal};
+use super::{
+    House, MAX_BODY, api, assets, cameras, changes, door, echo, guard, login, probe, refusal, settings,
+};
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
 use crate::telemetry;
@@ -38,6 +40,9 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/probe", web::post().to(probe::probe))
         .route("/echo", web::post().to(echo::echo))
         .route("/demo/ring", web::post().to(echo::ring))
+        .route("/settings", web::get().to(settings::settings))
+        .route("/settings", web::put().to(settings::change))
+        .route("/restart", web::post().to(settings::restart))
         .route("/login", web::post().to(login::login))
         .route("/logout", web::post().to(login::logout))
         .default_service(web::to(async || {
