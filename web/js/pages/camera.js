@@ -18,7 +18,7 @@ const NONE = [];
 
 function ways({ details, live }) {
   const kinds = [...new Set(details.ways.map((one) => one.way))];
-  const words = kinds.map((kind) => `${way(kind)}${live?.live && live.way === kind ? ` (${t("camera.way_taken")})` : ""}`);
+  const words = kinds.map((kind) => `${way(kind)}${live?.picture && live.way === kind ? ` (${t("camera.way_taken")})` : ""}`);
   const all = words.length ? words.join(", ") : t("camera.no_way");
   return details.pinned ? `${all} – ${t("camera.pinned")}` : all;
 }

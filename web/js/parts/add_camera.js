@@ -18,6 +18,7 @@ const MAKERS = {
   "TP-Link Tapo": "rtsp://USER:PASSWORD@ADDRESS:554/stream2",
   "UniFi Protect": "rtsps://ADDRESS:7441/KEY",
 };
+const UNREPLACED = /\b(USER|PASSWORD|ADDRESS|KEY)\b/;
 const LONGEST_ID = 64;
 
 // What Alexa knows it by: made of the name once, and the same for ever.
@@ -46,8 +47,9 @@ export function AddCamera({ cameras, close }) {
     setMaker(chosen);
     if (isPattern) setSource(MAKERS[chosen] ?? "");
   };
-  const complete = name.trim() && source.trim();
+  const unreplaced = UNREPLACED.test(source);
   const busy = progress != null || saving.busy;
+  const given = source.trim() && !unreplaced;
   const save = async (event) => {
     event.preventDefault();
     setSaving({ busy: true });
@@ -71,10 +73,10 @@ export function AddCamera({ cameras, close }) {
     <${Field} id="add-name" label=${t("cameras.name")} hint=${name.trim() && t("cameras.id_hint", { id })} problem=${problems.name ?? problems.id}>${(more) => html`<input ...${more} value=${name} maxlength="128" dir="auto" required onInput=${({ target }) => setName(target.value)} />`}<//>
     <${Field} id="add-kind" label=${t("cameras.kind")} problem=${problems.kind}>${(more) => html`<select ...${more} value=${kind} onChange=${({ target }) => setKind(target.value)}><option value="camera">${t("cameras.camera")}</option><option value="doorbell">${t("cameras.doorbell")}</option></select>`}<//>
     <${Field} id="add-maker" label=${t("cameras.maker")} hint=${t("cameras.maker_hint")}>${(more) => html`<select ...${more} value=${maker} onChange=${({ target }) => choose(target.value)}><option value="">${t("cameras.another_maker")}</option>${Object.keys(MAKERS).map((one) => html`<option value=${one}>${one}</option>`)}</select>`}<//>
-    <${Field} id="add-source" label=${t("cameras.address")} hint=${t("cameras.address_hint")} problem=${problems.source}>${(more) => html`<input ...${more} value=${source} required autocapitalize="off" autocomplete="off" spellcheck="false" placeholder="rtsp://…" onInput=${({ target }) => setSource(target.value)} />`}<//>
+    <${Field} id="add-source" label=${t("cameras.address")} hint=${t("cameras.address_hint")} problem=${problems.source ?? (unreplaced && t("cameras.replace_capitals"))}>${(more) => html`<input ...${more} value=${source} required autocapitalize="off" autocomplete="off" spellcheck="false" placeholder="rtsp://…" onInput=${({ target }) => setSource(target.value)} />`}<//>
     <div class="buttons">
-      <button type="button" id="look-first" disabled=${!source.trim() || busy} onClick=${() => look({ source: source.trim() })}>${t("cameras.look_first")}</button>
-      <button class="primary" disabled=${!complete || busy}>${t("cameras.save")}</button>
+      <button type="button" id="look-first" disabled=${!given || busy} onClick=${() => look({ source: source.trim() })}>${t("cameras.look_first")}</button>
+      <button class="primary" disabled=${!given || !name.trim() || busy}>${t("cameras.save")}</button>
       <button type="button" onClick=${close}>${t("cameras.cancel")}</button>
     </div>
     ${saving.error && html`<p class="error" role="alert">${saving.error}</p>`}

@@ -13,9 +13,11 @@ function keys({ key_picture_seconds: every, key_picture_longer_than: longer }) {
 
 function Facts({ finding }) {
   const { video, sound } = finding;
+  // The only one that failed is told of already.
+  const tried = finding.says.code === "nothing" ? [] : finding.tried;
   return html`<dl>
     ${finding.way && html`<dt>${t("camera.way")}</dt><dd>${way(finding.way)}${finding.running ? `, ${t("camera.running")}` : ""}</dd>`}
-    ${finding.tried.map((tried) => html`<dt>${t("camera.shows_nothing")}</dt><dd>${way(tried.kind)}: ${tried.reason}</dd>`)}
+    ${tried.map((one) => html`<dt>${t("camera.shows_nothing")}</dt><dd>${way(one.kind)}: ${one.reason}</dd>`)}
     ${video && html`<dt>${t("camera.picture")}</dt><dd>${codec(video.codec)}, ${video.width} × ${video.height}</dd>`}
     ${finding.kbps != null && html`<dt>${t("camera.flow")}</dt><dd>${t("camera.flow_of", { n: number(finding.pictures_per_second), kbps: finding.kbps })} ${keys(finding)}</dd>`}
     ${sound && html`<dt>${t("camera.sound")}</dt><dd>${sound.codec === "none" ? t("camera.no_sound") : sound.codec}</dd>`}
