@@ -35,6 +35,7 @@ pub mod api;
 mod asker;
 pub mod assets;
 pub mod caller;
+mod cameras;
 mod changes;
 mod claims;
 mod diagnostics;

@@ -18,12 +18,13 @@ use super::ui::PATIENCE;
 use super::{House, failure, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
 use crate::camera::registry::FindCamera;
+use crate::camera::sentence::Sentence;
 use crate::camera::session::CameraSession;
 use crate::camera::{CameraError, CameraSummary, Locate};
 use crate::config::validate::source_address;
 use crate::config::{self, Config};
 use crate::error::ErrorKind;
-use crate::telemetry::redact::{hide_for_now, redact};
+use crate::telemetry::redact::hide_for_now;
 
 /// The type of an answer that comes line by line.
 const LINES: &str = "application/x-ndjson";
@@ -60,7 +61,7 @@ enum Target {
 }
 
 /// Answers with the finding; or, for whoever accepts `application/x-ndjson`, with a line
-/// `{"progress": text}` for each thing that happens, and `{"finding": ...}` or `{"error": text}` as the
+/// `{"progress": text, "code", "values"}` for each thing that happens, and `{"finding": ...}` or `{"error": text}` as the
 /// last one. Takes a minute at most, and 16 s more once there is a picture. Whoever leaves ends it.
 pub(super) async fn probe(
     house: web::Data<House>,
@@ -88,9 +89,10 @@ pub(super) async fn probe(
     let (lines, told) = mpsc::channel(WAITING);
     actix_web::rt::spawn(async move {
         let _place = place;
-        let tell = |text: &str| {
+        let tell = |news: &Sentence| {
             // Whoever reads too slowly misses progress, not the finding.
-            lines.try_send(json!({ "progress": redact(text) })).ok();
+            let line = json!({ "progress": news.text, "code": news.code, "values": news.values });
+            lines.try_send(cleaned(&line)).ok();
         };
         let last = tokio::select! {
             () = lines.closed() => return,
@@ -112,7 +114,7 @@ pub(super) async fn probe(
         .streaming(body)
 }
 
-async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<Finding, Refused> {
+async fn look(target: &Target, house: &House, tell: impl FnMut(&Sentence)) -> Result<Finding, Refused> {
     let max_kbps = house.config.webrtc.max_kbps;
     match target {
         Target::Session(camera, session) => {
@@ -124,7 +126,7 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<
                 _ => camera.talk.clone(),
             };
             let finding = finding.map(|finding| {
-                let finding = finding.with_talk(talk.path.is_some(), talk.why);
+                let finding = finding.with_talk(talk.path.is_some(), talk.reasons);
                 finding.with_stream(camera.stream.as_ref())
             });
             finding.map_err(|error| (error.kind(), error.to_string()))

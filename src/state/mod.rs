@@ -382,6 +382,16 @@ impl State {
         lock(&self.shared.calls).iter().rev().take(limit).cloned().collect()
     }
 
+    /// The last call of each camera that ended, by endpoint id.
+    #[must_use]
+    pub fn last_calls(&self) -> BTreeMap<String, CallRecord> {
+        let calls = lock(&self.shared.calls);
+        let mut last: BTreeMap<&str, &CallRecord> = BTreeMap::new();
+        // The newest one stays.
+        last.extend(calls.iter().map(|call| (call.endpoint_id.as_str(), call)));
+        last.into_iter().map(|(id, call)| (id.to_owned(), call.clone())).collect()
+    }
+
     /// The call of that id.
     #[must_use]
     pub fn call(&self, id: &str) -> Option<CallRecord> {
