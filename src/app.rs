@@ -26,6 +26,7 @@ use crate::camera::places::Places;
 use crate::camera::registry::{Pressed, Registry, Sessions};
 use crate::camera::resources::Resources;
 use crate::camera::session::{CameraSession, Leave};
+use crate::camera::still_store::StillStore;
 use crate::config::{self, Config, Limits};
 use crate::http::tls::Certificate;
 use crate::http::{DemoInfo, House};
@@ -179,6 +180,7 @@ impl App {
             places: Places::default(),
             transcodes: Places::default(),
             looks: Places::default(),
+            stills: StillStore::default(),
         };
         let (broken_tx, broken) = watch::channel(false);
         let keeper = Keeper {

@@ -18,6 +18,7 @@ use super::speaker::Speaker;
 use super::talk::{Talk, TalkWay};
 use super::way::Way;
 use crate::media::feed::Feed;
+use crate::media::still::Still;
 use crate::media::talk::{Duplex, TalkReport};
 use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
 
@@ -201,6 +202,11 @@ impl Live {
     #[must_use]
     pub fn speaker_dbfs(&self) -> Option<f32> {
         self.loudest.map(|(dbfs, _)| dbfs)
+    }
+
+    /// A still picture of what it shows, once it shows something; `None` if none can be made.
+    pub fn still(&self) -> impl Future<Output = Option<Still>> + Send + use<> {
+        self.feed.still()
     }
 
     /// Plays a tone at the speaker. What was known of it before is void.

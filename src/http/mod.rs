@@ -40,6 +40,7 @@ mod limits;
 mod login;
 mod paths;
 mod probe;
+mod stills;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;

@@ -12,7 +12,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
-use super::{House, MAX_BODY, api, assets, changes, door, echo, guard, login, probe, refusal};
+use super::{House, MAX_BODY, api, assets, changes, door, echo, guard, login, probe, refusal, stills};
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
 use crate::telemetry;
@@ -26,6 +26,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/status", web::get().to(api::status))
         .route("/changes", web::get().to(changes::changes))
         .route("/cameras", web::get().to(api::cameras))
+        .route("/cameras/{id}/still", web::get().to(stills::still))
         .route("/cameras/{id}/power", web::post().to(api::power))
         .route("/cameras/{id}/speaker", web::post().to(api::test_speaker))
         .route("/calls", web::get().to(api::calls))
