@@ -28,6 +28,7 @@ use crate::camera::places::Places;
 use crate::camera::registry::{ConfigChanged, Pressed, Registry, Sessions};
 use crate::camera::resources::Resources;
 use crate::camera::session::{CameraSession, Leave};
+use crate::camera::still_store::StillStore;
 use crate::config::settings::Settings;
 use crate::config::{self, Config, Limits};
 use crate::http::tls::Certificate;
@@ -192,6 +193,7 @@ impl App {
             transcodes: Places::default(),
             looks: Places::default(),
             exchanges: Exchanges::default(),
+            stills: StillStore::default(),
         };
         let exchanges = resources.exchanges.clone();
         let (broken_tx, broken) = watch::channel(false);

@@ -6,6 +6,7 @@ use tokio::runtime::Handle;
 
 use super::exchanges::Exchanges;
 use super::places::{Place, Places};
+use super::still_store::StillStore;
 use super::way::Reach;
 use crate::alexa::gateway::EventGateway;
 use crate::config::Limits;
@@ -46,6 +47,8 @@ pub struct Resources {
     pub looks: Places,
     /// What the last calls' ends said to each other.
     pub exchanges: Exchanges,
+    /// The last still picture of each camera.
+    pub stills: StillStore,
 }
 
 impl Resources {

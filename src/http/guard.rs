@@ -14,7 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::asker::{Asker, Via};
-use super::{House, assets, door, login};
+use super::{House, assets, door, login, stills};
 use refused::Refused;
 use site::{is_json, is_ours, same_site, texts};
 
@@ -134,7 +134,7 @@ fn path(request: &HttpRequest) -> &str {
 }
 
 fn changes(request: &HttpRequest) -> bool {
-    ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method())
+    ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) || stills::opens_a_camera(request)
 }
 
 /// This machine, or whoever comes to a demo.

@@ -51,6 +51,7 @@ mod paths;
 mod probe;
 pub mod roles;
 mod settings;
+mod stills;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;

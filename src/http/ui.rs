@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     House, MAX_BODY, api, assets, cameras, changes, diagnostics, door, echo, guard, login, me, probe, refusal,
-    settings,
+    settings, stills,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -30,6 +30,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/status", web::get().to(api::status))
         .route("/changes", web::get().to(changes::changes))
         .route("/cameras", web::get().to(cameras::cameras))
+        .route("/cameras/{id}/still", web::get().to(stills::still))
         .route("/cameras/{id}/power", web::post().to(cameras::power))
         .route("/cameras/{id}/speaker", web::post().to(cameras::test_speaker))
         .route("/hub/entities", web::get().to(cameras::entities))
