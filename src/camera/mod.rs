@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::error::ErrorKind;
+use crate::media::TroubleKind;
 
 pub mod account;
 pub mod backlog;
@@ -21,6 +22,7 @@ pub mod line;
 pub mod line_rate;
 pub mod live;
 pub mod ongoing;
+pub mod outcome;
 pub mod pace;
 pub mod places;
 pub mod probe;
@@ -28,12 +30,15 @@ pub mod registry;
 pub mod relay;
 pub mod resources;
 pub mod round_trip;
+pub mod sampler;
 pub mod screen_stream;
 pub mod session;
 pub mod shared;
 pub mod speaker;
 pub mod speaker_test;
 pub mod talk;
+pub mod trouble;
+pub mod unanswered;
 pub mod viewer;
 pub mod way;
 
@@ -245,6 +250,8 @@ pub enum CameraError {
     Unreachable {
         /// The camera's name.
         camera: String,
+        /// What kind of trouble it is in.
+        kind: TroubleKind,
         /// Why, for people.
         reason: String,
     },
@@ -273,10 +280,10 @@ pub enum CameraError {
     )]
     NoStream(String),
     /// All places are taken.
-    #[error("{camera}: {limit} calls are going on, no more fit")]
+    #[error("{}: {limit} calls are going on, no more fit", camera.as_deref().unwrap_or("all cameras"))]
     Full {
-        /// The camera's name, or "all cameras".
-        camera: String,
+        /// The camera's name; `None`: all cameras together.
+        camera: Option<String>,
         /// The limit that was met.
         limit: usize,
     },

@@ -10,19 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ui::{PATIENCE, hub_link};
-use super::{House, failure};
+use super::{House, calls, failure};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::{ListCameras, SwitchPower};
 use crate::camera::session::CameraSession;
 use crate::camera::{
-    Caller, CameraError, CameraStatus, CameraSummary, Disconnect, EndpointId, Locate, Revoked, SessionId,
-    Status, speaker_test,
+    Caller, CameraError, CameraStatus, CameraSummary, EndpointId, Locate, Revoked, Status, speaker_test,
 };
 use crate::config;
 use crate::error::ErrorKind;
 use crate::hub::Link;
 use crate::seat::{AskError, ask};
-use crate::state::CallRecord;
 use crate::telemetry::redact::redact;
 
 /// Longest wait for one camera's session; what it knows is left out then.
@@ -31,18 +29,14 @@ const SESSION_PATIENCE: Duration = Duration::from_millis(500);
 const END_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest wait for the hub to switch a camera.
 const POWER_PATIENCE: Duration = Duration::from_secs(8);
-/// Calls that are listed when nobody says how many.
-const CALLS: usize = 50;
-/// Calls that pages are told of by themselves.
-const TOLD_CALLS: usize = 20;
 /// Calls in the diagnostics.
 const DIAGNOSED_CALLS: usize = 100;
 
 /// One camera with what its session knows.
-struct Known {
-    summary: CameraSummary,
-    session: Option<Addr<CameraSession>>,
-    live: Option<CameraStatus>,
+pub(super) struct Known {
+    pub(super) summary: CameraSummary,
+    pub(super) session: Option<Addr<CameraSession>>,
+    pub(super) live: Option<CameraStatus>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +46,7 @@ struct CameraView<'a> {
     live: Option<&'a CameraStatus>,
 }
 
-async fn known(house: &House) -> Result<Vec<Known>, AskError> {
+pub(super) async fn known(house: &House) -> Result<Vec<Known>, AskError> {
     let cameras = house.registry.ask(ListCameras, PATIENCE).await?;
     let looks = cameras.into_iter().map(async |(summary, session)| {
         let live = match &session {
@@ -69,7 +63,7 @@ pub(super) fn reply(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
-fn unanswered(error: AskError) -> HttpResponse {
+pub(super) fn unanswered(error: AskError) -> HttpResponse {
     failure(error.kind(), &format!("the list of cameras: {error}"))
 }
 
@@ -129,74 +123,13 @@ pub(super) async fn test_speaker(house: web::Data<House>, id: web::Path<String>)
 /// What pages are told when it changes, by name.
 pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     let status = house_status(house).await;
-    let mut topics = vec![("status", status)];
+    let activity = json!(house.state.happenings(calls::TOLD_HAPPENINGS));
+    let mut topics = vec![("status", status), ("activity", activity)];
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
     topics.push(("cameras", json!(views(&known))));
-    topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
+    topics.push(("calls", json!(calls::records(house, known, calls::TOLD))));
     topics
-}
-
-/// How many calls are wanted.
-#[derive(Deserialize)]
-pub(super) struct Paging {
-    limit: Option<usize>,
-}
-
-/// `GET /calls?limit=`: `{"calls": [record, ...]}`, those that go on first, then newest first.
-pub(super) async fn calls(house: web::Data<House>, paging: web::Query<Paging>) -> HttpResponse {
-    // While the list of cameras is built anew, the calls that ended are there all the same.
-    let known = known(&house).await.unwrap_or_default();
-    reply(&json!({ "calls": records(&house, known, paging.limit.unwrap_or(CALLS)) }))
-}
-
-fn records(house: &House, known: Vec<Known>, limit: usize) -> Vec<CallRecord> {
-    let mut records: Vec<CallRecord> =
-        known.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls).collect();
-    // RFC 3339 in UTC sorts as text.
-    records.sort_by(|a, b| b.started.cmp(&a.started));
-    for ended in house.state.calls(limit) {
-        if !records.iter().any(|record| record.id == ended.id) {
-            records.push(ended);
-        }
-    }
-    records.truncate(limit);
-    records
-}
-
-/// `GET /calls/{id}`: the record.
-pub(super) async fn call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
-    let ongoing = known(&house).await.unwrap_or_default();
-    let mut ongoing = ongoing.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls);
-    match ongoing.find(|call| call.id == *id).or_else(|| house.state.call(&id)) {
-        Some(record) => reply(&record),
-        None => failure(ErrorKind::NotFound, "there is no call of that id"),
-    }
-}
-
-/// `POST /calls/{id}/end`: hangs up. Succeeds for a call that has ended.
-pub(super) async fn end_call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
-    let known = match known(&house).await {
-        Ok(known) => known,
-        Err(error) => return unanswered(error),
-    };
-    for one in known {
-        let calls = one.live.map(|live| live.calls).unwrap_or_default();
-        let Some(call) = calls.into_iter().find(|call| call.id == *id) else { continue };
-        let (Some(camera), Some(session)) = (one.session, SessionId::parse(&call.session_id)) else {
-            continue;
-        };
-        tracing::info!(call = %id, "ended from the page");
-        return match ask(&camera, Disconnect { session, caller: None }, END_PATIENCE).await {
-            Ok(Ok(())) => reply(&json!({ "ended": true })),
-            Ok(Err(error)) => failure(error.kind(), &error.to_string()),
-            Err(error) => failure(error.kind(), &error.to_string()),
-        };
-    }
-    match house.state.call(&id) {
-        Some(_) => reply(&json!({ "ended": true })),
-        None => failure(ErrorKind::NotFound, "there is no call of that id"),
-    }
 }
 
 /// `GET /status`.
@@ -296,7 +229,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
     if let Some(linked) = all["status"]["events"]["linked"].as_object_mut() {
         linked.remove("by");
     }
-    all["calls"] = json!(records(&house, known, DIAGNOSED_CALLS));
+    all["calls"] = json!(calls::records(&house, known, DIAGNOSED_CALLS));
     // A user name may be as telling as a password, and texts of cameras and hub may hold either.
     clean(&mut all);
     HttpResponse::Ok()

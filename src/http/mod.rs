@@ -30,6 +30,7 @@ use crate::state::State;
 pub mod api;
 pub mod assets;
 pub mod caller;
+mod calls;
 mod changes;
 mod claims;
 pub mod door;
@@ -138,7 +139,7 @@ impl House {
         demo: Option<DemoInfo>,
         port_counters: PortCounters,
     ) -> Self {
-        let router = Router::new(registry.clone(), bridge.clone());
+        let router = Router::new(registry.clone(), bridge.clone()).with_state(state.clone());
         let users = bridge.clone().map(guard::hub_users);
         let direct = config.hub.direct.clone();
         let identify = bridge.clone().map(|bridge| caller::hub_identify(bridge, direct));

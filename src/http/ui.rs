@@ -12,7 +12,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
-use super::{House, MAX_BODY, api, assets, changes, door, echo, guard, login, probe, refusal};
+use super::{House, MAX_BODY, api, assets, calls, changes, door, echo, guard, login, probe, refusal};
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
 use crate::telemetry;
@@ -28,9 +28,10 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/cameras", web::get().to(api::cameras))
         .route("/cameras/{id}/power", web::post().to(api::power))
         .route("/cameras/{id}/speaker", web::post().to(api::test_speaker))
-        .route("/calls", web::get().to(api::calls))
-        .route("/calls/{id}", web::get().to(api::call))
-        .route("/calls/{id}/end", web::post().to(api::end_call))
+        .route("/calls", web::get().to(calls::calls))
+        .route("/calls/{id}", web::get().to(calls::call))
+        .route("/calls/{id}/end", web::post().to(calls::end_call))
+        .route("/activity", web::get().to(calls::activity))
         .route("/diagnostics", web::get().to(api::diagnostics))
         .route("/links/open", web::post().to(api::open_linking))
         .route("/links/{user_id}", web::delete().to(api::revoke_link))

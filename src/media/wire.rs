@@ -15,7 +15,7 @@ use super::talk::TalkSetup;
 use super::{Destination, FeedEvent, TestPattern};
 
 /// Both sides must speak the same one.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 /// Largest access unit, bytes.
 pub const MAX_PICTURE: usize = 8 * 1024 * 1024;
 /// Largest control message, bytes of JSON.
@@ -460,6 +460,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::media::TroubleKind;
     use crate::media::flow::Flow;
     use crate::media::{SoundFacts, VideoFacts};
 
@@ -498,7 +499,7 @@ mod tests {
             FromWorker::Event(FeedEvent::Opened { video, sound }),
             FromWorker::Event(FeedEvent::Failed {
                 reason: "ü".into(),
-                unauthorized: true,
+                kind: TroubleKind::Login,
                 last_words: Some("x".into()),
             }),
         ] {
