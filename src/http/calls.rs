@@ -30,16 +30,19 @@ pub(super) struct Paging {
     limit: Option<usize>,
     /// Id of a call that has ended: only those that ended before it.
     before: Option<String>,
+    /// The same: only those that ended after it.
+    after: Option<String>,
 }
 
-/// `GET /calls?limit=&before=`: `{"calls": [record, ...]}`, those that go on first, then those that ended, the last
+/// `GET /calls?limit=&before=&after=`: `{"calls": [record, ...]}`, those that go on first, then those that ended, the last
 /// one first. Those that ended come without their plot.
 pub(super) async fn calls(house: web::Data<House>, paging: web::Query<Paging>) -> HttpResponse {
     let limit = paging.limit.unwrap_or(CALLS).min(MOST);
-    let calls = match &paging.before {
-        Some(id) => house.state.calls_before(id, limit).into_iter().map(listed).collect(),
+    let calls = match (&paging.before, &paging.after) {
+        (Some(id), _) => house.state.calls_before(id, limit).into_iter().map(listed).collect(),
+        (None, Some(id)) => house.state.calls_after(id, limit).into_iter().map(listed).collect(),
         // While the list of cameras is built anew, the calls that ended are there all the same.
-        None => records(&house, known(&house).await.unwrap_or_default(), limit),
+        (None, None) => records(&house, known(&house).await.unwrap_or_default(), limit),
     };
     reply(&json!({ "calls": calls }))
 }

@@ -425,6 +425,17 @@ impl State {
         calls.iter().rev().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect()
     }
 
+    /// Those that ended after the call of that id, the last one first; of many those that came next. None if it is not
+    /// known.
+    #[must_use]
+    pub fn calls_after(&self, id: &str, limit: usize) -> Vec<CallRecord> {
+        let calls = lock(&self.shared.calls);
+        let mut next: Vec<_> =
+            calls.iter().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect();
+        next.reverse();
+        next
+    }
+
     /// Remembers what was heard: of a camera, by its endpoint id and name, or of the house.
     pub fn happened(&self, what: What, camera: Option<(&str, &str)>) {
         let (endpoint_id, camera) = camera.map(|(id, name)| (id.to_owned(), name.to_owned())).unzip();

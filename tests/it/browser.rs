@@ -1,5 +1,6 @@
 //! The page, in a real browser: calls through the demo as a user makes them.
 
+mod calls;
 mod chromium;
 mod demo;
 mod visitor;
