@@ -1,6 +1,7 @@
 //! What all sessions share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -56,6 +57,12 @@ impl Resources {
     #[must_use]
     pub fn encoding(&self) -> Option<Place> {
         self.transcodes.take(self.limits.transcodes)
+    }
+
+    /// The longest time for a call.
+    #[must_use]
+    pub fn longest_call(&self) -> Duration {
+        Duration::from_secs(self.limits.call_minutes.saturating_mul(60))
     }
 
     /// A user has granted that events are sent to Alexa.

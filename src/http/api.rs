@@ -5,30 +5,25 @@ use std::time::Duration;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::asker::Asker;
-use super::cameras::{Known, known};
+use super::cameras::known;
 use super::ui::{PATIENCE, hub_link};
 use super::veil::veil;
-use super::{House, cameras, failure};
+use super::{House, calls, cameras, failure};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::ListCameras;
-use crate::camera::{Caller, Disconnect, Revoked, SessionId};
+use crate::camera::{Caller, Revoked};
 use crate::config;
 use crate::error::ErrorKind;
 use crate::hub::Link;
 use crate::seat::{AskError, ask};
-use crate::state::CallRecord;
 use crate::telemetry::redact::redact;
 
 /// Longest wait for a call to end.
 const END_PATIENCE: Duration = Duration::from_secs(2);
-/// Calls that are listed when nobody says how many.
-const CALLS: usize = 50;
-/// Calls that pages are told of by themselves.
-const TOLD_CALLS: usize = 20;
 
 pub(super) fn reply(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
@@ -41,74 +36,13 @@ pub(super) fn unanswered(error: AskError) -> HttpResponse {
 /// What pages are told when it changes, by name. For admins: others are told what [`veil`] leaves of it.
 pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     let status = house_status(house).await;
-    let mut topics = vec![("status", status)];
+    let activity = json!(house.state.happenings(calls::TOLD_HAPPENINGS));
+    let mut topics = vec![("status", status), ("activity", activity)];
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
     topics.push(("cameras", cameras::views(house, &known)));
-    topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
+    topics.push(("calls", json!(calls::records(house, known, calls::TOLD))));
     topics
-}
-
-/// How many calls are wanted.
-#[derive(Deserialize)]
-pub(super) struct Paging {
-    limit: Option<usize>,
-}
-
-/// `GET /calls?limit=`: `{"calls": [record, ...]}`, those that go on first, then newest first.
-pub(super) async fn calls(house: web::Data<House>, paging: web::Query<Paging>) -> HttpResponse {
-    // While the list of cameras is built anew, the calls that ended are there all the same.
-    let known = known(&house).await.unwrap_or_default();
-    reply(&json!({ "calls": records(&house, known, paging.limit.unwrap_or(CALLS)) }))
-}
-
-pub(super) fn records(house: &House, known: Vec<Known>, limit: usize) -> Vec<CallRecord> {
-    let mut records: Vec<CallRecord> =
-        known.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls).collect();
-    // RFC 3339 in UTC sorts as text.
-    records.sort_by(|a, b| b.started.cmp(&a.started));
-    for ended in house.state.calls(limit) {
-        if !records.iter().any(|record| record.id == ended.id) {
-            records.push(ended);
-        }
-    }
-    records.truncate(limit);
-    records
-}
-
-/// `GET /calls/{id}`: the record.
-pub(super) async fn call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
-    let ongoing = known(&house).await.unwrap_or_default();
-    let mut ongoing = ongoing.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls);
-    match ongoing.find(|call| call.id == *id).or_else(|| house.state.call(&id)) {
-        Some(record) => reply(&record),
-        None => failure(ErrorKind::NotFound, "there is no call of that id"),
-    }
-}
-
-/// `POST /calls/{id}/end`: hangs up. Succeeds for a call that has ended.
-pub(super) async fn end_call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
-    let known = match known(&house).await {
-        Ok(known) => known,
-        Err(error) => return unanswered(error),
-    };
-    for one in known {
-        let calls = one.live.map(|live| live.calls).unwrap_or_default();
-        let Some(call) = calls.into_iter().find(|call| call.id == *id) else { continue };
-        let (Some(camera), Some(session)) = (one.session, SessionId::parse(&call.session_id)) else {
-            continue;
-        };
-        tracing::info!(call = %id, "ended from the page");
-        return match ask(&camera, Disconnect { session, caller: None }, END_PATIENCE).await {
-            Ok(Ok(())) => reply(&json!({ "ended": true })),
-            Ok(Err(error)) => failure(error.kind(), &error.to_string()),
-            Err(error) => failure(error.kind(), &error.to_string()),
-        };
-    }
-    match house.state.call(&id) {
-        Some(_) => reply(&json!({ "ended": true })),
-        None => failure(ErrorKind::NotFound, "there is no call of that id"),
-    }
 }
 
 /// `GET /status`.

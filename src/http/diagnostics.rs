@@ -11,9 +11,9 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::api::{house_status, records, reply};
+use super::api::{house_status, reply};
 use super::cameras::known;
-use super::{House, cameras};
+use super::{House, calls, cameras};
 use crate::camera::exchanges::Exchanges;
 use crate::state::CallRecord;
 use crate::telemetry::public::mask_public;
@@ -45,7 +45,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
     if let Some(linked) = all["status"]["events"]["linked"].as_object_mut() {
         linked.remove("by");
     }
-    all["calls"] = records(&house, known, CALLS).iter().map(|call| whole(call, &house.exchanges)).collect();
+    all["calls"] = calls::records(&house, known, CALLS).iter().map(|call| whole(call, &house.exchanges)).collect();
     all["metrics"] = telemetry::metrics().render().lines().collect();
     all["log"] = ring::lines_after(0)
         .iter()

@@ -35,6 +35,7 @@ pub mod api;
 mod asker;
 pub mod assets;
 pub mod caller;
+mod calls;
 mod cameras;
 mod changes;
 mod claims;
@@ -160,7 +161,7 @@ impl House {
         demo: Option<DemoInfo>,
         port_counters: PortCounters,
     ) -> Self {
-        let router = Router::new(registry.clone(), bridge.clone());
+        let router = Router::new(registry.clone(), bridge.clone()).with_state(state.clone());
         let roles = roles::Roles::of_hub(bridge.clone());
         let direct = config.hub.direct.clone();
         let identify = bridge.clone().map(|bridge| caller::hub_identify(bridge, direct));

@@ -13,8 +13,8 @@ use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
 use super::{
-    House, MAX_BODY, api, assets, cameras, changes, diagnostics, door, echo, guard, login, me, probe, refusal,
-    settings, stills,
+    House, MAX_BODY, api, assets, calls, cameras, changes, diagnostics, door, echo, guard, login, me, probe,
+    refusal, settings, stills,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -34,9 +34,10 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/cameras/{id}/power", web::post().to(cameras::power))
         .route("/cameras/{id}/speaker", web::post().to(cameras::test_speaker))
         .route("/hub/entities", web::get().to(cameras::entities))
-        .route("/calls", web::get().to(api::calls))
-        .route("/calls/{id}", web::get().to(api::call))
-        .route("/calls/{id}/end", web::post().to(api::end_call))
+        .route("/calls", web::get().to(calls::calls))
+        .route("/calls/{id}", web::get().to(calls::call))
+        .route("/calls/{id}/end", web::post().to(calls::end_call))
+        .route("/activity", web::get().to(calls::activity))
         .route("/diagnostics", web::get().to(diagnostics::diagnostics))
         .route("/versions", web::get().to(diagnostics::versions))
         .route("/logs", web::get().to(diagnostics::logs))

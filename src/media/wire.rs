@@ -505,6 +505,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::media::TroubleKind;
     use crate::media::flow::Flow;
     use crate::media::{SoundFacts, VideoFacts};
 
@@ -543,7 +544,7 @@ mod tests {
             FromWorker::Event(FeedEvent::Opened { video, sound }),
             FromWorker::Event(FeedEvent::Failed {
                 reason: "ü".into(),
-                unauthorized: true,
+                kind: TroubleKind::Login,
                 last_words: Some("x".into()),
             }),
         ] {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::camera::screen_stream::ScreenStreamFacts;
 use crate::camera::talk::Talk;
+use crate::media::TroubleKind;
 
 mod golden;
 
@@ -262,12 +263,19 @@ async fn what_a_camera_says_no_with_becomes_the_right_error_type() {
     for (error, told) in [
         (CameraError::Unknown("garden".into()), "NO_SUCH_ENDPOINT"),
         (CameraError::Foreign, "NO_SUCH_ENDPOINT"),
-        (CameraError::Unreachable { camera: camera(), reason: "refused".into() }, "ENDPOINT_UNREACHABLE"),
+        (
+            CameraError::Unreachable {
+                camera: camera(),
+                kind: TroubleKind::Refused,
+                reason: "refused".into(),
+            },
+            "ENDPOINT_UNREACHABLE",
+        ),
         (CameraError::Disabled(camera()), "CLOUD_CONTROL_DISABLED"),
         (CameraError::SwitchedOff(camera()), "NOT_SUPPORTED_IN_CURRENT_MODE"),
         (CameraError::NoStream(camera()), "INVALID_DIRECTIVE"),
         (CameraError::HubAway(camera()), "BRIDGE_UNREACHABLE"),
-        (CameraError::Full { camera: camera(), limit: 4 }, "ENDPOINT_BUSY"),
+        (CameraError::Full { camera: Some(camera()), limit: 4 }, "ENDPOINT_BUSY"),
         (CameraError::Offer("no fingerprint".into()), "INVALID_VALUE"),
         (CameraError::NoCall(SESSION.into()), "INVALID_VALUE"),
         (CameraError::Ended, "INVALID_VALUE"),

@@ -21,14 +21,21 @@ use time::format_description::well_known::Rfc3339;
 
 mod calls;
 mod grant;
+mod happening;
 mod kept;
 mod learned;
+mod outcome;
+mod plot;
 mod record;
 
 use calls::CallLog;
 pub use grant::{AccessToken, Grant, LinkAgain};
+use happening::Happenings;
+pub use happening::{Happening, What};
 use kept::Kept;
 pub use learned::{Learned, LearnedBackChannel, LearnedStream};
+pub use outcome::Outcome;
+pub use plot::Plot;
 pub use record::{CallRecord, Counters, NetworkRecord, Stages, TalkRecord, VideoRecord};
 
 /// How long linking stays open after an admin opened it.
@@ -36,6 +43,11 @@ pub const LINKING: Duration = Duration::from_secs(600);
 
 /// Records of calls that are kept.
 pub const CALLS_KEPT: usize = 500;
+
+/// Of those, offers that got no answer: a flood of them must not push the calls out.
+pub const UNANSWERED_KEPT: usize = 100;
+/// Offers to one camera within a minute that leave a record though they got no answer.
+const UNANSWERED_A_MINUTE: usize = 3;
 
 /// Cameras and camera entities of which something is remembered: as many cameras as Alexa takes, and some entities of each.
 const LEARNED_KEPT: usize = 2_048;
@@ -82,6 +94,7 @@ struct Shared {
     /// Oldest first, at most [`CALLS_KEPT`].
     calls: Mutex<VecDeque<CallRecord>>,
     calls_dropped: AtomicU64,
+    happenings: Mutex<Happenings>,
     linking_until: Mutex<Option<Instant>>,
     noted: Mutex<Vec<String>>,
     hub_trouble: Mutex<Option<String>>,
@@ -101,8 +114,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Now, RFC 3339 in UTC.
 #[must_use]
 pub fn now() -> String {
-    let now = OffsetDateTime::now_utc();
-    let whole_ms = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
+    stamp(OffsetDateTime::now_utc())
+}
+
+fn stamp(at: OffsetDateTime) -> String {
+    let whole_ms = at.replace_nanosecond(at.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(at);
     whole_ms.format(&Rfc3339).unwrap_or_default()
 }
 
@@ -131,6 +147,7 @@ impl State {
             dirty: AtomicBool::new(fresh),
             calls: Mutex::new(calls),
             calls_dropped: AtomicU64::new(0),
+            happenings: Mutex::default(),
             linking_until: Mutex::new(None),
             noted: Mutex::default(),
             hub_trouble: Mutex::default(),
@@ -144,6 +161,7 @@ impl State {
             .inspect_err(|e| problems.push(format!("nothing can be saved: {e}")))
             .ok();
         let state = Self { shared, work: Some(work), writer };
+        state.happened(What::Started, None);
         if fresh {
             state.save();
         }
@@ -376,7 +394,25 @@ impl State {
         }
     }
 
-    /// The last calls, newest first, at most `limit`.
+    /// Keeps the record of an offer that got no answer, unless this camera has just left some of them.
+    pub fn record_unanswered(&self, record: CallRecord) {
+        let minute_ago = stamp(OffsetDateTime::now_utc() - Duration::from_secs(60));
+        let calls = lock(&self.shared.calls);
+        // RFC 3339 in UTC sorts as text.
+        let of_late = calls.iter().rev().filter(|call| call.started > minute_ago && call.is_unanswered());
+        let count = of_late.filter(|call| call.endpoint_id == record.endpoint_id).count();
+        drop(calls);
+        if count < UNANSWERED_A_MINUTE {
+            self.record_call(record);
+        } else {
+            tracing::debug!(
+                endpoint = record.endpoint_id,
+                "one more offer without an answer leaves no record"
+            );
+        }
+    }
+
+    /// The calls that ended last, newest first, at most `limit`.
     #[must_use]
     pub fn calls(&self, limit: usize) -> Vec<CallRecord> {
         lock(&self.shared.calls).iter().rev().take(limit).cloned().collect()
@@ -390,6 +426,36 @@ impl State {
         // The newest one stays.
         last.extend(calls.iter().map(|call| (call.endpoint_id.as_str(), call)));
         last.into_iter().map(|(id, call)| (id.to_owned(), call.clone())).collect()
+    }
+
+    /// Those that ended before the call of that id; none if it is not known.
+    #[must_use]
+    pub fn calls_before(&self, id: &str, limit: usize) -> Vec<CallRecord> {
+        let calls = lock(&self.shared.calls);
+        calls.iter().rev().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect()
+    }
+
+    /// Those that ended after the call of that id, the last one first; of many those that came next. None if it is not
+    /// known.
+    #[must_use]
+    pub fn calls_after(&self, id: &str, limit: usize) -> Vec<CallRecord> {
+        let calls = lock(&self.shared.calls);
+        let mut next: Vec<_> =
+            calls.iter().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect();
+        next.reverse();
+        next
+    }
+
+    /// Remembers what was heard: of a camera, by its endpoint id and name, or of the house.
+    pub fn happened(&self, what: What, camera: Option<(&str, &str)>) {
+        let (endpoint_id, camera) = camera.map(|(id, name)| (id.to_owned(), name.to_owned())).unzip();
+        lock(&self.shared.happenings).add(Happening { at: now(), what, endpoint_id, camera });
+    }
+
+    /// What was heard last, newest first, at most `limit`. Begins anew with each start.
+    #[must_use]
+    pub fn happenings(&self, limit: usize) -> Vec<Happening> {
+        lock(&self.shared.happenings).last(limit)
     }
 
     /// The call of that id.

@@ -1,6 +1,7 @@
 //! The page, in a real browser: calls through the demo as a user makes them.
 
 mod axe;
+mod calls;
 mod cameras;
 mod chromedriver;
 mod chromium;

@@ -28,6 +28,7 @@ mod limits;
 mod nat;
 mod network_faults;
 mod onvif;
+mod outcomes;
 mod power;
 mod probe;
 mod reach;
