@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ui::{PATIENCE, hub_link};
-use super::{House, failure};
+use super::{House, failure, set_up};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::{ListCameras, SwitchPower};
 use crate::camera::session::CameraSession;
@@ -39,10 +39,10 @@ const TOLD_CALLS: usize = 20;
 const DIAGNOSED_CALLS: usize = 100;
 
 /// One camera with what its session knows.
-struct Known {
-    summary: CameraSummary,
+pub(super) struct Known {
+    pub(super) summary: CameraSummary,
     session: Option<Addr<CameraSession>>,
-    live: Option<CameraStatus>,
+    pub(super) live: Option<CameraStatus>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ struct CameraView<'a> {
     live: Option<&'a CameraStatus>,
 }
 
-async fn known(house: &House) -> Result<Vec<Known>, AskError> {
+pub(super) async fn known(house: &House) -> Result<Vec<Known>, AskError> {
     let cameras = house.registry.ask(ListCameras, PATIENCE).await?;
     let looks = cameras.into_iter().map(async |(summary, session)| {
         let live = match &session {
@@ -133,6 +133,7 @@ pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
     topics.push(("cameras", json!(views(&known))));
+    topics.push(("set_up", json!(set_up::standing(house, &known).await)));
     topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
     topics
 }
@@ -227,7 +228,7 @@ async fn house_status(house: &House) -> Value {
 }
 
 /// How sending events stands; all empty where it is not configured or cannot say.
-async fn events(house: &House) -> EventsStatus {
+pub(super) async fn events(house: &House) -> EventsStatus {
     let Some(events) = &house.events else { return EventsStatus::default() };
     events.ask(HowItStands, PATIENCE).await.unwrap_or_else(|error| EventsStatus {
         configured: true,

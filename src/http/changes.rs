@@ -1,7 +1,7 @@
 //! `GET /api/v1/changes`: what the pages show, as server-sent events (WHATWG HTML 9.2), told whenever it changes.
 //!
-//! Each event bears the name of what is told: `status` (as `GET /status` answers it), `cameras` and `calls` (the lists
-//! that `GET /cameras` and `GET /calls` hold). Whoever listens is told everything first.
+//! Each event bears the name of what is told: `status` and `set_up` (as `GET` answers them),
+//! `cameras` and `calls` (the lists that `GET /cameras` and `GET /calls` hold). Whoever listens is told everything first.
 
 use std::convert::Infallible;
 use std::sync::Arc;

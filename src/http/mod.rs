@@ -14,6 +14,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::alexa::gateway::EventGateway;
 use crate::camera::registry::Registry;
@@ -31,15 +32,20 @@ pub mod api;
 pub mod assets;
 pub mod caller;
 mod changes;
+mod checklist;
 mod claims;
 pub mod door;
 mod echo;
 mod fingerprint;
 pub mod guard;
+mod hub_try;
 mod limits;
+mod lines;
 mod login;
 mod paths;
 mod probe;
+pub mod reach;
+mod set_up;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;
@@ -122,6 +128,8 @@ pub struct House {
     pub door_address: Option<SocketAddr>,
     /// Where cameras may be.
     pub policy: AddressPolicy,
+    /// Made anew at each start; the door shows it, to be known again from outside.
+    pub instance: Uuid,
     /// The door's certificate; `None` without TLS there.
     pub certificate: Option<Arc<tls::Certificate>>,
 }
@@ -166,6 +174,7 @@ impl House {
             ui_address: None,
             door_address: None,
             policy: AddressPolicy::default(),
+            instance: Uuid::new_v4(),
             certificate: None,
         }
     }
