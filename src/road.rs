@@ -86,6 +86,16 @@ impl Blocked {
             Self::Tls(_) => "tls",
         }
     }
+
+    /// What its name does not say, for people.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Lost(text) | Self::Tls(text) => Some(text),
+            Self::Forbidden(what) => Some(what),
+            _ => None,
+        }
+    }
 }
 
 /// Walks to a port of a host, with TLS as far as there is one, and says where that is. The connection

@@ -41,7 +41,7 @@ pub(super) struct Wish {
 }
 
 /// Answers line by line: `{"progress": step}`, and at last `{"found": {"url", "name", "version", "cameras"}}` or
-/// `{"trouble": code, "detail": text, "url": address}`. Takes less than a minute. Whoever leaves ends it.
+/// `{"trouble": code, "detail": text or null, "url": address}`. Takes less than a minute. Whoever leaves ends it.
 pub(super) async fn hub_try(
     house: web::Data<House>,
     trials: web::Data<Trials>,
@@ -53,7 +53,7 @@ pub(super) async fn hub_try(
     let hub = chosen(&house.config.hub, wish.into_inner());
     lines(place, async move |progress| match hub {
         Ok(hub) => tried(hub, |step| progress.tell(json!(step))).await,
-        Err(code) => trouble(code, "", None),
+        Err(code) => trouble(code, None, None),
     })
 }
 
@@ -65,11 +65,11 @@ async fn tried(hub: BridgeConfig, tell: impl FnMut(Step)) -> Value {
             found["url"] = json!(url);
             json!({ "found": found })
         }
-        Err(error) => trouble(error.code(), &error.to_string(), Some(&url)),
+        Err(error) => trouble(error.code(), error.detail(), Some(&url)),
     }
 }
 
-fn trouble(code: &str, detail: &str, url: Option<&Url>) -> Value {
+fn trouble(code: &str, detail: Option<&str>, url: Option<&Url>) -> Value {
     json!({ "trouble": code, "detail": detail, "url": url })
 }
 

@@ -48,13 +48,13 @@ pub enum ReachError {
     #[error("{0}")]
     NoAnswer(String),
     /// It sends elsewhere, and no Lambda function follows.
-    #[error("HTTP {0}: it sends elsewhere")]
+    #[error("HTTP {0}")]
     Redirects(u16),
     /// Our door is there, but directives are not let through to it.
-    #[error("HTTP {0} for directives")]
+    #[error("HTTP {0}")]
     PathClosed(u16),
     /// Something answers there, and it is not this door.
-    #[error("HTTP {0} from another machine")]
+    #[error("HTTP {0}")]
     Foreign(u16),
     /// There are no requests at all.
     #[error("{0}")]
@@ -74,10 +74,19 @@ impl ReachError {
             Self::Broken(_) => "broken",
         }
     }
+
+    /// What its name does not say, for people.
+    #[must_use]
+    pub fn detail(&self) -> Option<String> {
+        match self {
+            Self::Road(blocked) => blocked.detail().map(str::to_owned),
+            other => Some(other.to_string()),
+        }
+    }
 }
 
 /// Answers line by line: `{"progress": step}`, and at last `{"reached": {"url": ...}}` or
-/// `{"trouble": code, "detail": text, "url": address}`. What came of the settings' address is remembered.
+/// `{"trouble": code, "detail": text or null, "url": address}`. What came of the settings' address is remembered.
 pub(super) async fn reach(
     house: web::Data<House>,
     reaches: web::Data<Reaches>,
@@ -104,14 +113,14 @@ pub(super) async fn reach(
                 .check_door(url.as_str(), outcome.as_ref().map_or_else(ReachError::code, |()| "reached"));
             match outcome {
                 Ok(()) => json!({ "reached": { "url": url } }),
-                Err(error) => trouble(error.code(), &error.to_string(), Some(&url)),
+                Err(error) => trouble(error.code(), error.detail().as_deref(), Some(&url)),
             }
         }
-        Err(code) => trouble(code, "", None),
+        Err(code) => trouble(code, None, None),
     })
 }
 
-fn trouble(code: &str, detail: &str, url: Option<&Url>) -> Value {
+fn trouble(code: &str, detail: Option<&str>, url: Option<&Url>) -> Value {
     json!({ "trouble": code, "detail": detail, "url": url })
 }
 

@@ -221,6 +221,7 @@ fn events_are_allowed_once_alexa_takes_them() {
 
 #[test]
 fn the_first_call_is_one_that_showed_a_picture() {
+    assert_eq!(stands("call", |_| {}), (Todo, "later"));
     let (state, code, values) = line("call", |facts| facts.cameras.push(camera("Porch")));
     assert_eq!((state, code, &values["say"]), (Todo, "none", &json!("Porch")));
     let (state, code, values) = line("call", |facts| facts.dark = Some(call("d")));

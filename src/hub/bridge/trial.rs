@@ -74,6 +74,16 @@ impl TrialError {
             Self::Silent => "silent",
         }
     }
+
+    /// What its name does not say, for people.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Road(blocked) => blocked.detail(),
+            Self::Authority(text) => Some(text),
+            _ => None,
+        }
+    }
 }
 
 /// Walks to a hub, shows it the token and asks who it is. Nothing is kept. Takes less than a minute;
