@@ -246,7 +246,8 @@ fn problems(house: &House, hub: &Link, events: &EventsStatus) -> Vec<String> {
     let unsent = events.link_again.iter().chain(&events.trouble);
     let unsent = unsent.map(|why| format!("no events reach Alexa: {why}"));
     let forward = house.forward.as_ref().and_then(|forward| forward.trouble());
-    let all = house.state.problems().into_iter().chain(now).chain(network).chain(unsent).chain(forward);
+    let settings = house.settings.iter().flat_map(|settings| settings.problems());
+    let all = settings.chain(house.state.problems()).chain(now).chain(network).chain(unsent).chain(forward);
     all.map(|text| redact(&text)).collect()
 }
 
@@ -279,7 +280,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
         "system": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH, "supervised": config.supervised },
         "status": house_status(&house).await,
         "settings": {
-            "log_level": config.log.level,
+            "log_level": house.config_now().log.level,
             "hub_configured": config.hub.url.is_some(),
             "door_listen": config.door.listen,
             "forward_to_hub": config.door.forward_to_hub,

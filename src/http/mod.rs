@@ -14,11 +14,13 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
 use serde::Serialize;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::alexa::gateway::EventGateway;
 use crate::camera::registry::Registry;
 use crate::config::Config;
+use crate::config::settings::Settings;
 use crate::error::ErrorKind;
 use crate::hub::bridge::HubBridge;
 use crate::media::AddressPolicy;
@@ -46,6 +48,7 @@ mod paths;
 mod probe;
 pub mod reach;
 mod set_up;
+mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;
@@ -102,8 +105,12 @@ pub struct House {
     pub events: Option<Seat<EventGateway>>,
     /// What survives a restart.
     pub state: Arc<State>,
-    /// Settings as the process was started with.
+    /// Settings as this house was started with. What can change while it runs is to be asked of `settings`.
     pub config: Arc<Config>,
+    /// The settings file, and what is in use of it now; `None` where there is no file.
+    pub settings: Option<Arc<Settings>>,
+    /// Told when the house is to be built anew.
+    pub restart: Arc<Notify>,
     /// Whoever holds it may speak at the door.
     pub door_token: SecretString,
     /// Set when this is the demo.
@@ -162,6 +169,8 @@ impl House {
             events: None,
             state,
             config,
+            settings: None,
+            restart: Arc::default(),
             door_token,
             demo,
             port_counters,
@@ -177,6 +186,21 @@ impl House {
             instance: Uuid::new_v4(),
             certificate: None,
         }
+    }
+
+    /// Says whose settings it runs with.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Arc<Settings>) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// The settings as they are in use now.
+    #[must_use]
+    pub fn config_now(&self) -> Arc<Config> {
+        self.settings
+            .as_ref()
+            .map_or_else(|| self.config.clone(), |settings| settings.used().borrow().clone())
     }
 
     /// Says where the listeners are bound.

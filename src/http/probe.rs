@@ -129,7 +129,7 @@ async fn known(house: &House, name: String) -> Result<Target, Refused> {
     match house.registry.ask(FindCamera(name.clone()), PATIENCE).await {
         Ok(Ok(located)) => Ok(Target::Session(Box::new(located.summary), located.session)),
         // The hub has yet to tell of a camera that the settings give an address.
-        Ok(Err(error @ CameraError::Unknown(_))) => match of_settings(&house.config, &name) {
+        Ok(Err(error @ CameraError::Unknown(_))) => match of_settings(&house.config_now(), &name) {
             Some((name, source)) => address(name, source),
             None => Err((error.kind(), error.to_string())),
         },
@@ -142,9 +142,7 @@ fn address(name: String, source: SecretString) -> Result<Target, Refused> {
     if let Err(why) = source_address(source.expose_secret()) {
         return Err((ErrorKind::InvalidValue, format!("the source {why}")));
     }
-    if let Some(password) = config::password_in(&source) {
-        hide(&password);
-    }
+    config::secrets_in(&source).iter().for_each(hide);
     Ok(Target::Address(name, source))
 }
 

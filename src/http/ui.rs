@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{
     House, MAX_BODY, api, assets, changes, door, echo, guard, hub_try, login, probe, reach, refusal, set_up,
+    settings,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -43,6 +44,9 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/probe", web::post().to(probe::probe))
         .route("/echo", web::post().to(echo::echo))
         .route("/demo/ring", web::post().to(echo::ring))
+        .route("/settings", web::get().to(settings::settings))
+        .route("/settings", web::put().to(settings::change))
+        .route("/restart", web::post().to(settings::restart))
         .route("/login", web::post().to(login::login))
         .route("/logout", web::post().to(login::logout))
         .default_service(web::to(async || {

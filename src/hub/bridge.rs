@@ -70,6 +70,11 @@ pub struct BridgeConfig {
 #[rtype(result = "()")]
 pub struct HubChanged;
 
+/// Note: what is tied by hand from now on, in the place of what was before.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct TieByHand(pub Vec<HandTie>);
+
 /// Ask: how the hub stands. Answered from memory.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "HubSnapshot")]
@@ -172,6 +177,16 @@ impl Handler<LinkDied> for HubBridge {
 
     fn handle(&mut self, _: LinkDied, ctx: &mut Self::Context) {
         ctx.stop();
+    }
+}
+
+impl Handler<TieByHand> for HubBridge {
+    type Result = ();
+
+    fn handle(&mut self, TieByHand(ties): TieByHand, _: &mut Self::Context) {
+        if let Some(counter) = &self.counter {
+            counter.ties.send_replace(ties);
+        }
     }
 }
 
