@@ -121,6 +121,17 @@ async fn answer(
         Ok(caller) => caller,
         Err(error) => return refuse(directive, error.kind(), &error.to_string()),
     };
+    obey(house, directive, body, caller, arrived).await
+}
+
+/// Answers a directive of somebody who may speak.
+pub(super) async fn obey(
+    house: &House,
+    directive: &Directive,
+    body: &[u8],
+    caller: Caller,
+    arrived: Instant,
+) -> Value {
     // After the token: strangers must not be able to use up the pace of the people who live here.
     if house.pace.check().is_err() {
         return refuse(directive, ErrorKind::Throttled, "more than 20 directives a second");
@@ -142,8 +153,8 @@ async fn handle(
     caller: Caller,
     arrived: Instant,
 ) -> Value {
-    // The door token is none of the hub's.
-    let Some(forward) = house.forward.as_ref().filter(|_| caller != Caller::Door) else {
+    // Only a user's token is one of the hub's.
+    let Some(forward) = house.forward.as_ref().filter(|_| matches!(caller, Caller::User(_))) else {
         return house.router.handle(directive, caller, arrived).await;
     };
     match forward.handle(directive, body, caller, arrived).await {

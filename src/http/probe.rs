@@ -6,11 +6,12 @@ use actix::Addr;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::api::{clean, reply};
+use super::api::reply;
+use super::diagnostics::cleaned;
 use super::ui::PATIENCE;
 use super::{House, failure, lines, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
@@ -20,7 +21,7 @@ use crate::camera::{CameraError, CameraSummary, Locate};
 use crate::config::validate::source_address;
 use crate::config::{self, Config};
 use crate::error::ErrorKind;
-use crate::telemetry::redact::{hide, redact};
+use crate::telemetry::redact::{hide_for_now, redact};
 
 /// One probe at a time: each opens a camera and a worker.
 pub(super) struct Prober(Arc<Semaphore>);
@@ -111,12 +112,6 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<
     }
 }
 
-fn cleaned(finding: &impl Serialize) -> Value {
-    let mut value = json!(finding);
-    clean(&mut value);
-    value
-}
-
 async fn target(house: &House, wish: Probe) -> Result<Target, Refused> {
     match (wish.camera, wish.source) {
         (Some(camera), None) => known(house, camera).await,
@@ -142,7 +137,7 @@ fn address(name: String, source: SecretString) -> Result<Target, Refused> {
     if let Err(why) = source_address(source.expose_secret()) {
         return Err((ErrorKind::InvalidValue, format!("the source {why}")));
     }
-    config::secrets_in(&source).iter().for_each(hide);
+    config::secrets_in(&source).iter().for_each(hide_for_now);
     Ok(Target::Address(name, source))
 }
 

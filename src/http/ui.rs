@@ -13,7 +13,7 @@ use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
 use super::{
-    House, MAX_BODY, api, assets, changes, door, echo, guard, hub_try, login, probe, reach, refusal, set_up,
+    House, MAX_BODY, api, assets, changes, diagnostics, door, echo, guard, hub_try, login, me, probe, reach, refusal, set_up,
     settings,
 };
 use crate::hub::Link;
@@ -26,6 +26,7 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The routes of the pages' listener.
 pub fn configure(routes: &mut ServiceConfig) {
     let v1 = web::scope("/api/v1")
+        .route("/me", web::get().to(me::me))
         .route("/status", web::get().to(api::status))
         .route("/changes", web::get().to(changes::changes))
         .route("/cameras", web::get().to(api::cameras))
@@ -34,7 +35,9 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/calls", web::get().to(api::calls))
         .route("/calls/{id}", web::get().to(api::call))
         .route("/calls/{id}/end", web::post().to(api::end_call))
-        .route("/diagnostics", web::get().to(api::diagnostics))
+        .route("/diagnostics", web::get().to(diagnostics::diagnostics))
+        .route("/versions", web::get().to(diagnostics::versions))
+        .route("/logs", web::get().to(diagnostics::logs))
         .route("/links/open", web::post().to(api::open_linking))
         .route("/links/{user_id}", web::delete().to(api::revoke_link))
         .route("/set_up", web::get().to(set_up::set_up))
@@ -59,7 +62,6 @@ pub fn configure(routes: &mut ServiceConfig) {
             InternalError::from_response(text, refusal(StatusCode::BAD_REQUEST, text)).into()
         }))
         .app_data(web::Data::new(login::WrongTokens::default()))
-        .app_data(web::Data::new(echo::Echo::default()))
         .app_data(web::Data::new(probe::Prober::default()))
         .app_data(web::Data::new(hub_try::Trials::default()))
         .app_data(web::Data::new(reach::Reaches::default()))

@@ -1,13 +1,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use actix_web::http::header::SET_COOKIE;
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HOST, ORIGIN, SET_COOKIE};
 use actix_web::test::TestRequest;
 use actix_web::{App, body, http, test};
 
+use super::super::roles::Roles;
 use super::super::tests::{Stage, stage};
 use super::super::{DemoBell, DemoInfo};
 use super::*;
+use crate::hub::{HubError, HubUser};
 
 const LOCAL: &str = "127.0.0.1:50000";
 const LAN: &str = "192.168.1.50:50000";
@@ -126,7 +129,7 @@ async fn another_sites_page_changes_nothing() {
 fn supervised(hub_is_there: bool) -> Stage {
     let mut stage = stage(|config| config.supervised = true);
     let mut house = House::clone(&stage.house);
-    house.users = Some(Arc::new(move |id| {
+    house.roles = Roles::over(Arc::new(move |id| {
         Box::pin(async move {
             let user = |is_admin| HubUser { id: id.clone(), name: "Ann".into(), is_admin };
             match id.as_str() {
