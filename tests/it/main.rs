@@ -43,3 +43,4 @@ mod talk;
 mod tls;
 mod trouble;
 mod ways;
+mod words;
