@@ -127,8 +127,15 @@ impl Calls {
             at: record.started.clone(),
             ms: record.stages.first_video_sent,
         };
-        if record.stages.first_video_sent.is_some() {
+        let has_shown = record.stages.first_video_sent.is_some();
+        if has_shown {
             self.shown_by_camera.insert(record.endpoint_id.clone(), record.started.clone());
+        }
+        // The page that plays an Echo shows that a camera is fit, not that Alexa gets through.
+        if record.from_page {
+            return;
+        }
+        if has_shown {
             (self.shown, self.dark) = (Some(call()), None);
         } else if record.ended.is_some() {
             self.dark = Some(call());

@@ -18,9 +18,9 @@ function Detail({ why }) {
   return why && html`<p class="soft hint">${t("set_up.detail", { detail: why })}</p>`;
 }
 
-function Hub({ line: { code, values }, may, joining, joined }) {
+function Hub({ line: { code, values }, joining, joined }) {
   if (joining) return html`<p class="well">${found(joining)}</p><${Waiting} text=${t("set_up.step_joining")} />`;
-  if (!may || (!FORM.includes(code) && code !== "without")) return html`<${Detail} why=${values.why} />`;
+  if (!FORM.includes(code) && code !== "without") return html`<${Detail} why=${values.why} />`;
   const form = html`<${HubForm} kept=${values.url} joined=${joined} />`;
   return html`<${Detail} why=${values.why} />
     ${["down", "without"].includes(code) ? html`<details><summary>${t(`set_up.${code === "down" ? "other_hub" : "add_hub"}`)}</summary>${form}</details>` : form}
@@ -66,9 +66,9 @@ function useJoining(hub) {
 export function SetUp({ house: { set_up: list, me, status } }) {
   const [joining, joined] = useJoining(list?.lines.find(({ id }) => id === "hub"));
   const title = html`<h1 tabindex="-1">${t("app.page_set_up")}</h1>`;
+  // Addresses of the house are told to nobody else.
+  if (me && me.admin !== true) return html`${title}<p class="card notice">${t("set_up.admins_only")}</p>`;
   if (!list) return html`${title}<p class="loading" role="status">${t("app.loading")}</p>`;
-  // Until it is known who looks, the house itself refuses who may not.
-  const may = me == null || me.admin === true;
   const wanted = list.lines.filter(({ state }) => state !== "optional");
   const next = wanted.find(({ state }) => state === "todo");
   const so_far = { n: wanted.filter(({ state }) => state === "done").length, of: wanted.length };
@@ -76,7 +76,6 @@ export function SetUp({ house: { set_up: list, me, status } }) {
     <section class="card" aria-label=${t("set_up.progress")}>
       <p id="so-far" role="status">${list.complete ? t("set_up.complete") : t("set_up.so_far", so_far)} ${next && t("set_up.next", { what: t(`set_up.${next.id}`) })}</p>
       <progress max=${so_far.of} value=${so_far.n} aria-label=${t("set_up.progress")}></progress>
-      ${!may && html`<p class="notice">${t("set_up.read_only")}</p>`}
     </section>
-    <ol class="steps">${list.lines.map((line) => html`<${Line} key=${line.id} line=${line} next=${line === next} may=${may} joining=${joining} joined=${joined} demo=${status.demo} />`)}</ol>`;
+    <ol class="steps">${list.lines.map((line) => html`<${Line} key=${line.id} line=${line} next=${line === next} joining=${joining} joined=${joined} demo=${status.demo} />`)}</ol>`;
 }

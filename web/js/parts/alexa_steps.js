@@ -9,7 +9,7 @@ function Steps({ section, count }) {
   return html`<ol class="how">${Array.from({ length: count }, (_, at) => html`<li>${t(`set_up.${section}_step_${at + 1}`)}</li>`)}</ol>`;
 }
 
-export function Account({ line: { state, code, values }, next, may }) {
+export function Account({ line: { state, code, values }, next }) {
   if (["demo", "without"].includes(code)) return null;
   const clients = values.clients.map(({ region, client_id: id }) => [t(`set_up.client_${region}`), id]);
   const rows = [[t("set_up.authorize"), values.authorize], [t("set_up.token_uri"), values.token], ...clients, [t("set_up.scope"), values.scope]];
@@ -18,7 +18,7 @@ export function Account({ line: { state, code, values }, next, may }) {
       <${Values} rows=${rows} />
       <p class="hint">${t("set_up.linking_rest")}</p>
     </details>
-    ${may && state === "done" && html`<div class="buttons"><${Action} path="links/open" content=${{}} label=${t("people.open_linking")} /></div>`}`;
+    ${state === "done" && html`<div class="buttons"><${Action} path="links/open" content=${{}} label=${t("people.open_linking")} /></div>`}`;
 }
 
 export function Events({ line: { state, values }, next }) {

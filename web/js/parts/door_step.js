@@ -72,7 +72,7 @@ function Token() {
     ${failure && html`<span class="error" role="alert">${failure}</span>`}`;
 }
 
-export function DoorStep({ line: { state, code, values }, next, may }) {
+export function DoorStep({ line: { state, code, values }, next }) {
   if (code === "demo") return null;
   const { base, path, open, tried } = values;
   const rows = [
@@ -81,11 +81,11 @@ export function DoorStep({ line: { state, code, values }, next, may }) {
     [t("set_up.lambda_path"), !base && path],
   ];
   return html`${tried && state !== "done" && html`<${Outcome} ...${tried} />`}
-    ${may && open && html`<${Reach} key=${base} base=${base} />`}
+    ${open && html`<${Reach} key=${base} base=${base} />`}
     ${!open && html`<p><a href=${to("settings")}>${t("set_up.open_settings")}</a></p>`}
     <details open=${next}><summary>${t("set_up.lambda")}</summary>
       <p class="hint">${t("set_up.lambda_hint")}</p>
-      <${Values} rows=${rows}>${may && html`<dt>${t("set_up.door_token")}</dt><dd><${Token} /></dd>`}<//>
+      <${Values} rows=${rows}><dt>${t("set_up.door_token")}</dt><dd><${Token} /></dd><//>
       <p class="soft hint">${t("set_up.door_token_hint")}</p>
     </details>`;
 }

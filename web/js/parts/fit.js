@@ -12,7 +12,7 @@ function Camera({ camera }) {
   </li>`;
 }
 
-export function Fit({ line: { values }, may }) {
+export function Fit({ line: { values } }) {
   const [step, setStep] = useState(null);
   const [failure, setFailure] = useState(null);
   const here = useRef(true);
@@ -33,7 +33,7 @@ export function Fit({ line: { values }, may }) {
     setStep(null);
   };
   return html`<ul class="fits">${values.cameras.map((camera) => html`<${Camera} key=${camera.id} camera=${camera} />`)}</ul>
-    ${may && shared.length > 0 && html`<div class="buttons">
+    ${shared.length > 0 && html`<div class="buttons">
       <button class=${open.length ? "primary" : null} disabled=${step != null} onClick=${look}>${t(open.length ? "set_up.look" : "set_up.look_again")}</button>
       <${Waiting} text=${step} />
     </div>`}
