@@ -8,6 +8,7 @@ mod every_page;
 mod frame;
 mod ingress;
 mod installed;
+mod set_up;
 mod visitor;
 
 use std::time::Duration;
