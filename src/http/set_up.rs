@@ -8,7 +8,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::House;
-use super::api::{self, Known, reply};
+use super::api::{self, reply};
+use super::cameras::{Known, known};
 use super::checklist::{CallFacts, CameraFacts, Checklist, Facts, HubFacts, checklist};
 use super::ui::PATIENCE;
 use crate::config;
@@ -19,7 +20,7 @@ use crate::telemetry::redact::redact;
 
 /// `GET /set_up`: `{"lines": [{id, state, code, values}], "complete": bool}`.
 pub(super) async fn set_up(house: web::Data<House>) -> HttpResponse {
-    let known = api::known(&house).await.unwrap_or_default();
+    let known = known(&house).await.unwrap_or_default();
     reply(&standing(&house, &known).await)
 }
 

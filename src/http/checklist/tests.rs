@@ -97,7 +97,8 @@ fn cameras_are_waited_for_only_while_a_hub_may_still_tell_of_them() {
 
 #[test]
 fn a_camera_is_fit_by_what_was_seen_of_it_last() {
-    let checked = |at: &str, fit| Some(CheckedCamera { at: at.into(), fit, says: "says".into() });
+    let checked =
+        |at: &str, fit| Some(CheckedCamera { at: at.into(), fit, says: json!({ "code": "nothing" }) });
     let (early, late) = ("2026-11-28T19:00:00Z", "2026-11-28T20:00:00Z");
     let shown = Some(early.to_owned());
     for (camera, stand) in [
