@@ -169,7 +169,10 @@ fn insecure(error: &io::Error) -> Blocked {
         },
         Some(Error::InvalidMessage(_) | Error::InappropriateMessage { .. }) => Blocked::NoTls,
         Some(error) => Blocked::Tls(error.to_string()),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => Blocked::NoTls,
+        // Whoever does not understand the first message hangs up.
+        None if [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset].contains(&error.kind()) => {
+            Blocked::NoTls
+        }
         None => Blocked::Lost(error.to_string()),
     }
 }
