@@ -12,7 +12,7 @@ use super::asker::Asker;
 use super::cameras::known;
 use super::ui::{PATIENCE, hub_link};
 use super::veil::veil;
-use super::{House, calls, cameras, failure};
+use super::{House, calls, cameras, failure, set_up};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::ListCameras;
 use crate::camera::{Caller, Revoked};
@@ -41,6 +41,7 @@ pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
     topics.push(("cameras", cameras::views(house, &known)));
+    topics.push(("set_up", json!(set_up::standing(house, &known).await)));
     topics.push(("calls", json!(calls::records(house, known, calls::TOLD))));
     topics
 }
@@ -77,7 +78,7 @@ pub(super) async fn house_status(house: &House) -> Value {
 }
 
 /// How sending events stands; all empty where it is not configured or cannot say.
-async fn events(house: &House) -> EventsStatus {
+pub(super) async fn events(house: &House) -> EventsStatus {
     let Some(events) = &house.events else { return EventsStatus::default() };
     events.ask(HowItStands, PATIENCE).await.unwrap_or_else(|error| EventsStatus {
         configured: true,

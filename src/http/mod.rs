@@ -15,6 +15,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
 use serde::Serialize;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::alexa::gateway::EventGateway;
 use crate::camera::exchanges::Exchanges;
@@ -38,19 +39,24 @@ pub mod caller;
 mod calls;
 mod cameras;
 mod changes;
+mod checklist;
 mod claims;
 mod diagnostics;
 pub mod door;
 mod echo;
 mod fingerprint;
 pub mod guard;
+mod hub_try;
 mod limits;
+mod lines;
 mod login;
 mod login_page;
 mod me;
 mod paths;
 mod probe;
+pub mod reach;
 pub mod roles;
+mod set_up;
 mod settings;
 mod stills;
 #[cfg(test)]
@@ -141,6 +147,8 @@ pub struct House {
     pub door_address: Option<SocketAddr>,
     /// Where cameras may be.
     pub policy: AddressPolicy,
+    /// Made anew at each start; the door shows it, to be known again from outside.
+    pub instance: Uuid,
     /// The door's certificate; `None` without TLS there.
     pub certificate: Option<Arc<tls::Certificate>>,
     /// What the last calls' ends said to each other.
@@ -191,6 +199,7 @@ impl House {
             ui_address: None,
             door_address: None,
             policy: AddressPolicy::default(),
+            instance: Uuid::new_v4(),
             certificate: None,
             exchanges: Exchanges::default(),
             worker: None,

@@ -58,12 +58,12 @@ const LOSS_BUCKETS: [f64; 7] = [0.001, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2];
 /// below us log from warnings up. What `overrides` holds ([`crate::config::load::LOG_VARIABLE`]) wins. Later calls
 /// change nothing.
 pub fn start_logging(level: &str, overrides: Option<&str>) {
-    let (level_filter, handle) = reload::Layer::new(filter(level, overrides));
+    let (wanted, handle) = reload::Layer::new(filter(level, overrides));
     let stderr = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false)
         .with_writer(Redacted(io::stderr))
-        .with_filter(level_filter);
+        .with_filter(wanted);
     // Whoever looks for a fault afterwards has it all, however little was wanted on stderr.
     let kept = ring::Keep.with_filter(filter("debug", None));
     if tracing_subscriber::registry().with(stderr).with(kept).try_init().is_err() {

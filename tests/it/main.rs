@@ -37,6 +37,7 @@ mod relay_peer;
 mod relay_source;
 mod screen_stream;
 mod sessions;
+mod set_up;
 mod soak;
 mod speech;
 mod supervised;

@@ -149,6 +149,11 @@ impl Chromium {
         self.field(label).await.click().await.unwrap();
     }
 
+    /// Presses a key.
+    pub async fn key(&self, key: Key) {
+        self.driver.action_chain().send_keys(key).perform().await.unwrap();
+    }
+
     /// What the field of that label holds.
     pub async fn filled(&self, label: &str) -> String {
         self.field(label).await.prop("value").await.unwrap().unwrap_or_default()
