@@ -2,6 +2,7 @@
 
 mod chromium;
 mod demo;
+mod settings;
 mod visitor;
 
 use std::time::Duration;

@@ -35,6 +35,7 @@ mod relay_peer;
 mod relay_source;
 mod screen_stream;
 mod sessions;
+mod settings;
 mod soak;
 mod speech;
 mod supervised;

@@ -1,7 +1,7 @@
 // Every address is relative: behind the hub's ingress the page lives under a prefix.
 async function reply(response) {
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.error ?? `HTTP ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(body.error ?? `HTTP ${response.status}`), { status: response.status, body });
   return body;
 }
 
@@ -9,7 +9,7 @@ export async function get(path) {
   return reply(await fetch(`api/v1/${path}`, { headers: { Accept: "application/json" } }));
 }
 
-// POST or DELETE. The content type keeps other sites' forms out.
+// POST, PUT or DELETE. The content type keeps other sites' forms out.
 export async function act(method, path, content) {
   const body = content && JSON.stringify(content);
   return reply(await fetch(`api/v1/${path}`, { method, headers: { "Content-Type": "application/json" }, body }));
