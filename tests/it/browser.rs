@@ -2,6 +2,7 @@
 
 mod chromium;
 mod demo;
+mod live;
 mod visitor;
 
 use std::time::Duration;
