@@ -109,10 +109,8 @@ async fn without_webrtc_there_are_stills_which_end_when_the_user_leaves() {
 
 #[tokio::test]
 async fn a_page_without_https_on_another_machine_says_why_there_is_no_microphone_and_shows_the_picture() {
-    let (demo, browser) = tokio::join!(
-        Demo::start_at(&format!("{}:0", address_of_this_machine())),
-        Chromium::start(Microphone::Beeping)
-    );
+    let page = format!("{}:0", address_of_this_machine());
+    let (demo, browser) = tokio::join!(Demo::start_at(&page), Chromium::start(Microphone::Beeping));
     browser.open(&demo.page).await;
     assert_eq!(browser.value("window.isSecureContext").await, false, "{}", demo.page);
     browser.wait_until("document.querySelector('#view-only-ahead').innerText.includes('https')", SOON).await;
