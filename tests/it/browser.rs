@@ -10,6 +10,7 @@ mod every_page;
 mod frame;
 mod ingress;
 mod installed;
+mod live;
 mod set_up;
 mod settings;
 mod visitor;

@@ -41,6 +41,7 @@ mod set_up;
 mod settings;
 mod soak;
 mod speech;
+mod stills;
 mod supervised;
 mod talk;
 mod tls;
