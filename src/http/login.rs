@@ -192,6 +192,12 @@ fn refused(many: bool) -> HttpResponse {
     }
 }
 
+/// A cookie as a browser sends it.
+#[cfg(test)]
+pub(super) fn cookie(end: u64, token: &SecretString) -> Option<String> {
+    Some(format!("{NAME}={}", seal(end, token)?))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
