@@ -112,4 +112,5 @@ need_rust
 install_packages
 if [ "$purpose" = test ]; then
     install_peers
+    /usr/bin/python3 packaging/setup/axe.py
 fi

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::asker::Asker;
 use super::ui::{PATIENCE, hub_link};
 use super::veil::veil;
-use super::{House, failure};
+use super::{House, failure, set_up};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::{ListCameras, SwitchPower};
 use crate::camera::session::CameraSession;
@@ -40,9 +40,9 @@ const TOLD_CALLS: usize = 20;
 
 /// One camera with what its session knows.
 pub(super) struct Known {
-    summary: CameraSummary,
+    pub(super) summary: CameraSummary,
     session: Option<Addr<CameraSession>>,
-    live: Option<CameraStatus>,
+    pub(super) live: Option<CameraStatus>,
 }
 
 #[derive(Serialize)]
@@ -133,6 +133,7 @@ pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
     topics.push(("cameras", json!(views(&known))));
+    topics.push(("set_up", json!(set_up::standing(house, &known).await)));
     topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
     topics
 }
@@ -231,7 +232,7 @@ pub(super) async fn house_status(house: &House) -> Value {
 }
 
 /// How sending events stands; all empty where it is not configured or cannot say.
-async fn events(house: &House) -> EventsStatus {
+pub(super) async fn events(house: &House) -> EventsStatus {
     let Some(events) = &house.events else { return EventsStatus::default() };
     events.ask(HowItStands, PATIENCE).await.unwrap_or_else(|error| EventsStatus {
         configured: true,
@@ -249,7 +250,8 @@ fn problems(house: &House, hub: &Link, events: &EventsStatus) -> Vec<String> {
     let unsent = events.link_again.iter().chain(&events.trouble);
     let unsent = unsent.map(|why| format!("no events reach Alexa: {why}"));
     let forward = house.forward.as_ref().and_then(|forward| forward.trouble());
-    let all = house.state.problems().into_iter().chain(now).chain(network).chain(unsent).chain(forward);
+    let settings = house.settings.iter().flat_map(|settings| settings.problems());
+    let all = settings.chain(house.state.problems()).chain(now).chain(network).chain(unsent).chain(forward);
     all.map(|text| redact(&text)).collect()
 }
 

@@ -1,8 +1,8 @@
 //! `GET /api/v1/changes`: what the pages show, as server-sent events (WHATWG HTML 9.2), told whenever it changes.
 //!
-//! Each event bears the name of what is told: `me` (as `GET /me` answers it), `status`, `cameras` and `calls` (the lists
-//! that `GET /cameras` and `GET /calls` hold). Whoever listens is told everything first, and nothing more once the
-//! login is over.
+//! Each event bears the name of what is told: `me`, `status` and `set_up` (as `GET` answers them), `cameras` and `calls`
+//! (the lists that `GET /cameras` and `GET /calls` hold). Whoever listens is told everything first, and nothing more
+//! once the login is over.
 
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -14,11 +14,14 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
 use serde::Serialize;
+use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::alexa::gateway::EventGateway;
 use crate::camera::exchanges::Exchanges;
 use crate::camera::registry::Registry;
 use crate::config::Config;
+use crate::config::settings::Settings;
 use crate::error::ErrorKind;
 use crate::hub::bridge::HubBridge;
 use crate::media::AddressPolicy;
@@ -34,19 +37,25 @@ mod asker;
 pub mod assets;
 pub mod caller;
 mod changes;
+mod checklist;
 mod claims;
 mod diagnostics;
 pub mod door;
 mod echo;
 mod fingerprint;
 pub mod guard;
+mod hub_try;
 mod limits;
+mod lines;
 mod login;
 mod login_page;
 mod me;
 mod paths;
 mod probe;
+pub mod reach;
 pub mod roles;
+mod set_up;
+mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;
@@ -105,8 +114,12 @@ pub struct House {
     pub events: Option<Seat<EventGateway>>,
     /// What survives a restart.
     pub state: Arc<State>,
-    /// Settings as the process was started with.
+    /// Settings as this house was started with. What can change while it runs is to be asked of `settings`.
     pub config: Arc<Config>,
+    /// The settings file, and what is in use of it now; `None` where there is no file.
+    pub settings: Option<Arc<Settings>>,
+    /// Told when the house is to be built anew.
+    pub restart: Arc<Notify>,
     /// Whoever holds it may speak at the door.
     pub door_token: SecretString,
     /// Set when this is the demo.
@@ -131,6 +144,8 @@ pub struct House {
     pub door_address: Option<SocketAddr>,
     /// Where cameras may be.
     pub policy: AddressPolicy,
+    /// Made anew at each start; the door shows it, to be known again from outside.
+    pub instance: Uuid,
     /// The door's certificate; `None` without TLS there.
     pub certificate: Option<Arc<tls::Certificate>>,
     /// What the last calls' ends said to each other.
@@ -167,6 +182,8 @@ impl House {
             events: None,
             state,
             config,
+            settings: None,
+            restart: Arc::default(),
             door_token,
             demo,
             port_counters,
@@ -179,10 +196,26 @@ impl House {
             ui_address: None,
             door_address: None,
             policy: AddressPolicy::default(),
+            instance: Uuid::new_v4(),
             certificate: None,
             exchanges: Exchanges::default(),
             worker: None,
         }
+    }
+
+    /// Says whose settings it runs with.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Arc<Settings>) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// The settings as they are in use now.
+    #[must_use]
+    pub fn config_now(&self) -> Arc<Config> {
+        self.settings
+            .as_ref()
+            .map_or_else(|| self.config.clone(), |settings| settings.used().borrow().clone())
     }
 
     /// Says where the listeners are bound.

@@ -13,7 +13,8 @@ use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
 use super::{
-    House, MAX_BODY, api, assets, changes, diagnostics, door, echo, guard, login, me, probe, refusal,
+    House, MAX_BODY, api, assets, changes, diagnostics, door, echo, guard, hub_try, login, me, probe, reach,
+    refusal, set_up, settings,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -39,9 +40,16 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/logs", web::get().to(diagnostics::logs))
         .route("/links/open", web::post().to(api::open_linking))
         .route("/links/{user_id}", web::delete().to(api::revoke_link))
+        .route("/set_up", web::get().to(set_up::set_up))
+        .route("/hub/try", web::post().to(hub_try::hub_try))
+        .route("/reach", web::post().to(reach::reach))
+        .route("/door/token", web::post().to(set_up::door_token))
         .route("/probe", web::post().to(probe::probe))
         .route("/echo", web::post().to(echo::echo))
         .route("/demo/ring", web::post().to(echo::ring))
+        .route("/settings", web::get().to(settings::settings))
+        .route("/settings", web::put().to(settings::change))
+        .route("/restart", web::post().to(settings::restart))
         .route("/login", web::post().to(login::login))
         .route("/logout", web::post().to(login::logout))
         .default_service(web::to(async || {
@@ -55,6 +63,8 @@ pub fn configure(routes: &mut ServiceConfig) {
         }))
         .app_data(web::Data::new(login::WrongTokens::default()))
         .app_data(web::Data::new(probe::Prober::default()))
+        .app_data(web::Data::new(hub_try::Trials::default()))
+        .app_data(web::Data::new(reach::Reaches::default()))
         .app_data(web::Data::new(changes::Listeners::default()))
         .service(
             web::scope("")

@@ -11,14 +11,11 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, reload};
 
 pub mod public;
 pub mod redact;
 pub mod ring;
-
-/// Environment variable that overrides `log.level`: a level, or filters like `doorstep=debug,rtc=warn`.
-pub const LOG_VARIABLE: &str = "DOORSTEP_LOG";
 
 /// Seconds from an offer to its answer.
 pub const OFFER_TO_ANSWER: &str = "doorstep_offer_to_answer_seconds";
@@ -58,17 +55,37 @@ const ROUND_TRIP_BUCKETS: [f64; 8] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 2.0
 const LOSS_BUCKETS: [f64; 7] = [0.001, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2];
 
 /// Starts logging to stderr, and keeps the last lines in memory ([`ring`]). `level` is `log.level`; the crates
-/// below us log from warnings up. What `overrides` holds ([`LOG_VARIABLE`]) wins. Later calls change nothing.
+/// below us log from warnings up. What `overrides` holds ([`crate::config::load::LOG_VARIABLE`]) wins. Later calls
+/// change nothing.
 pub fn start_logging(level: &str, overrides: Option<&str>) {
+    let (wanted, handle) = reload::Layer::new(filter(level, overrides));
     let stderr = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false)
         .with_writer(Redacted(io::stderr))
-        .with_filter(filter(level, overrides));
+        .with_filter(wanted);
     // Whoever looks for a fault afterwards has it all, however little was wanted on stderr.
     let kept = ring::Keep.with_filter(filter("debug", None));
     if tracing_subscriber::registry().with(stderr).with(kept).try_init().is_err() {
         tracing::debug!("logging had been started already");
+        return;
+    }
+    let overrides = overrides.map(str::to_owned);
+    let set = move |level: &str| {
+        if handle.reload(filter(level, overrides.as_deref())).is_err() {
+            tracing::error!(level, "the log's level could not be changed");
+        }
+    };
+    LEVEL.get_or_init(|| Box::new(set));
+}
+
+/// Changes the level of a log that was started.
+static LEVEL: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+
+/// From now on the log has this level (`log.level`), unless something overrides it.
+pub fn set_level(level: &str) {
+    if let Some(set) = LEVEL.get() {
+        set(level);
     }
 }
 

@@ -1,7 +1,14 @@
 //! The page, in a real browser: calls through the demo as a user makes them.
 
+mod axe;
+mod chromedriver;
 mod chromium;
 mod demo;
+mod every_page;
+mod frame;
+mod ingress;
+mod installed;
+mod set_up;
 mod visitor;
 
 use std::time::Duration;
@@ -14,9 +21,10 @@ const SOON: Duration = Duration::from_secs(40);
 
 const LIVE: &str = "document.querySelector('#stage').dataset.stage === 'live'";
 const ENDED: &str = "document.querySelector('#stage').dataset.stage === 'ended'";
-/// No text of the page is a key that has no words.
-const UNTRANSLATED: &str =
-    "document.body.innerText.split('\\n').filter((line) => /^[a-z]+(_[a-z]+)+$/.test(line.trim())).length";
+/// How many texts of the page are keys that have no words. Entities of cameras look like those of `camera`,
+/// which the console tells apart.
+const UNTRANSLATED: &str = "document.body.innerText.split(/\\s+/).filter((word) =>
+    /^(activity|app|calls|cameras|diagnostics|echo|events|people|set_up|settings|units|verdict|visitor)\\.[a-z_]+$/.test(word)).length";
 
 async fn visit(microphone: Microphone) -> (Demo, Chromium) {
     let (demo, browser) = tokio::join!(Demo::start(), Chromium::start(microphone));
@@ -70,8 +78,9 @@ async fn a_call_through_the_page_is_seen_heard_and_spoken_and_leaves_nothing() {
         assert!(call["stages"][stage].is_u64(), "{stage}: {call}");
     }
     assert!(call["counters"]["talk_packets"].as_u64().unwrap() > 0, "{call}");
-    browser.wait_until("document.querySelector('td[data-column=end]')?.innerText === 'hung up'", SOON).await;
     assert_eq!(browser.value("document.querySelector('#lost')").await, serde_json::Value::Null);
+    browser.follow("Activity").await;
+    browser.wait_until("document.querySelector('main').innerText.includes('hung up')", SOON).await;
     browser.close().await;
 }
 
@@ -94,7 +103,7 @@ async fn without_a_microphone_the_page_says_view_only_and_leaving_it_hangs_up() 
 }
 
 #[tokio::test]
-async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_again() {
+async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_until_the_page_is_loaded_anew() {
     let (demo, browser) = visit(Microphone::Beeping).await;
     browser.press("Answer the front door").await;
     browser.wait_until(LIVE, SOON).await;
@@ -109,10 +118,12 @@ async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_again() {
     browser.wait_until(LIVE, SOON).await;
     assert_eq!(browser.value("document.querySelector('#lost')").await, serde_json::Value::Null);
     pictures_flow(&browser).await;
-    browser.press("Hang up").await;
+
+    browser.reload().await;
     let next = demo.quiet(SOON).await;
     assert_eq!(next["end_reason"], "hung up", "{next}");
     assert_ne!(next["id"], call["id"]);
+    browser.wait_until("document.querySelector('#stage').dataset.stage === 'idle'", SOON).await;
     browser.close().await;
 }
 
@@ -120,10 +131,16 @@ async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_again() {
 async fn a_press_at_the_door_reaches_alexa_and_the_echo_shows_the_door_by_itself() {
     let (demo, browser) = visit(Microphone::Beeping).await;
     let told = "document.querySelector('#events li[data-what=AddOrUpdateReport], #events li[data-what=ChangeReport]')";
+    browser.follow("Activity").await;
     browser.wait_until(told, SOON).await;
+    browser.follow("Demo").await;
     browser.press("Ring the bell, as a visitor").await;
     browser.wait_until(LIVE, SOON).await;
     pictures_flow(&browser).await;
+    browser.press("Hang up").await;
+    let call = demo.quiet(SOON).await;
+    assert_eq!(call["camera"], "Front door", "{call}");
+    browser.follow("Activity").await;
     let rung = "[...document.querySelectorAll('#events li[data-what=DoorbellPress]')]\
         .some((one) => one.innerText.includes('Front door') && one.innerText.includes('delivered'))";
     browser.wait_until(rung, SOON).await;
@@ -131,37 +148,5 @@ async fn a_press_at_the_door_reaches_alexa_and_the_echo_shows_the_door_by_itself
     let sent = status["events"]["sent"].as_array().unwrap();
     let presses: Vec<_> = sent.iter().filter(|one| one["what"] == "DoorbellPress").collect();
     assert_eq!(presses.len(), 1, "{status}");
-    browser.press("Hang up").await;
-    let call = demo.quiet(SOON).await;
-    assert_eq!(call["camera"], "Front door", "{call}");
-    browser.close().await;
-}
-
-#[tokio::test]
-async fn on_a_phone_nothing_scrolls_sideways_and_the_console_stays_empty() {
-    // Text that no line can hold sticks out even where the page itself does not scroll.
-    const OUTSIDE: &str = "[...document.querySelectorAll('main *')]\
-        .filter((one) => one.getBoundingClientRect().right > innerWidth + 1).map((one) => one.outerHTML)";
-    const SIDEWAYS: &str = "document.documentElement.scrollWidth > document.documentElement.clientWidth";
-    let (demo, browser) = visit(Microphone::Beeping).await;
-    browser.be_a_phone(375, 800).await;
-    browser.open(&demo.page).await;
-    let looks_right = async |when: &str| {
-        assert_eq!(browser.value("innerWidth").await, 375, "{when}");
-        assert_eq!(browser.value(SIDEWAYS).await, false, "{when}");
-        assert_eq!(browser.value(OUTSIDE).await, serde_json::json!([]), "{when}");
-        assert_eq!(browser.value(UNTRANSLATED).await, 0, "{when}");
-    };
-    browser.wait_until("document.querySelector('button')", SOON).await;
-    looks_right("before a call").await;
-    browser.press("Answer the front door").await;
-    browser.wait_until(LIVE, SOON).await;
-    browser.wait_until("document.querySelector('td')", SOON).await;
-    looks_right("in a call").await;
-    browser.press("Hang up").await;
-    browser.wait_until("document.querySelector('td[data-column=end]')?.innerText === 'hung up'", SOON).await;
-    looks_right("after a call").await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
-    demo.quiet(SOON).await;
     browser.close().await;
 }

@@ -1,30 +1,21 @@
 //! The add-on as the hub's supervisor runs it: in a network of its own behind masquerade, with one
 //! published UDP port, the supervisor's proxy before the hub, and its ingress before the pages.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use doorstep::sim::hub::{SimCamera, SimHub, SimHubOptions, SimStill};
+use doorstep::sim::hub::{SimCamera, SimStill};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use crate::fixture::add_on::AddOn;
 use crate::fixture::house::wait_for;
-use crate::fixture::network::{ADD_ON, FAR_END, MACHINE, Network, OUTSIDE, SUPERVISOR};
+use crate::fixture::network::{ADD_ON, FAR_END, MACHINE, Network, OUTSIDE};
+use crate::fixture::supervised::Supervised as Home;
 use crate::fixture::{AiortcPeer, CameraPeer, Outcome, PeerOptions};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const OWNER: &str = "0a1b2c3d4e5f60718293a4b5c6d7e8f9";
 const FAMILY: &str = "f9e8d7c6b5a493827160f5e4d3c2b1a0";
-
-/// All that is around the add-on.
-struct Home {
-    network: Network,
-    hub: Arc<SimHub>,
-    /// What the supervisor gives to the add-on.
-    token: String,
-}
 
 /// A request as the ingress passes it on; `user` is who opened it, by the hub's id.
 fn ingress(method: Method, path: &str, user: Option<&str>) -> RequestBuilder {
@@ -38,28 +29,6 @@ fn ingress(method: Method, path: &str, user: Option<&str>) -> RequestBuilder {
 }
 
 impl Home {
-    async fn start(network: Network) -> Self {
-        Self::with_cameras(network, SimHubOptions::default().cameras).await
-    }
-
-    async fn with_cameras(network: Network, cameras: Vec<SimCamera>) -> Self {
-        let options = SimHubOptions {
-            addr: SocketAddr::from((MACHINE, 8123)),
-            supervisor_addr: SocketAddr::from((SUPERVISOR, 80)),
-            cameras,
-            ..SimHubOptions::default()
-        };
-        let hub = Arc::new(network.machine.run(SimHub::start(options)).await.unwrap());
-        let supervised = hub.clone();
-        let supervisor = network.supervisor.run(async move { supervised.supervisor().await });
-        let (_, token) = supervisor.await.unwrap();
-        Self { network, hub, token }
-    }
-
-    fn add_on(&self, settings: Option<&str>) -> AddOn {
-        AddOn::start(&self.network.add_on, &self.token, settings)
-    }
-
     /// The ingress, opened by a user.
     async fn page(&self, method: Method, path: &str, user: &str) -> (StatusCode, Value) {
         let request = ingress(method, path, Some(user)).json(&json!({}));
