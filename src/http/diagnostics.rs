@@ -35,7 +35,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
     let mut all = json!({
         "made": crate::state::now(),
         "versions": versions::versions(&house).await,
-        "settings": settings::shown(&house.config),
+        "settings": settings(&house).await,
         "status": house_status(&house).await,
         "cameras": views(&known),
     });
@@ -61,6 +61,13 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
         .insert_header((CONTENT_DISPOSITION, name))
         .content_type("application/json")
         .body(format!("{all:#}\n"))
+}
+
+/// The settings; nothing of a house that has none.
+async fn settings(house: &House) -> Option<Value> {
+    let settings = house.settings.clone()?;
+    let view = web::block(move || settings.look()).await.ok()?;
+    Some(settings::shown(&view))
 }
 
 /// A call with what both ends said.

@@ -156,9 +156,11 @@ pub(super) async fn login(
         let many = wrong.count_slowly(&request).await;
         return match (form, many) {
             (false, many) => refused(many),
-            (true, false) => login_page::form(&request, StatusCode::UNAUTHORIZED, Some("wrong"), "../../"),
+            (true, false) => {
+                login_page::form(&request, StatusCode::UNAUTHORIZED, Some("login.wrong"), "../../")
+            }
             (true, true) => {
-                login_page::form(&request, StatusCode::TOO_MANY_REQUESTS, Some("too_many"), "../../")
+                login_page::form(&request, StatusCode::TOO_MANY_REQUESTS, Some("login.too_many"), "../../")
             }
         };
     };

@@ -132,7 +132,7 @@ async fn w1_no_spelling_of_a_path_leads_out_of_the_pages() {
         assert_eq!(response.status().as_u16(), 404, "{path}");
     }
     for method in [Method::PUT, Method::PATCH] {
-        let request = TestRequest::default().method(method).uri("/index.html");
+        let request = post("/index.html", "{}").method(method);
         assert_eq!(respond(&stage, request).await.status().as_u16(), 405);
     }
 }

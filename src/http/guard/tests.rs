@@ -298,10 +298,10 @@ async fn a_page_is_told_what_its_user_may_see_and_nothing_more_when_the_login_is
     let stage = supervised(true);
     stage.house.state.link("canary-user", "Canary");
     let changes = |user: &str| get("/api/v1/changes").insert_header(("X-Remote-User-Id", user.to_owned()));
-    let (said, _) = listen(respond(&stage, HUB, changes("member")).await, "event: me").await;
-    assert!(said.contains("event: status") && !said.contains("Canary"), "{said}");
+    let (said, _) = listen(respond(&stage, HUB, changes("member")).await, "event: status").await;
+    assert!(said.contains("event: me") && !said.contains("Canary"), "{said}");
     assert!(said.contains(r#""admin":false"#), "{said}");
-    let (said, _) = listen(respond(&stage, HUB, changes("admin")).await, "event: me").await;
+    let (said, _) = listen(respond(&stage, HUB, changes("admin")).await, "event: status").await;
     assert!(said.contains("Canary") && said.contains(r#""admin":true"#), "{said}");
 
     let token = SecretString::from("a-login-token".to_owned());
