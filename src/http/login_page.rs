@@ -46,7 +46,7 @@ fn page(status: StatusCode, words: &Words, content: &str, root: &str) -> HttpRes
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>Doorstep</title>\
          <link rel=\"icon\" href=\"{root}icon.svg\" type=\"image/svg+xml\">\
-         <link rel=\"stylesheet\" href=\"{root}app.css\"><link rel=\"stylesheet\" href=\"{root}css/diagnostics.css\"></head>\
+         <link rel=\"stylesheet\" href=\"{root}app.css\"><link rel=\"stylesheet\" href=\"{root}css/login.css\"></head>\
          <body class=\"outside\"><main><h1>Doorstep</h1>{content}</main></body></html>\n",
         language = words.language(),
     );

@@ -4,6 +4,7 @@ mod axe;
 mod chromedriver;
 mod chromium;
 mod demo;
+mod doors;
 mod every_page;
 mod frame;
 mod ingress;

@@ -3,6 +3,7 @@
 
 mod back_channel;
 mod back_channel_faults;
+mod bad_requests;
 mod bell;
 mod browser;
 mod bystanders;
@@ -11,6 +12,7 @@ mod call_line;
 mod calls;
 mod codecs;
 mod demo;
+mod diagnostics;
 mod door;
 mod events;
 mod faults;
