@@ -10,7 +10,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use doorstep::sim::alexa::AlexaDouble;
 use doorstep::sim::hub::{SimHub, SimHubOptions};
-use futures_util::StreamExt;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -194,7 +193,8 @@ impl Home {
             .header("Cookie", format!("doorstep_login=1.{WRONG}"));
         assert_eq!(wrong.send().await.unwrap().status(), 401);
         self.client.post(self.url("api/v1/login")).json(&json!({ "token": WRONG })).send().await.unwrap();
-        self.client.post(self.url("api/v1/login")).form(&[("token", UI)]).send().await.unwrap();
+        let form = self.client.post(self.url("api/v1/login")).body(format!("token={UI}"));
+        form.header("Content-Type", "application/x-www-form-urlencoded").send().await.unwrap();
         let source = format!(
             "rtsp://{USER}:canary-camera:p%40ss%252Fword@127.0.0.1:{}/2?token={QUERY}",
             self.camera.port()
@@ -253,9 +253,8 @@ impl Home {
             let reply = self.client.get(self.url(path)).bearer_auth(WRONG).send().await.unwrap();
             all.push((format!("GET /{path}, refused"), reply.text().await.unwrap()));
         }
-        let mut told =
-            self.client.get(self.url("api/v1/changes")).bearer_auth(UI).send().await.unwrap().bytes_stream();
-        let first = told.next().await.unwrap().unwrap();
+        let mut told = self.client.get(self.url("api/v1/changes")).bearer_auth(UI).send().await.unwrap();
+        let first = told.chunk().await.unwrap().unwrap();
         all.push(("GET /changes".into(), String::from_utf8_lossy(&first).into_owned()));
         files(self.folder.path(), &mut all);
         all

@@ -26,6 +26,7 @@ mod hub_servers;
 mod hub_to_alexa;
 mod instant;
 mod limits;
+mod logins;
 mod nat;
 mod network_faults;
 mod onvif;
