@@ -57,7 +57,7 @@ pub(super) fn text(name: &str) -> Option<String> {
 }
 
 fn name(path: &str) -> &str {
-    match path.trim_start_matches('/') {
+    match path.strip_prefix('/').unwrap_or(path) {
         "" => "index.html",
         name => name,
     }

@@ -29,7 +29,7 @@ const LISTENERS: usize = 32;
 const HEAD: &str = "retry: 1000\n\n";
 
 /// What users of the hub are told who may not change anything.
-const SEEN: [&str; 3] = ["status", "cameras", "calls"];
+const SEEN: [&str; 4] = ["status", "cameras", "calls", "activity"];
 
 /// Places for those who listen.
 pub(super) struct Listeners(Arc<Semaphore>);
@@ -104,7 +104,7 @@ impl Listener {
             topics.retain(|(name, _)| SEEN.contains(name));
             topics.iter_mut().filter(|(name, _)| *name == "status").for_each(|(_, status)| veil(status));
         }
-        topics.push(("me", serde_json::json!(me)));
+        topics.insert(0, ("me", serde_json::json!(me)));
         let mut text = String::new();
         for (name, value) in topics {
             match self.told.iter_mut().find(|(told, _)| *told == name) {

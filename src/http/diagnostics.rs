@@ -36,7 +36,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
     let mut all = json!({
         "made": crate::state::now(),
         "versions": versions::versions(&house).await,
-        "settings": settings::shown(&house.config),
+        "settings": settings(&house).await,
         "status": house_status(&house).await,
         "cameras": cameras::views(&house, &known),
     });
@@ -62,6 +62,13 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
         .insert_header((CONTENT_DISPOSITION, name))
         .content_type("application/json")
         .body(format!("{all:#}\n"))
+}
+
+/// The settings; nothing of a house that has none.
+async fn settings(house: &House) -> Option<Value> {
+    let settings = house.settings.clone()?;
+    let view = web::block(move || settings.look()).await.ok()?;
+    Some(settings::shown(&view))
 }
 
 /// A call with what both ends said.

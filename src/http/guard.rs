@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// What every user of the hub may look at beside the pages' own files, below `/api/v1`. Nothing here opens
 /// a camera or tells where one is.
-const SEEN: [&[&str]; 7] = [
+const SEEN: [&[&str]; 8] = [
     &["me"],
     &["status"],
     &["changes"],
@@ -38,6 +38,7 @@ const SEEN: [&[&str]; 7] = [
     &["cameras", "*", "still"],
     &["calls"],
     &["calls", "*"],
+    &["activity"],
 ];
 
 /// Looks at every request to the pages' listener before anybody else does.

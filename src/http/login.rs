@@ -156,9 +156,11 @@ pub(super) async fn login(
         let many = wrong.count_slowly(&request).await;
         return match (form, many) {
             (false, many) => refused(many),
-            (true, false) => login_page::form(&request, StatusCode::UNAUTHORIZED, Some("wrong"), "../../"),
+            (true, false) => {
+                login_page::form(&request, StatusCode::UNAUTHORIZED, Some("login.wrong"), "../../")
+            }
             (true, true) => {
-                login_page::form(&request, StatusCode::TOO_MANY_REQUESTS, Some("too_many"), "../../")
+                login_page::form(&request, StatusCode::TOO_MANY_REQUESTS, Some("login.too_many"), "../../")
             }
         };
     };
@@ -190,6 +192,12 @@ fn refused(many: bool) -> HttpResponse {
         true => refusal(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a minute"),
         false => failure(ErrorKind::Unauthorized, "the token is not the one of ui.token"),
     }
+}
+
+/// A cookie as a browser sends it.
+#[cfg(test)]
+pub(super) fn cookie(end: u64, token: &SecretString) -> Option<String> {
+    Some(format!("{NAME}={}", seal(end, token)?))
 }
 
 #[cfg(test)]

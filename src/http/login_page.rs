@@ -28,9 +28,9 @@ pub(super) fn form(
          <div class=\"field\"><label for=\"token\">{token}</label><input type=\"password\" id=\"token\" name=\"token\" \
          autocomplete=\"current-password\" required autofocus{invalid}>{fault}</div>\
          <button class=\"primary\">{log_in}</button></form>",
-        hint = say("hint"),
-        token = say("token"),
-        log_in = say("log_in"),
+        hint = say("login.hint"),
+        token = say("login.token"),
+        log_in = say("login.log_in"),
     );
     page(status, &words, &form, root)
 }
@@ -46,7 +46,7 @@ fn page(status: StatusCode, words: &Words, content: &str, root: &str) -> HttpRes
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"color-scheme\" content=\"light dark\"><title>Doorstep</title>\
          <link rel=\"icon\" href=\"{root}icon.svg\" type=\"image/svg+xml\">\
-         <link rel=\"stylesheet\" href=\"{root}app.css\"></head>\
+         <link rel=\"stylesheet\" href=\"{root}app.css\"><link rel=\"stylesheet\" href=\"{root}css/login.css\"></head>\
          <body class=\"outside\"><main><h1>Doorstep</h1>{content}</main></body></html>\n",
         language = words.language(),
     );

@@ -1,4 +1,4 @@
-//! The pages' words, for what is said before there is a script: section `login` of `web/i18n`.
+//! The pages' words, for what is said before there is a script.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::ACCEPT_LANGUAGE;
@@ -12,7 +12,7 @@ const LANGUAGES: [&str; 2] = ["en", "de"];
 /// The words in one language.
 pub(super) struct Words {
     language: &'static str,
-    section: Value,
+    all: Value,
 }
 
 impl Words {
@@ -20,10 +20,8 @@ impl Words {
     pub(super) fn of(request: &HttpRequest) -> Self {
         let wishes = request.headers().get_all(ACCEPT_LANGUAGE).filter_map(|wish| wish.to_str().ok());
         let language = best(wishes.flat_map(|wish| wish.split(',')));
-        let section = assets::text(&format!("i18n/{language}.json"))
-            .and_then(|text| serde_json::from_str::<Value>(&text).ok())
-            .map(|mut words| words["login"].take());
-        Self { language, section: section.unwrap_or_default() }
+        let text = assets::text(&format!("i18n/{language}.json")).unwrap_or_default();
+        Self { language, all: serde_json::from_str(&text).unwrap_or_default() }
     }
 
     /// Its tag.
@@ -31,9 +29,10 @@ impl Words {
         self.language
     }
 
-    /// The words of a key, to be put into a page; a key without words is shown itself.
+    /// The words of `section.key`, to be put into a page; a key without words is shown itself.
     pub(super) fn html(&self, key: &str) -> String {
-        let text = self.section[key].as_str().unwrap_or(key);
+        let (section, name) = key.split_once('.').unwrap_or_default();
+        let text = self.all[section][name].as_str().unwrap_or(key);
         text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
     }
 }

@@ -5,7 +5,7 @@ use crate::telemetry::public::{is_public, mask_public};
 use crate::telemetry::redact::MASK;
 
 /// Attributes whose values tell of media and nothing else.
-const HARMLESS: [&str; 30] = [
+const HARMLESS: [&str; 29] = [
     "bundle-only",
     "candidate",
     "end-of-candidates",
@@ -22,7 +22,6 @@ const HARMLESS: [&str; 30] = [
     "maxptime",
     "mid",
     "ptime",
-    "rate-limit",
     "recvonly",
     "rid",
     "rtcp",

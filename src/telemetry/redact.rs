@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 /// What stands in the place of a secret.
@@ -113,7 +115,7 @@ pub fn redact(text: &str) -> String {
             text = text.replace(secret.as_str(), MASK);
         }
     }
-    amazon_tokens(&web_tokens(&after_names(&after_bearer(&addresses(&text)))))
+    amazon_tokens(&web_tokens(&basic_logins(&after_names(&after_bearer(&addresses(&text))))))
 }
 
 /// `rtsp://user:pass@host/` becomes `rtsp://***@host/`.
@@ -199,6 +201,24 @@ fn after(text: &str, find: impl Fn(&str, usize) -> Option<(usize, usize)>) -> St
         if from >= text.len() {
             break;
         }
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+/// `Basic dXNlcjpwYXNz` (RFC 7617): base64 of user and password.
+fn basic_logins(text: &str) -> String {
+    const SIGN: &str = "basic ";
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(word) = lower[from..].find(SIGN).map(|at| from + at + SIGN.len()) {
+        let piece = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        let end = text[word..].find(|c| !piece(c)).map_or(text.len(), |end| word + end);
+        let is_login = STANDARD.decode(&text[word..end]).is_ok_and(|login| login.contains(&b':'));
+        out.push_str(&text[from..word]);
+        out.push_str(if is_login { MASK } else { &text[word..end] });
+        from = end;
     }
     out.push_str(&text[from..]);
     out

@@ -6,6 +6,7 @@ mod cameras;
 mod chromedriver;
 mod chromium;
 mod demo;
+mod doors;
 mod every_page;
 mod frame;
 mod ingress;

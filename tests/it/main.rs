@@ -3,6 +3,7 @@
 
 mod back_channel;
 mod back_channel_faults;
+mod bad_requests;
 mod bell;
 mod browser;
 mod bystanders;
@@ -12,6 +13,7 @@ mod calls;
 mod cameras;
 mod codecs;
 mod demo;
+mod diagnostics;
 mod door;
 mod events;
 mod faults;
@@ -25,6 +27,7 @@ mod hub_servers;
 mod hub_to_alexa;
 mod instant;
 mod limits;
+mod logins;
 mod nat;
 mod network_faults;
 mod onvif;

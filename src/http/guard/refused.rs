@@ -42,42 +42,46 @@ impl Refused {
     fn said(self) -> (StatusCode, &'static str, &'static str) {
         let refused = StatusCode::FORBIDDEN;
         match self {
-            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "broken", "the house cannot be asked"),
+            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "login.broken", "the house cannot be asked"),
             Self::IngressOnly => (
                 refused,
-                "ingress_only",
+                "login.ingress_only",
                 "Doorstep is served through the hub only: open it there. To use this address, set ui.token.",
             ),
             Self::Nameless => (
                 refused,
-                "nameless",
+                "login.nameless",
                 "The hub did not say who you are: leave this page, open it anew, and log in at the hub before.",
             ),
-            Self::NotAdmin => (refused, "not_admin", "only an administrator of the hub may do this"),
+            Self::NotAdmin => (refused, "login.not_admin", "only an administrator of the hub may do this"),
             Self::HubDown => (
                 StatusCode::SERVICE_UNAVAILABLE,
-                "hub_down",
+                "login.hub_down",
                 "only an administrator of the hub may do this, and the hub cannot be asked now who you are",
             ),
             Self::TokenNeeded => (
                 refused,
-                "token_needed",
+                "login.token_needed",
                 "Without a token Doorstep serves this machine only. Set ui.token in its settings, start it anew, \
                  and log in here.",
             ),
             Self::ForeignName => (
                 StatusCode::MISDIRECTED_REQUEST,
-                "foreign_name",
+                "login.foreign_name",
                 "Doorstep is not known by this name. Use http://localhost or its address, or set ui.token.",
             ),
-            Self::NotTheDoor => {
-                (refused, "not_the_door", "directives come in at the door, or through the hub's ingress")
+            Self::NotTheDoor => (
+                refused,
+                "login.not_the_door",
+                "directives come in at the door, or through the hub's ingress",
+            ),
+            Self::LoginNeeded => (StatusCode::UNAUTHORIZED, "login.hint", "log in first"),
+            Self::WrongToken => {
+                (StatusCode::UNAUTHORIZED, "login.wrong", "the token is not the one of ui.token")
             }
-            Self::LoginNeeded => (StatusCode::UNAUTHORIZED, "hint", "log in first"),
-            Self::WrongToken => (StatusCode::UNAUTHORIZED, "wrong", "the token is not the one of ui.token"),
-            Self::ForeignPage => (refused, "foreign_page", "another site's page must not do this"),
+            Self::ForeignPage => (refused, "login.foreign_page", "another site's page must not do this"),
             Self::NoJson => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "no_json", "the body must be application/json")
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "login.no_json", "the body must be application/json")
             }
         }
     }

@@ -5,7 +5,7 @@ import { t } from "../text.js";
 const SAID_MS = 4000;
 
 // Browsers give the clipboard to secure pages only; the old way needs a selection, which stays if that fails, too.
-async function copy(value, shown) {
+export async function copy(value, shown) {
   try {
     await navigator.clipboard.writeText(value);
     return true;
