@@ -16,7 +16,7 @@ use super::talk::TalkSetup;
 use super::{Destination, FeedEvent, TestPattern};
 
 /// Both sides must speak the same one.
-pub const VERSION: u16 = 7;
+pub const VERSION: u16 = 8;
 /// Largest access unit, bytes.
 pub const MAX_PICTURE: usize = 8 * 1024 * 1024;
 /// Largest control message, bytes of JSON.
