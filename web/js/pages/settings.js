@@ -34,7 +34,7 @@ function SaveBar({ draft, keys, busy, failure, save, discard }) {
   const changed = keys.filter(({ key }) => key in draft);
   const waits = changed.some((one) => one.needs_restart);
   return html`<section class="card save-bar" aria-label=${t("settings.unsaved")}>
-    <p role="status">${t(changed.length === 1 ? "settings.changed_one" : "settings.changed", { n: changed.length })}
+    <p role="status">${t(changed.length === 1 ? "settings.changed_one" : "settings.changed", { n: changed.length })}${" "}
       ${changed.map(({ key }, index) => html`${index > 0 && ", "}<code>${key}</code>`)}.
       ${" "}${t(waits ? "settings.then_restart" : "settings.holds_at_once")}</p>
     ${failure && html`<p class="error" role="alert">${failure}</p>`}
@@ -87,7 +87,7 @@ export function Settings({ house }) {
   const problems = [...refused, ...known.problems.filter(({ key }) => !(key in draft))];
   const sections = [...new Set(known.keys.map(sectionOf))];
   return html`<h1 tabindex="-1">${t("settings.title")}</h1>
-    <p class="soft">${t("settings.file")} <code>${known.file}</code></p>
+    <p class="soft lies">${t("settings.file")} <code>${known.file}</code></p>
     ${!isAdmin && html`<p class="notice card">${t("settings.no_admin")}</p>`}
     ${!known.editable && html`<p class="notice card">${t("settings.not_editable")} ${known.why_not}.</p>`}
     <div role="status">${state.saved && html`<p class="well card" id="saved">${t("settings.saved")}</p>`}</div>
