@@ -149,7 +149,8 @@ async fn secure(host: &str, stream: TcpStream, tls: Arc<ClientConfig>) -> Result
     match timeout(STEP_WITHIN, TlsConnector::from(tls).connect(name, stream)).await {
         Ok(Ok(_secured)) => Ok(()),
         Ok(Err(error)) => Err(insecure(&error)),
-        Err(_late) => Err(Blocked::Timeout),
+        // It was there a moment ago, and does not know what to make of the first message.
+        Err(_late) => Err(Blocked::NoTls),
     }
 }
 

@@ -303,6 +303,7 @@ fn call(facts: &Facts) -> Judged {
         (_, Some(shown)) => (Standing::Done, "made", json!({ "call": shown, "say": say })),
         (Some(dark), None) => (Standing::Todo, "dark", json!({ "call": dark, "say": say })),
         (None, None) if say.is_none() => (Standing::Todo, "later", json!({})),
+        (None, None) if facts.demo => (Standing::Todo, "play", json!({})),
         (None, None) => (Standing::Todo, "none", json!({ "say": say })),
     }
 }

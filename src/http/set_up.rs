@@ -35,7 +35,7 @@ pub(super) async fn standing(house: &House, known: &[Known]) -> Checklist {
     let hub = snapshot(house).await;
     let (config, state) = (&house.config, &house.state);
     let checked = state.checked();
-    let calls = Calls::of(state, known);
+    let calls = Calls::of(state, known, house.demo.is_some());
     let mut cameras = cameras(state, known, &hub);
     for camera in &mut cameras {
         camera.shown = calls.shown_by_camera.get(&camera.id).cloned();
@@ -107,13 +107,15 @@ fn cameras(state: &State, known: &[Known], hub: &HubSnapshot) -> Vec<CameraFacts
 struct Calls {
     shown: Option<CallFacts>,
     dark: Option<CallFacts>,
+    /// The page stands for Alexa.
+    page_counts: bool,
     /// When a call last showed a camera's picture, by endpoint id.
     shown_by_camera: BTreeMap<String, String>,
 }
 
 impl Calls {
-    fn of(state: &State, known: &[Known]) -> Self {
-        let mut calls = Self::default();
+    fn of(state: &State, known: &[Known], demo: bool) -> Self {
+        let mut calls = Self { page_counts: demo, ..Self::default() };
         state.with_calls(|records| records.iter().for_each(|record| calls.add(record)));
         let live = known.iter().filter_map(|one| one.live.as_ref());
         live.flat_map(|live| &live.calls).for_each(|record| calls.add(record));
@@ -133,7 +135,7 @@ impl Calls {
             self.shown_by_camera.insert(record.endpoint_id.clone(), record.started.clone());
         }
         // The page that plays an Echo shows that a camera is fit, not that Alexa gets through.
-        if record.from_page {
+        if record.from_page && !self.page_counts {
             return;
         }
         if has_shown {

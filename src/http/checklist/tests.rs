@@ -225,6 +225,11 @@ fn the_first_call_is_one_that_showed_a_picture() {
     assert_eq!(stands("call", |_| {}), (Todo, "later"));
     let (state, code, values) = line("call", |facts| facts.cameras.push(camera("Porch")));
     assert_eq!((state, code, &values["say"]), (Todo, "none", &json!("Porch")));
+    let demo = |facts: &mut Facts| {
+        facts.cameras.push(camera("Porch"));
+        facts.demo = true;
+    };
+    assert_eq!(stands("call", demo), (Todo, "play"));
     let (state, code, values) = line("call", |facts| facts.dark = Some(call("d")));
     assert_eq!((state, code, &values["call"]["id"]), (Todo, "dark", &json!("d")));
     let both = |facts: &mut Facts| (facts.dark, facts.shown) = (Some(call("d")), Some(call("s")));
