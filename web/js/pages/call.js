@@ -43,7 +43,7 @@ function Neighbours({ calls, id }) {
 
 function Shown({ video }) {
   return html`<section class="card" aria-labelledby="shown-title"><h2 id="shown-title">${t("calls.picture")}</h2>
-    <dl>
+    <dl class="figures">
       <dt>${t("calls.shown")}</dt><dd>${video.codec} ${video.width} × ${video.height}, ${t(`calls.${video.mode}`)}</dd>
       <dt>${t("calls.because")}</dt><dd>${video.why} (${video.from})</dd>
     </dl></section>`;
@@ -64,11 +64,11 @@ function Talk({ talk }) {
     ["erle", level(talk.erle_db, "db")],
   ];
   return html`<section class="card" aria-labelledby="talk-title"><h2 id="talk-title">${t("calls.talk")}</h2>
-    <dl>${lines.filter((line) => line?.[1]).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd>${text}</dd>`)}</dl></section>`;
+    <dl class="figures">${lines.filter((line) => line?.[1]).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd>${text}</dd>`)}</dl></section>`;
 }
 
 function Details({ call }) {
-  return html`<details class="card"><summary>${t("calls.details")}</summary>
+  return html`<details class="card" open=${tone(call) === "bad"}><summary>${t("calls.details")}</summary>
     ${call.trouble.map((trouble) => html`<p>${trouble}</p>`)}
     ${call.end_reason && html`<p class="soft">${t("calls.end_reason")}: ${call.end_reason}</p>`}
   </details>`;
