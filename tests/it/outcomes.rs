@@ -62,7 +62,7 @@ async fn viewers_of_cameras_that_fail_leave_their_codes_and_what_was_shown_inste
     let locked = Camera::start(CameraOptions::default().locked("admin", "rightpass", "digest")).await;
     let closed = Camera::start(CameraOptions::default().fault("closed", 0.0)).await;
     let wrong = locked.url().replace("rightpass", "wrong");
-    let house = House::start(&(camera("locked", &wrong) + &camera("closed", closed.url())));
+    let house = House::start(&[camera("locked", &wrong), camera("closed", closed.url())].concat());
     let watch = |id: &str| {
         let options = PeerOptions::new(&format!("http://{}", house.door), &house.token, id);
         AiortcPeer::run(options.seconds(8.0).session(id))
