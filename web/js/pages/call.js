@@ -76,7 +76,7 @@ function Details({ call }) {
 
 export function CallPage({ house: { calls, me }, id }) {
   const { call, error } = useCall(calls, id);
-  if (!call && error) return html`<h1 tabindex="-1">${t("calls.call")}</h1><p class="card" role="alert">${error}</p><div class="buttons"><a class="button" href=${to("activity")}>${t("calls.all")}</a></div>`;
+  if (!call && error) return html`<h1 tabindex="-1">${t("calls.call")}</h1><p class="card" role="alert">${t("calls.no_such")} <span class="soft">(${error})</span></p><div class="buttons"><a class="button" href=${to("activity")}>${t("calls.all")}</a></div>`;
   if (!call) return html`<h1 tabindex="-1">${t("calls.call")}</h1><p class="loading" role="status">${t("calls.loading")}</p>`;
   return html`<h1 tabindex="-1">${t("calls.call_of", { camera: call.camera || call.endpoint_id })}</h1>
     <p class="soft">${date(call.started)}, ${t(call.ended ? "calls.lasted" : "calls.since", { time: lasted(call) })}</p>
