@@ -129,7 +129,7 @@ fn hung_up(call: &Call, record: &CallRecord, ways: Ways, lasted: Duration) -> Ve
     if let Some(poor) = record.network.as_ref().and_then(poor) {
         return poor;
     }
-    if record.talk.as_ref().is_some_and(|talk| talk.trouble.is_some()) {
+    if record.talk.as_ref().is_some_and(|talk| talk.trouble.is_some() && talk.opened.is_none()) {
         return verdict(Outcome::NotHeard);
     }
     let ended_here = *call.state() == CallState::Ended(EndReason::EndedHere);

@@ -9,6 +9,7 @@ use super::*;
 use crate::camera::screen_stream::ScreenStreamFacts;
 use crate::camera::talk::Talk;
 use crate::media::TroubleKind;
+use crate::state::Outcome;
 
 mod golden;
 
@@ -440,4 +441,33 @@ mod rebuilt_actor {
         let reply = seat.ask_patiently(|| Touch, Duration::from_millis(200)).await;
         assert_eq!(reply, Err(AskError::Empty));
     }
+}
+
+/// Outcomes of the records that an offer leaves.
+async fn left_by(house: Scripted, endpoint: &str) -> Vec<Outcome> {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    let router = house.router().with_state(state.clone());
+    let arrived = Instant::now().checked_sub(Duration::from_millis(3_500)).unwrap();
+    let event = ask(&router, &offer(endpoint), arrived).await;
+    assert_eq!(event["event"]["header"]["name"], "ErrorResponse", "{event}");
+    state.calls(9).into_iter().filter_map(|call| call.outcome).collect()
+}
+
+#[tokio::test]
+async fn an_offer_that_never_comes_to_a_session_leaves_a_record_unless_its_endpoint_is_nobodys() {
+    let late = Scripted { delay: Duration::from_secs(3_600), ..Scripted::default() };
+    assert_eq!(left_by(late, "garden").await, [Outcome::AnswerLate]);
+    let died = Scripted { broken: Some(RouteError::Registry(AskError::Empty)), ..Scripted::default() };
+    assert_eq!(left_by(died, "garden").await, [Outcome::Internal]);
+    let incomplete = Scripted { complete: false, ..Scripted::default() };
+    assert_eq!(left_by(incomplete, "hub#other").await, [Outcome::HubAway]);
+    let mut kept_away = Scripted::default();
+    kept_away.cameras[1].alexa = false;
+    assert_eq!(left_by(kept_away, "garden").await, [Outcome::NotShared]);
+    assert_eq!(left_by(Scripted::default(), "nobody").await, []);
+    // What a session refuses it remembers itself.
+    let refused =
+        Scripted { reply: Err(CameraError::SwitchedOff("Garden".into()).into()), ..Scripted::default() };
+    assert_eq!(left_by(refused, "garden").await, []);
 }

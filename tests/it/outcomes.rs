@@ -32,7 +32,7 @@ async fn trouble(house: &House, endpoint: &str) {
 }
 
 #[actix::test]
-async fn each_way_in_which_a_camera_fails_has_its_code_and_so_has_the_next_offer_that_is_refused() {
+async fn each_way_in_which_a_camera_fails_has_its_code_when_the_next_offer_is_refused() {
     let locked = Camera::start(CameraOptions::default().locked("admin", "rightpass", "digest")).await;
     let refusing = Camera::start(CameraOptions::default().fault("refuse", 0.0)).await;
     let closed = Camera::start(CameraOptions::default().fault("closed", 0.0)).await;
@@ -46,13 +46,10 @@ async fn each_way_in_which_a_camera_fails_has_its_code_and_so_has_the_next_offer
     let settings: Vec<String> = cases.iter().map(|(id, url, _)| camera(id, url)).collect();
     let house = House::start(&settings.concat());
     for (id, _, code) in &cases {
-        offer_to(&house, id, id).await;
+        offer_to(&house, id, "first").await;
         trouble(&house, id).await;
-        house.hang_up(id, id).await;
-        let record = ended(&house, id).await;
-        assert_eq!(record["outcome"], *code, "{record}");
-        offer_to(&house, id, &format!("{id} again").replace(' ', "-")).await;
-        let refused = ended(&house, &format!("{id}-again")).await;
+        offer_to(&house, id, id).await;
+        let refused = ended(&house, id).await;
         assert_eq!(refused["outcome"], *code, "{refused}");
         assert_eq!((&refused["camera"], &refused["endpoint_id"]), (&json!(id), &json!(id)), "{refused}");
         assert!(refused["stages"]["answer_sent"].is_null(), "{refused}");
@@ -61,15 +58,22 @@ async fn each_way_in_which_a_camera_fails_has_its_code_and_so_has_the_next_offer
 }
 
 #[actix::test]
-async fn a_viewer_of_a_camera_that_refuses_the_password_leaves_its_code_and_what_was_shown_instead() {
-    let camera_ = Camera::start(CameraOptions::default().locked("admin", "rightpass", "digest")).await;
-    let house = House::start(&camera("locked", &camera_.url().replace("rightpass", "wrong")));
-    let options = PeerOptions::new(&format!("http://{}", house.door), &house.token, "locked");
-    AiortcPeer::run(options.seconds(5.0).session("watched")).await;
-    let record = ended(&house, "watched").await;
-    assert_eq!(record["outcome"], "login_refused", "{record}");
-    assert!(record["stages"]["first_video_sent"].is_u64(), "a notice was shown: {record}");
-    assert!(record["stages"]["camera_shown"].is_null(), "{record}");
+async fn viewers_of_cameras_that_fail_leave_their_codes_and_what_was_shown_instead() {
+    let locked = Camera::start(CameraOptions::default().locked("admin", "rightpass", "digest")).await;
+    let closed = Camera::start(CameraOptions::default().fault("closed", 0.0)).await;
+    let wrong = locked.url().replace("rightpass", "wrong");
+    let house = House::start(&[camera("locked", &wrong), camera("closed", closed.url())].concat());
+    let watch = |id: &str| {
+        let options = PeerOptions::new(&format!("http://{}", house.door), &house.token, id);
+        AiortcPeer::run(options.seconds(8.0).session(id))
+    };
+    futures_util::future::join(watch("locked"), watch("closed")).await;
+    for (id, code) in [("locked", "login_refused"), ("closed", "camera_unreachable")] {
+        let record = ended(&house, id).await;
+        assert_eq!(record["outcome"], code, "{record}");
+        assert!(record["stages"]["first_video_sent"].is_u64(), "a notice was shown: {record}");
+        assert!(record["stages"]["camera_shown"].is_null(), "{record}");
+    }
 }
 
 #[actix::test]
@@ -87,10 +91,8 @@ async fn a_far_end_that_never_connects_leaves_what_stood_in_its_way() {
         offer_to(&house, "front_door", "soon").await;
         house.hang_up("front_door", "soon").await;
         let record = ended(&house, "soon").await;
-        assert_eq!(
-            (&record["outcome"], &record["outcome_values"]["seconds"]),
-            (&json!("hung_up_early"), &json!(0))
-        );
+        assert_eq!(record["outcome"], "hung_up_early", "{record}");
+        assert!(record["outcome_values"]["seconds"].as_u64().unwrap() < 5, "{record}");
     }
 }
 

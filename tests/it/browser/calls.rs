@@ -27,8 +27,8 @@ async fn a_failed_camera_is_found_in_activity_with_its_sentence_and_the_next_ste
         house.camera("garden").await["live"]["trouble"].as_str().map(drop)
     })
     .await;
-    house.hang_up("garden", "first").await;
-    let id = ended(&house, "first").await;
+    house.offer("garden", "refused", &offer("g3-2023")).await;
+    let id = ended(&house, "refused").await;
     let browser = Chromium::start(Microphone::Forbidden).await;
     browser.open(&format!("http://{}/#/activity", house.ui)).await;
     let row = format!("#calls li[data-call=\"{id}\"]");

@@ -43,7 +43,7 @@ function Neighbours({ calls, id }) {
 
 function Shown({ video }) {
   return html`<section class="card" aria-labelledby="shown-title"><h2 id="shown-title">${t("calls.picture")}</h2>
-    <dl>
+    <dl class="figures">
       <dt>${t("calls.shown")}</dt><dd>${video.codec} ${video.width} × ${video.height}, ${t(`calls.${video.mode}`)}</dd>
       <dt>${t("calls.because")}</dt><dd>${video.why} (${video.from})</dd>
     </dl></section>`;
@@ -64,11 +64,11 @@ function Talk({ talk }) {
     ["erle", level(talk.erle_db, "db")],
   ];
   return html`<section class="card" aria-labelledby="talk-title"><h2 id="talk-title">${t("calls.talk")}</h2>
-    <dl>${lines.filter((line) => line?.[1]).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd>${text}</dd>`)}</dl></section>`;
+    <dl class="figures">${lines.filter((line) => line?.[1]).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd>${text}</dd>`)}</dl></section>`;
 }
 
 function Details({ call }) {
-  return html`<details class="card"><summary>${t("calls.details")}</summary>
+  return html`<details class="card" open=${tone(call) === "bad"}><summary>${t("calls.details")}</summary>
     ${call.trouble.map((trouble) => html`<p>${trouble}</p>`)}
     ${call.end_reason && html`<p class="soft">${t("calls.end_reason")}: ${call.end_reason}</p>`}
   </details>`;
@@ -76,7 +76,7 @@ function Details({ call }) {
 
 export function CallPage({ house: { calls, me }, id }) {
   const { call, error } = useCall(calls, id);
-  if (!call && error) return html`<h1 tabindex="-1">${t("calls.call")}</h1><p class="card" role="alert">${error}</p><div class="buttons"><a class="button" href=${to("activity")}>${t("calls.all")}</a></div>`;
+  if (!call && error) return html`<h1 tabindex="-1">${t("calls.call")}</h1><p class="card" role="alert">${t("calls.no_such")} <span class="soft">(${error})</span></p><div class="buttons"><a class="button" href=${to("activity")}>${t("calls.all")}</a></div>`;
   if (!call) return html`<h1 tabindex="-1">${t("calls.call")}</h1><p class="loading" role="status">${t("calls.loading")}</p>`;
   return html`<h1 tabindex="-1">${t("calls.call_of", { camera: call.camera || call.endpoint_id })}</h1>
     <p class="soft">${date(call.started)}, ${t(call.ended ? "calls.lasted" : "calls.since", { time: lasted(call) })}</p>

@@ -31,7 +31,7 @@ export function Line({ call }) {
     ["packets", `${counters.packets_sent}${again ? `, ${t("calls.again", { n: again })}` : ""}`],
     counters.pictures_dropped > 0 && ["dropped", counters.pictures_dropped],
   ];
-  return html`<dl>${lines.filter(Boolean).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd data-line=${key}>${text}</dd>`)}</dl>`;
+  return html`<dl class="figures">${lines.filter(Boolean).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd data-line=${key}>${text}</dd>`)}</dl>`;
 }
 
 export function GoingOn({ calls, me }) {

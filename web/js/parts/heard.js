@@ -3,7 +3,7 @@ import { html, useState } from "../../vendor/preact-htm.js";
 import { t, time } from "../text.js";
 
 const SHOWN = 8;
-const SIGNS = { rang: "🔔", motion_began: "◉", motion_ended: "○", camera_away: "✕", camera_back: "✓", switched_off: "◌", switched_on: "●", hub_away: "✕", hub_back: "✓", started: "▸", restarted: "↻" };
+const SIGNS = { rang: "♪", motion_began: "◉", motion_ended: "○", camera_away: "✕", camera_back: "✓", switched_off: "◌", switched_on: "●", hub_away: "✕", hub_back: "✓", started: "▸", restarted: "↻" };
 
 export function Heard({ activity }) {
   const [all, setAll] = useState(false);
