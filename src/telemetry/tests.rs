@@ -130,7 +130,10 @@ fn a_wrong_filter_falls_back_to_the_level() {
     };
     assert!(has("debug", None, "doorstep=debug") && has("debug", None, "rtc_ice=off"));
     assert!(has("loud,,=", Some("=,="), "doorstep=info"));
-    assert_eq!(filter("info", Some("doorstep=trace")).to_string(), "doorstep=trace");
+    assert!(has("info", Some("doorstep=trace"), "doorstep=trace"));
+    assert!(!has("info", Some("doorstep=trace"), "doorstep=info"));
+    assert!(has("info", Some("trace"), "trace") && has("info", Some("trace"), "tungstenite=debug"));
+    assert!(has("info", Some("rtc=warn"), "rtc=warn") && !has("info", Some("rtc=warn"), "rtc=off"));
 }
 
 #[test]
