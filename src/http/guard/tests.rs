@@ -114,6 +114,8 @@ async fn w2_another_sites_page_changes_nothing() {
         );
         let delete = TestRequest::delete().uri("/api/v1/links/u1").insert_header((HOST, "127.0.0.1:8099"));
         assert_eq!(ask(&stage, LOCAL, delete.insert_header((name, value))).await.0, 403, "{name}: {value}");
+        let opens = get("/api/v1/cameras/front_door/still?fresh=1").insert_header((name, value));
+        assert_eq!(ask(&stage, LOCAL, opens).await.0, 403, "{name}: {value}");
     }
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
         assert_eq!(ask(&stage, LOCAL, post(open).insert_header((CONTENT_TYPE, kind))).await.0, 415, "{kind}");
