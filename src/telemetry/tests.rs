@@ -99,6 +99,7 @@ fn text_without_secrets_stays_as_it_is() {
 fn what_follows_the_name_of_a_secret_is_masked_unless_a_sentence_goes_on() {
     for (text, masked) in [
         ("no for Basic dTpjYW5hcnk=, sorry", "no for Basic ***, sorry"),
+        ("cut: Basic dTpjYW5hc", "cut: Basic ***"),
         ("token: abc", "token: ***"),
         ("password: hunter2 for the camera", "password: *** for the camera"),
         ("password: hunter\nuser: admin", "password: ***\nuser: admin"),
