@@ -14,7 +14,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::asker::{Asker, Via};
-use super::{House, assets, door, login, stills};
+use super::{House, assets, door, login};
 use refused::Refused;
 use site::{is_json, is_ours, same_site, texts};
 
@@ -116,7 +116,7 @@ fn look(request: &HttpRequest, house: &House) -> Result<Option<Asker>, Refused> 
     if path == door::PATH || health {
         return Ok(None);
     }
-    if changes(request) && !same_site(request, ingress) {
+    if acts(request) && !same_site(request, ingress) {
         return Err(Refused::ForeignPage);
     }
     let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
@@ -134,8 +134,12 @@ fn path(request: &HttpRequest) -> &str {
     request.match_info().as_str()
 }
 
-fn changes(request: &HttpRequest) -> bool {
-    ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method()) || stills::opens_a_camera(request)
+/// True for what is more than a look: a change, and a still that is to be fresh, which opens the camera.
+fn acts(request: &HttpRequest) -> bool {
+    let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let wants_fresh =
+        || url::form_urlencoded::parse(request.query_string().as_bytes()).any(|(key, _)| key == "fresh");
+    changes || (path(request).ends_with("/still") && wants_fresh())
 }
 
 /// This machine, or whoever comes to a demo.
@@ -169,17 +173,15 @@ fn remote_user(request: &HttpRequest) -> Result<String, Refused> {
 
 /// True for what every user of the hub may look at.
 fn may_be_seen(request: &HttpRequest) -> bool {
-    if changes(request) {
+    if acts(request) {
         return false;
     }
     let Some(path) = path(request).strip_prefix("/api/v1/") else { return assets::has(path(request)) };
-    // A still that is to be fresh opens the camera.
-    let opens = url::form_urlencoded::parse(request.query_string().as_bytes()).any(|(key, _)| key == "fresh");
     let steps: Vec<&str> = path.split('/').collect();
     let is = |seen: &[&str]| {
         seen.len() == steps.len() && seen.iter().zip(&steps).all(|(seen, step)| *seen == "*" || seen == step)
     };
-    SEEN.iter().any(|seen| is(seen)) && !opens
+    SEEN.iter().any(|seen| is(seen))
 }
 
 /// What a page needs before somebody has logged in: its own files, but not its entry.

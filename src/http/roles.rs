@@ -13,6 +13,8 @@ use crate::seat::Seat;
 
 /// A role that was taken away counts no longer than this.
 const REMEMBERED: Duration = Duration::from_secs(5);
+/// That the hub could not be asked counts for this long, so that nobody waits for it at each request.
+const AWAY: Duration = Duration::from_secs(1);
 /// Users that are remembered.
 const USERS: usize = 64;
 
@@ -65,7 +67,7 @@ impl Roles {
             tracing::warn!(%error, "the hub could not be asked what a user may do");
         }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, (at, _)| at.elapsed() < self.remembered);
+        known.retain(|_, found| self.counts(found));
         if known.len() < USERS {
             known.insert(id.to_owned(), (Instant::now(), found.clone()));
         }
@@ -74,7 +76,11 @@ impl Roles {
 
     fn remembered(&self, id: &str) -> Option<Found> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(id).filter(|(at, _)| at.elapsed() < self.remembered).map(|(_, found)| found.clone())
+        known.get(id).filter(|found| self.counts(found)).map(|(_, found)| found.clone())
+    }
+
+    fn counts(&self, (at, found): &(Instant, Found)) -> bool {
+        at.elapsed() < if found.is_ok() { self.remembered } else { AWAY }
     }
 }
 

@@ -95,11 +95,16 @@ pub fn set_level(level: &str) {
 const SILENCED: &str =
     "webrtc=off,rtc=off,rtc_ice=off,rtc_dtls=off,rtc_srtp=off,rtc_interceptor=off,rtc_stun=off";
 
+/// These write what passes through them byte by byte, which no redaction reads: they do so only for those who name
+/// them.
+const TALKATIVE: &str = "tungstenite=debug,tokio_tungstenite=debug,h2=info";
+
 fn filter(level: &str, overrides: Option<&str>) -> EnvFilter {
     let own = format!("warn,{SILENCED},doorstep={level}");
     let wanted = overrides.filter(|text| !text.trim().is_empty());
+    let wanted = wanted.map(|text| format!("{SILENCED},{TALKATIVE},{text}"));
     // The last resort is what a typing mistake falls back to.
-    [wanted, Some(own.as_str())]
+    [wanted, Some(own)]
         .into_iter()
         .flatten()
         .find_map(|text| EnvFilter::try_new(text).ok())

@@ -215,7 +215,10 @@ fn basic_logins(text: &str) -> String {
     while let Some(word) = lower[from..].find(SIGN).map(|at| from + at + SIGN.len()) {
         let piece = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
         let end = text[word..].find(|c| !piece(c)).map_or(text.len(), |end| word + end);
-        let is_login = STANDARD.decode(&text[word..end]).is_ok_and(|login| login.contains(&b':'));
+        // What was cut off still holds the beginning.
+        let whole = text[word..end].trim_end_matches('=');
+        let whole = &whole[..whole.len() / 4 * 4];
+        let is_login = STANDARD.decode(whole).is_ok_and(|login| login.contains(&b':'));
         out.push_str(&text[from..word]);
         out.push_str(if is_login { MASK } else { &text[word..end] });
         from = end;

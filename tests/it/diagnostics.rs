@@ -26,6 +26,7 @@ const UI: &str = "canary-ui-token-0123456789-abcdef";
 const DOOR: &str = "canary-door-token-0123456789-abcdef";
 const TURN: &str = "canary-turn-password";
 const USER: &str = "canaryuser";
+const CAMERA_USER: &str = "the camera's user";
 const PASSWORD: &str = "canary-camera:p@ss%2Fword";
 const QUERY: &str = "canary-query-token";
 const WRONG: &str = "canary-wrong-token-0123456789-abcdef";
@@ -97,7 +98,7 @@ impl Home {
             .stderr(File::create(folder.path().join("log.log")).unwrap())
             .spawn()
             .unwrap();
-        let client = reqwest::Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(10));
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(70));
         let secrets = vec![
             ("hub.token", hub.token.clone()),
             ("door.token", DOOR.into()),
@@ -105,7 +106,7 @@ impl Home {
             ("a wrong token", WRONG.into()),
             ("client_secret", alexa.client_secret().into()),
             ("the TURN password", TURN.into()),
-            ("the camera's user", USER.into()),
+            (CAMERA_USER, USER.into()),
             ("the camera's password", "p@ss".into()),
             ("the camera's password, encoded", "p%40ss".into()),
             ("the camera's login", STANDARD.encode(format!("{USER}:{PASSWORD}"))),
@@ -250,9 +251,9 @@ impl Home {
                 format!("GET /{path}"),
                 format!("{:?} {}", reply.headers().clone(), reply.text().await.unwrap()),
             ));
-            let reply = self.client.get(self.url(path)).bearer_auth(WRONG).send().await.unwrap();
-            all.push((format!("GET /{path}, refused"), reply.text().await.unwrap()));
         }
+        let refused = self.client.get(self.url("api/v1/status")).bearer_auth(WRONG).send().await.unwrap();
+        all.push(("a refusal".into(), refused.text().await.unwrap()));
         let mut told = self.client.get(self.url("api/v1/changes")).bearer_auth(UI).send().await.unwrap();
         let first = told.chunk().await.unwrap().unwrap();
         all.push(("GET /changes".into(), String::from_utf8_lossy(&first).into_owned()));
@@ -285,6 +286,10 @@ fn leaks(secrets: &[(&'static str, String)], readable: &[(String, String)]) -> V
     let mut leaks = Vec::new();
     for (place, text) in readable {
         for (name, secret) in secrets {
+            // Whoever may change the address sees it, but for its password.
+            if *name == CAMERA_USER && place == "GET /api/v1/settings" {
+                continue;
+            }
             let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
             let inside = STANDARD.encode(secret);
             let coded = inside.trim_end_matches('=');
@@ -371,8 +376,8 @@ async fn what_the_supervisor_gives_an_add_on_is_read_nowhere() {
     wait_for("the hub again", running).await;
     let mut readable = vec![("the log".to_owned(), add_on.log())];
     for path in ["api/v1/status", "api/v1/settings", "api/v1/logs", "api/v1/diagnostics"] {
-        let (status, body) = ask(path).await.unwrap();
-        assert_eq!(status, StatusCode::OK, "{path}: {body}");
+        let answer = async || ask(path).await.filter(|(status, _)| *status == StatusCode::OK);
+        let (_, body) = wait_for(path, answer).await;
         readable.push((path.to_owned(), body.to_string()));
     }
     let secrets = [("the supervisor's token", home.token.clone()), ("a cookie", "canary-session".to_owned())];
