@@ -27,6 +27,7 @@ use crate::camera::places::Places;
 use crate::camera::registry::{ConfigChanged, Pressed, Registry, Sessions};
 use crate::camera::resources::Resources;
 use crate::camera::session::{CameraSession, Leave};
+use crate::camera::still_store::StillStore;
 use crate::config::settings::Settings;
 use crate::config::{self, Config, Limits};
 use crate::http::tls::Certificate;
@@ -190,6 +191,7 @@ impl App {
             places: Places::default(),
             transcodes: Places::default(),
             looks: Places::default(),
+            stills: StillStore::default(),
         };
         let (broken_tx, broken) = watch::channel(false);
         let keeper = Keeper {

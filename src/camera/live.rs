@@ -19,6 +19,7 @@ use super::talk::TalkWay;
 use super::way::{Way, own};
 use crate::config::Prefer;
 use crate::media::feed::Feed;
+use crate::media::still::Still;
 use crate::media::talk::{Duplex, TalkReport};
 use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
 
@@ -207,6 +208,11 @@ impl Live {
     #[must_use]
     pub fn speaker_dbfs(&self) -> Option<f32> {
         self.loudest.map(|(dbfs, _)| dbfs)
+    }
+
+    /// A still picture of what it shows, once it shows something; `None` if none can be made.
+    pub fn still(&self) -> impl Future<Output = Option<Still>> + Send + use<> {
+        self.feed.still()
     }
 
     /// Plays a tone at the speaker. What was known of it before is void.

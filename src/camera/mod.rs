@@ -35,6 +35,7 @@ pub mod session;
 pub mod shared;
 pub mod speaker;
 pub mod speaker_test;
+pub mod still_store;
 pub mod talk;
 pub mod viewer;
 pub mod way;
@@ -206,6 +207,14 @@ pub struct Status;
 #[rtype(result = "Result<account::Account, CameraError>")]
 pub struct Probe;
 
+/// Ask of a CameraSession: a still picture. Of the open feed, else the hub's, else the last one that is kept.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "Result<crate::media::still::Still, CameraError>")]
+pub struct TakeStill {
+    /// Opens the camera for it, for a while. Without this a camera that is closed stays closed.
+    pub fresh: bool,
+}
+
 /// Ask of a CameraSession: play a tone at the speaker. Nothing else ever sounds there by itself.
 #[derive(Debug, actix::Message)]
 #[rtype(result = "Result<(), CameraError>")]
@@ -276,6 +285,14 @@ pub enum CameraError {
         "{0} has no stream for screens; in the settings it needs `stream = true`, and the page says what else"
     )]
     NoStream(String),
+    /// It has no still picture.
+    #[error("there is no picture of {camera} yet: {why}")]
+    NoStill {
+        /// The camera's name.
+        camera: String,
+        /// Why, for people.
+        why: String,
+    },
     /// All places are taken.
     #[error("{camera}: {limit} calls are going on, no more fit")]
     Full {
@@ -309,7 +326,7 @@ impl CameraError {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Unknown(_) | Self::Foreign => ErrorKind::NotFound,
+            Self::Unknown(_) | Self::Foreign | Self::NoStill { .. } => ErrorKind::NotFound,
             Self::Unreachable { .. } => ErrorKind::Unreachable,
             Self::HubAway(_) => ErrorKind::BridgeDown,
             Self::Disabled(_) => ErrorKind::Disabled,

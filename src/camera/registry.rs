@@ -212,6 +212,7 @@ impl Registry {
                 (_, None) => session.do_send(Leave(EndReason::CameraGone)),
             }
         }
+        self.resources.stills.retain(|id| fresh.get(id).is_some_and(|camera| camera.summary.on));
         self.catalogue = fresh;
         self.warm_up();
         self.tell_alexa();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::places::{Place, Places};
+use super::still_store::StillStore;
 use super::way::Reach;
 use crate::alexa::gateway::EventGateway;
 use crate::config::Limits;
@@ -43,6 +44,8 @@ pub struct Resources {
     pub transcodes: Places,
     /// Cameras that are being looked at for a speaker.
     pub looks: Places,
+    /// The last still picture of each camera.
+    pub stills: StillStore,
 }
 
 impl Resources {

@@ -17,6 +17,7 @@ use super::resources::Resources;
 use super::way::Way;
 use super::{Caller, CameraError, Offer, SessionId};
 use crate::media::FeedEvent;
+use crate::media::still::Still;
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
 use crate::runtime::release_memory;
 use crate::seat::Seat;
@@ -24,6 +25,7 @@ use crate::telemetry;
 
 mod asks;
 mod feed;
+mod still;
 mod stream;
 mod talk;
 
@@ -74,6 +76,8 @@ pub struct CameraSession {
     looks: stream::Looks,
     /// Looks at whether one can talk to it.
     talk_looks: talk::Looks,
+    /// Still pictures that are being made, or were a moment ago.
+    stills: still::StillLooks,
     /// When the memory of the last calls is given back.
     tidy_at: Option<Instant>,
     /// Somebody asked it to leave.
@@ -91,6 +95,8 @@ pub enum Notice {
     FirstTalk(u64),
     /// Of the feed with this serial.
     Feed(u64, FeedEvent),
+    /// A still picture was made that nobody waits for.
+    Still(Still),
 }
 
 /// Note of the Registry: the camera has changed.
@@ -133,6 +139,7 @@ impl CameraSession {
             hung_up: VecDeque::new(),
             looks: stream::Looks::default(),
             talk_looks: talk::Looks::default(),
+            stills: still::StillLooks::default(),
             tidy_at: None,
             leaving: false,
         }
@@ -272,6 +279,7 @@ impl CameraSession {
             ongoing.call.end(reason);
         }
         if self.calls.is_empty() {
+            self.keep_what_is_shown();
             self.tidy_at = Some(Instant::now() + TIDY);
             if let Some(live) = &mut self.live {
                 live.idle();
@@ -299,6 +307,7 @@ impl CameraSession {
         for (session, reason) in over {
             self.end(&session, reason);
         }
+        self.stills.let_go();
         self.weigh(now);
         self.fit();
         if self.calls.is_empty() && self.tidy_at.is_some_and(|at| at <= now) {
@@ -316,6 +325,7 @@ impl CameraSession {
         self.end_all(&EndReason::SwitchedOff);
         self.live = None;
         self.trouble = None;
+        self.stills = still::StillLooks::default();
         self.tell_registry();
     }
 
@@ -439,6 +449,7 @@ impl StreamHandler<Notice> for CameraSession {
                 }
             }
             Notice::Feed(serial, event) => self.feed_event(serial, event),
+            Notice::Still(still) => self.keep(&still),
         }
     }
 }

@@ -133,19 +133,7 @@ impl Way {
                     move || -> BoxFuture<'static, _> { open_stream(entity.clone(), bridge.clone()).boxed() };
                 Some(Source::Fetched(Arc::new(Hls::new(reach.http.clone(), Arc::new(open)))))
             }
-            Self::Stills(entity) => {
-                let (entity, bridge) = (entity.clone(), bridge()?);
-                let find = move || -> BoxFuture<'static, _> {
-                    let (entity, bridge) = (entity.clone(), bridge.clone());
-                    async move {
-                        let entity_id = entity.find(&bridge).await?;
-                        let found = ask(&bridge, FindStill { entity_id }, STILL).await?;
-                        Ok(StillRequest { url: found.url, bearer: found.bearer })
-                    }
-                    .boxed()
-                };
-                Some(Source::Fetched(Arc::new(Stills::new(reach.http.clone(), Arc::new(find)))))
-            }
+            Self::Stills(entity) => Some(Source::Fetched(Arc::new(stills(entity, reach)?))),
         }
     }
 }
@@ -167,6 +155,21 @@ impl PartialEq for Way {
             _ => false,
         }
     }
+}
+
+/// The hub's stills of a camera; `None` without a hub.
+pub(super) fn stills(entity: &Entity, reach: &Reach) -> Option<Stills> {
+    let (entity, bridge) = (entity.clone(), reach.bridge.clone()?);
+    let find = move || -> BoxFuture<'static, _> {
+        let (entity, bridge) = (entity.clone(), bridge.clone());
+        async move {
+            let entity_id = entity.find(&bridge).await?;
+            let found = ask(&bridge, FindStill { entity_id }, STILL).await?;
+            Ok(StillRequest { url: found.url, bearer: found.bearer })
+        }
+        .boxed()
+    };
+    Some(Stills::new(reach.http.clone(), Arc::new(find)))
 }
 
 /// Opens a camera's HLS stream at the hub; gives its address, which is a secret.

@@ -19,7 +19,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::BoxFuture;
 
 use super::ui::PATIENCE;
-use super::{House, door, login, refusal};
+use super::{House, door, login, refusal, stills};
 use crate::config::validate::listen_address;
 use crate::hub::bridge::{FindUser, HubBridge};
 use crate::hub::{HubError, HubUser};
@@ -150,7 +150,8 @@ fn look(request: &HttpRequest) -> Result<Option<String>, Refused> {
     if path == door::PATH || health {
         return Ok(None);
     }
-    let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    let changes = ![Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method())
+        || stills::opens_a_camera(request);
     if changes && !same_site(request, ingress) {
         return Err(Refused::ForeignPage);
     }

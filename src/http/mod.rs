@@ -44,6 +44,7 @@ mod login;
 mod paths;
 mod probe;
 mod settings;
+mod stills;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{
     House, MAX_BODY, api, assets, cameras, changes, door, echo, guard, login, probe, refusal, settings,
+    stills,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -31,6 +32,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/cameras/{id}/power", web::post().to(cameras::power))
         .route("/cameras/{id}/speaker", web::post().to(cameras::test_speaker))
         .route("/hub/entities", web::get().to(cameras::entities))
+        .route("/cameras/{id}/still", web::get().to(stills::still))
         .route("/calls", web::get().to(api::calls))
         .route("/calls/{id}", web::get().to(api::call))
         .route("/calls/{id}/end", web::post().to(api::end_call))

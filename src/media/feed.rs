@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
+use super::still::Still;
 use super::wire::ToWorker;
 use super::{FeedEvent, FeedSpec, Sample};
 
@@ -29,6 +30,7 @@ const OUTBOX: usize = 64;
 /// Owns one worker process and replaces it when it dies. Dropping the feed ends it.
 pub struct Feed {
     outbox: mpsc::Sender<ToWorker>,
+    stills: mpsc::Sender<oneshot::Sender<Still>>,
     counts: Arc<Counts>,
 }
 
@@ -51,11 +53,11 @@ impl Feed {
         let (samples, samples_out) = mpsc::channel(SAMPLES);
         let (events, events_out) = mpsc::channel(EVENTS);
         let (outbox, wishes) = mpsc::channel(OUTBOX);
+        let (stills, asked) = mpsc::channel(1);
         let counts = Arc::<Counts>::default();
-        tokio::spawn(
-            director::Director::new(spec, program, samples, events, wishes, Arc::clone(&counts)).run(),
-        );
-        (Self { outbox, counts }, samples_out, events_out)
+        let director = director::Director::new(spec, program, samples, events, Arc::clone(&counts));
+        tokio::spawn(director.run(wishes, asked));
+        (Self { outbox, stills, counts }, samples_out, events_out)
     }
 
     /// Asks for a key picture soon. A picture that is only copied can fulfil it if its camera takes wishes.
@@ -84,6 +86,14 @@ impl Feed {
     /// allowed.
     pub fn rate(&self, kbps: Option<u32>) {
         self.outbox.try_send(ToWorker::Rate { kbps }).ok();
+    }
+
+    /// A still picture of what the camera shows, once it shows something. Ends empty-handed with the feed, when none
+    /// can be made, and when somebody else asks for one: only the last wish counts.
+    pub fn still(&self) -> impl Future<Output = Option<Still>> + Send + use<> {
+        let (to, still) = oneshot::channel();
+        self.stills.try_send(to).ok();
+        async move { still.await.ok() }
     }
 
     /// The source in use is not to be shown, and why; the next one is tried, and this one again later.

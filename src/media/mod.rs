@@ -25,6 +25,7 @@ mod scrub;
 pub mod sound_line;
 mod source;
 pub mod sps;
+pub mod still;
 pub mod talk;
 pub mod timeline;
 pub mod why;

@@ -11,11 +11,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::fetch::Form;
+use super::still::MAX_STILL;
 use super::talk::TalkSetup;
 use super::{Destination, FeedEvent, TestPattern};
 
 /// Both sides must speak the same one.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 /// Largest access unit, bytes.
 pub const MAX_PICTURE: usize = 8 * 1024 * 1024;
 /// Largest control message, bytes of JSON.
@@ -31,6 +32,7 @@ const SOUND: u8 = 2;
 const TALK: u8 = 3;
 const PIECE: u8 = 4;
 const SPEECH: u8 = 5;
+const STILL: u8 = 6;
 
 const PICTURE_HEADER: usize = 1 + 1 + 8;
 const SOUND_HEADER: usize = 1 + 8;
@@ -160,6 +162,11 @@ pub enum ToWorker {
         /// kbit/s.
         kbps: Option<u32>,
     },
+    /// Make a still picture of the last of these; answered by [`FromWorker::Still`], unless others wait.
+    Still {
+        /// Access units of H.264 (Annex B) that were shown, a key picture first; together at most [`MAX_PICTURE`] bytes.
+        units: Vec<Bytes>,
+    },
     /// End.
     Stop,
     /// A piece of what the Echo's user says.
@@ -222,6 +229,8 @@ pub enum FromWorker {
     },
     /// One frame for the camera's speaker, in the form that [`ToWorker::Speaker`] named, when it is to be sent.
     Speech(Bytes),
+    /// A still picture as it was asked for: a JPEG of at most [`MAX_STILL`] bytes, or nothing if none can be made.
+    Still(Bytes),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -281,6 +290,7 @@ impl ToWorker {
                 frame.put_slice(&data);
                 Ok(frame.freeze())
             }
+            Self::Still { units } => still_of(&units),
             Self::Open { camera, source, max_kbps } => control(&ToControl::Open { camera, source, max_kbps }),
             Self::Begin { form, pictures } => control(&ToControl::Begin { form, pictures }),
             Self::End { reason } => control(&ToControl::End { reason }),
@@ -339,6 +349,7 @@ impl ToWorker {
                 capped(&frame, MAX_PICTURE)?;
                 Ok(Self::Piece { kind, ticks, data: frame })
             }
+            STILL => Ok(Self::Still { units: read_units(frame)? }),
             kind => Err(WireError::Kind(kind)),
         }
     }
@@ -378,6 +389,10 @@ impl FromWorker {
                 capped(frame, MAX_OPUS)?;
                 Ok((Bytes::from_static(&[SPEECH]), frame))
             }
+            Self::Still(jpeg) => {
+                capped(jpeg, MAX_STILL)?;
+                Ok((Bytes::from_static(&[STILL]), jpeg))
+            }
             Self::Hello { version, sealed } => {
                 Ok((control(&FromControl::Hello { version: *version, sealed: *sealed })?, &[]))
             }
@@ -412,6 +427,10 @@ impl FromWorker {
                 capped(&frame, MAX_OPUS)?;
                 Ok(Self::Speech(frame))
             }
+            STILL => {
+                capped(&frame, MAX_STILL)?;
+                Ok(Self::Still(frame))
+            }
             kind => Err(WireError::Kind(kind)),
         }
     }
@@ -435,6 +454,32 @@ pub fn read_frame(from: &mut impl Read) -> io::Result<Option<Bytes>> {
     let mut frame = vec![0; length];
     from.read_exact(&mut frame)?;
     Ok(Some(frame.into()))
+}
+
+/// Each unit behind its length.
+fn still_of(units: &[Bytes]) -> Result<Bytes, WireError> {
+    let mut frame = BytesMut::with_capacity(1 + units.iter().map(|unit| 4 + unit.len()).sum::<usize>());
+    frame.put_u8(STILL);
+    for unit in units {
+        frame.put_u32(u32::try_from(unit.len()).map_err(|_| WireError::Long(unit.len()))?);
+        frame.put_slice(unit);
+    }
+    capped(&frame, MAX_PICTURE)?;
+    Ok(frame.freeze())
+}
+
+fn read_units(mut frame: Bytes) -> Result<Vec<Bytes>, WireError> {
+    capped(&frame, MAX_PICTURE)?;
+    let mut units = Vec::new();
+    while !frame.is_empty() {
+        let length = frame.try_get_u32().map_err(|_| WireError::Short)?;
+        let length = usize::try_from(length).map_err(|_| WireError::Short)?;
+        if length > frame.len() {
+            return Err(WireError::Short);
+        }
+        units.push(frame.split_to(length));
+    }
+    Ok(units)
 }
 
 fn capped(payload: &[u8], most: usize) -> Result<(), WireError> {
@@ -516,6 +561,11 @@ mod tests {
         assert_eq!(FromWorker::decode(frame.into()), Err(WireError::Long(MAX_OPUS + 1)));
         let talk = ToWorker::Talk { talker: 0, opus: data.slice(..=MAX_OPUS), sequence: 0, timestamp: 0 };
         assert_eq!(talk.encode(), Err(WireError::Long(MAX_OPUS + 1)));
+        let mut still = vec![STILL];
+        still.extend_from_slice(&data[..=MAX_STILL]);
+        assert_eq!(FromWorker::decode(still.into()), Err(WireError::Long(MAX_STILL + 1)));
+        assert!(FromWorker::Still(data.slice(..=MAX_STILL)).write(&mut io::sink()).is_err());
+        assert!(ToWorker::Still { units: vec![data.clone()] }.encode().is_err());
         let mut control = vec![CONTROL];
         control.resize(MAX_CONTROL + 2, b' ');
         assert_eq!(FromWorker::decode(control.into()), Err(WireError::Long(MAX_CONTROL + 1)));
@@ -543,7 +593,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_can_upset_either_side(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..7) {
+        fn no_bytes_can_upset_either_side(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in 0_u8..8) {
             let mut frame = vec![kind];
             frame.extend(&bytes);
             for bytes in [bytes, frame] {
@@ -567,8 +617,14 @@ mod tests {
             prop_assert_eq!(there_and_back(&speech), speech);
             let piece = ToWorker::Piece { kind: PieceKind::Picture, ticks, data: data.clone() };
             prop_assert_eq!(ToWorker::decode(piece.clone().encode().unwrap()), Ok(piece));
-            let talk = ToWorker::Talk { talker, opus: data, sequence, timestamp };
+            let talk = ToWorker::Talk { talker, opus: data.clone(), sequence, timestamp };
             prop_assert_eq!(ToWorker::decode(talk.clone().encode().unwrap()), Ok(talk));
+            let still = FromWorker::Still(data.clone());
+            prop_assert_eq!(there_and_back(&still), still);
+            let still = ToWorker::Still { units: vec![data.clone(), Bytes::new(), data] };
+            let frame = still.clone().encode().unwrap();
+            prop_assert!(ToWorker::decode(frame.slice(..frame.len() - 1)).is_err() || frame.len() < 14);
+            prop_assert_eq!(ToWorker::decode(frame), Ok(still));
         }
     }
 }

@@ -122,6 +122,7 @@ impl CameraSession {
                 self.trouble = None;
                 self.calls.values_mut().for_each(|ongoing| ongoing.call.lit());
                 live.lit();
+                self.keep_what_is_shown();
                 self.tell_registry();
             }
             FeedEvent::Failed { reason, last_words, .. } => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::interval;
 
 use super::choice::{Choice, Failure};
@@ -20,6 +20,7 @@ use crate::media::fetch::{FetchEnd, Form, SpeakerLine};
 use crate::media::flow::FlowMeter;
 use crate::media::onvif::Asker;
 use crate::media::sound_line::SoundLine;
+use crate::media::still::{Shown, Still};
 use crate::media::timeline::Timeline;
 use crate::media::wire::{ToWorker, WireSource};
 use crate::media::{Destination, FeedEvent, FeedSpec, Sample, Source};
@@ -30,6 +31,7 @@ mod lookup;
 mod news;
 mod pictures;
 mod sound;
+mod still;
 mod stream;
 mod talk;
 
@@ -54,6 +56,15 @@ enum Role {
     Sounds,
     /// It shows that there is no picture.
     Slate,
+    /// It makes still pictures; all else goes past it.
+    Draws,
+}
+
+impl Role {
+    /// It hears what is said, and makes the camera's sound.
+    fn sounds(self) -> bool {
+        matches!(self, Self::Reads | Self::Makes | Self::Sounds)
+    }
 }
 
 /// The stream of a fetched source.
@@ -72,7 +83,6 @@ pub struct Director {
     program: WorkerProgram,
     outlet: Outlet,
     events: mpsc::Sender<FeedEvent>,
-    wishes: mpsc::Receiver<ToWorker>,
     counts: Arc<Counts>,
     choice: Choice,
     /// Place of the source that is read.
@@ -115,6 +125,12 @@ pub struct Director {
     limit: Option<u32>,
     /// The picture could be passed on and is made anew only to take less.
     limited: bool,
+    /// What a still picture is made of.
+    shown: Shown,
+    /// Who waits for one, and since when its picture has been with the worker.
+    wanted: Option<still::Wanted>,
+    /// When the worker was asked for one last.
+    asked_for_still: Option<Instant>,
 }
 
 impl Director {
@@ -123,7 +139,6 @@ impl Director {
         program: WorkerProgram,
         samples: mpsc::Sender<Sample>,
         events: mpsc::Sender<FeedEvent>,
-        wishes: mpsc::Receiver<ToWorker>,
         counts: Arc<Counts>,
     ) -> Self {
         let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
@@ -135,7 +150,6 @@ impl Director {
             program,
             outlet,
             events,
-            wishes,
             counts,
             using: 0,
             line: None,
@@ -160,11 +174,18 @@ impl Director {
             attempts: 0,
             limit: None,
             limited: false,
+            shown: Shown::default(),
+            wanted: None,
+            asked_for_still: None,
         }
     }
 
     /// Until the feed is dropped.
-    pub async fn run(mut self) {
+    pub async fn run(
+        mut self,
+        mut wishes: mpsc::Receiver<ToWorker>,
+        mut stills: mpsc::Receiver<oneshot::Sender<Still>>,
+    ) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut fetching: Option<Fetching> = None;
@@ -172,10 +193,11 @@ impl Director {
         loop {
             // Never holds what is borrowed across the handling of it.
             let news = tokio::select! {
-                wish = self.wishes.recv() => match wish {
+                wish = wishes.recv() => match wish {
                     Some(wish) => News::Wish(wish),
                     None => return,
                 },
+                Some(to) = stills.recv() => News::Still(to),
                 piece = piece(&mut fetching) => News::Piece(piece),
                 made = made(&mut self.line) => News::Made(made),
                 found = found(&mut self.finding) => News::Found(found),
@@ -205,6 +227,10 @@ impl Director {
                 News::Found(found) => self.found(found),
                 News::Spoke(news) => {
                     self.spoke(news);
+                    None
+                }
+                News::Still(to) => {
+                    self.wanted = Some(still::Wanted::new(to));
                     None
                 }
                 News::Begin => {
@@ -326,11 +352,12 @@ impl Director {
         let pictures = matches!(role, Role::Reads | Role::Makes);
         match made {
             Made::Sample(Sample::Picture(unit)) => self.made_picture(&unit, role),
-            Made::Sample(Sample::Sound(packet)) if role != Role::Slate => {
+            Made::Sample(Sample::Sound(packet)) if role.sounds() => {
                 self.hear(&packet.opus, i64::try_from(packet.timestamp).unwrap_or(i64::MAX));
             }
             Made::Sample(Sample::Sound(_)) => {}
             Made::Speech(frame) => self.speak(frame),
+            Made::Still(jpeg) => self.drawn(jpeg),
             Made::Event(FeedEvent::Failed { reason, unauthorized, last_words }) if pictures => {
                 self.last_words = last_words;
                 return Some(FetchEnd { reason, unauthorized, lasting: role == Role::Makes });
@@ -392,6 +419,7 @@ impl Director {
             self.asked_at = Instant::now();
             self.ask_source();
         }
+        self.draw();
         if self.good_at.elapsed() < PATIENCE {
             return;
         }
@@ -402,7 +430,7 @@ impl Director {
                 self.line = Some((line, Role::Slate));
                 self.want_key_frame();
             }
-            Some((line, Role::Sounds)) if !std::mem::replace(&mut self.slate_wanted, true) => {
+            Some((line, Role::Sounds | Role::Draws)) if !std::mem::replace(&mut self.slate_wanted, true) => {
                 line.slate(true);
                 self.want_key_frame();
             }

@@ -28,6 +28,8 @@ pub struct Line {
     pub events: mpsc::Receiver<FeedEvent>,
     /// For the camera's speaker, 20 ms each.
     pub speech: mpsc::Receiver<Bytes>,
+    /// Still pictures; one that is empty could not be made.
+    pub stills: mpsc::Receiver<Bytes>,
     wishes: mpsc::Sender<ToWorker>,
     preamble: Preamble,
     limit: Limit,
@@ -49,6 +51,7 @@ impl Line {
         let (to_samples, samples) = mpsc::channel(SAMPLES);
         let (to_events, events) = mpsc::channel(super::EVENTS);
         let (to_speech, speech) = mpsc::channel(25);
+        let (to_stills, stills) = mpsc::channel(1);
         let (wishes, wished) = mpsc::channel(OUTBOX);
         let (preamble, limit) = (Preamble::default(), Limit::default());
         let setup = Arc::new(Mutex::new(setup));
@@ -62,9 +65,10 @@ impl Line {
         };
         let supervisor =
             Supervisor::new(job, program.clone(), to_samples, to_events, wished, Arc::clone(counts))
-                .speaking(to_speech);
+                .speaking(to_speech)
+                .drawing(to_stills);
         tokio::spawn(supervisor.run());
-        Self { samples, events, speech, wishes, preamble, limit, setup, skipping: false }
+        Self { samples, events, speech, stills, wishes, preamble, limit, setup, skipping: false }
     }
 
     /// A handed source begins, with its pictures or without, and with this speaker. A worker that takes this one's place hears

@@ -18,6 +18,7 @@ use super::log::Log;
 use super::outlet::Outlet;
 use super::program::WorkerProgram;
 use crate::media::scrub::{Scrub, tidy};
+use crate::media::still::is_jpeg;
 use crate::media::talk::TalkReport;
 use crate::media::timeline::{Timeline, Track};
 use crate::media::wire::{self, FromWorker, ToWorker, WireSource};
@@ -73,6 +74,7 @@ pub struct Supervisor {
     events: mpsc::Sender<FeedEvent>,
     wishes: mpsc::Receiver<ToWorker>,
     speech: Option<mpsc::Sender<Bytes>>,
+    stills: Option<mpsc::Sender<Bytes>>,
     counts: Arc<Counts>,
     scrub: Scrub,
     timeline: Timeline,
@@ -94,12 +96,30 @@ impl Supervisor {
         };
         let outlet = Outlet::new(samples, Arc::clone(&counts.dropped));
         let (timeline, born) = (Timeline::new(1, SLACK_MS), Instant::now());
-        Self { job, program, outlet, events, wishes, speech: None, counts, scrub, timeline, born }
+        Self {
+            job,
+            program,
+            outlet,
+            events,
+            wishes,
+            speech: None,
+            stills: None,
+            counts,
+            scrub,
+            timeline,
+            born,
+        }
     }
 
     /// What it says for the camera's speaker goes there.
     pub fn speaking(mut self, speech: mpsc::Sender<Bytes>) -> Self {
         self.speech = Some(speech);
+        self
+    }
+
+    /// The still pictures that it makes go there.
+    pub fn drawing(mut self, stills: mpsc::Sender<Bytes>) -> Self {
+        self.stills = Some(stills);
         self
     }
 
@@ -178,12 +198,13 @@ impl Supervisor {
 
     /// Listens and speaks until one of the two ends. Each goes on while the other waits.
     async fn converse(&mut self, reader: &mut Reader, writer: &mut Writer, log: &mut WorkerLog) -> End {
-        let Self { wishes, outlet, events, timeline, scrub, job, born, speech, .. } = self;
+        let Self { wishes, outlet, events, timeline, scrub, job, born, speech, stills, .. } = self;
         let (repair, mut repairs) = mpsc::channel(1);
         let mut listener = Listener {
             outlet,
             events,
             speech: speech.as_ref(),
+            stills: stills.as_ref(),
             timeline,
             scrub,
             camera: &job.camera,
@@ -280,6 +301,7 @@ struct Listener<'a> {
     outlet: &'a mut Outlet,
     events: &'a mpsc::Sender<FeedEvent>,
     speech: Option<&'a mpsc::Sender<Bytes>>,
+    stills: Option<&'a mpsc::Sender<Bytes>>,
     timeline: &'a mut Timeline,
     scrub: &'a Scrub,
     camera: &'a str,
@@ -326,6 +348,15 @@ impl Listener<'_> {
                     Some(speech) => drop(speech.try_send(frame)),
                     None => return End::Lost("it speaks to nobody".into()),
                 },
+                Ok(FromWorker::Still(jpeg)) => {
+                    if !(jpeg.is_empty() || is_jpeg(&jpeg)) {
+                        return End::Lost("it sent a still picture that is none".into());
+                    }
+                    if let Some(stills) = self.stills {
+                        // Nobody waits for more than one.
+                        stills.try_send(jpeg).ok();
+                    }
+                }
                 Ok(FromWorker::Sound { opus, ticks }) => {
                     let timestamp = self.place(Track::Sound, ticks);
                     self.outlet.put(Sample::Sound(SoundPacket { opus, timestamp }));

@@ -13,6 +13,7 @@ use tokio::time::{sleep_until, timeout};
 use url::Url;
 
 use super::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece};
+use crate::media::still::is_jpeg;
 
 /// Between two pictures; the hub asks the camera for each.
 const EVERY: Duration = Duration::from_secs(1);
@@ -53,6 +54,20 @@ impl Stills {
         Self { http, find }
     }
 
+    /// Fetches a single one.
+    ///
+    /// # Errors
+    /// As for the source; the text is for people.
+    pub async fn fetch_one(&self) -> Result<Bytes, FetchEnd> {
+        let request = (self.find)().await?;
+        self.in_time(&request).await
+    }
+
+    async fn in_time(&self, request: &StillRequest) -> Result<Bytes, FetchEnd> {
+        let late = || passing("the hub gave no picture in time");
+        timeout(PATIENCE, self.one(request)).await.map_err(|_| late())?
+    }
+
     async fn one(&self, request: &StillRequest) -> Result<Bytes, FetchEnd> {
         let get = self.http.get(request.url.clone()).bearer_auth(request.bearer.expose_secret());
         // The client's own text may hold the address.
@@ -75,11 +90,7 @@ impl Stills {
             }
             picture.extend_from_slice(&chunk);
         }
-        if picture.starts_with(&[0xFF, 0xD8, 0xFF]) {
-            Ok(picture.freeze())
-        } else {
-            Err(lasting("its picture is no JPEG"))
-        }
+        if is_jpeg(&picture) { Ok(picture.freeze()) } else { Err(lasting("its picture is no JPEG")) }
     }
 
     async fn run(&self, to: &mpsc::Sender<Piece>) -> Result<(), FetchEnd> {
@@ -88,8 +99,7 @@ impl Stills {
         let mut begun = false;
         loop {
             let next = Instant::now() + EVERY;
-            let late = || passing("the hub gave no picture in time");
-            let data = timeout(PATIENCE, self.one(&request)).await.map_err(|_| late())??;
+            let data = self.in_time(&request).await?;
             if !begun {
                 begun = true;
                 let form = Form::Packets { picture: PictureCodec::Jpeg, sound: None };

@@ -2,8 +2,8 @@
 //!
 //! Threads: `main` hears what `doorstep` wants; `source` opens and reads the camera, blocking, and
 //! owns every context of FFmpeg's that belongs to it; `pulse` keeps sound, slate and sign of life
-//! going; `talk` makes what the camera's speaker is given of what the Echos' users say. All output
-//! goes through the `Stage`.
+//! going; `talk` makes what the camera's speaker is given of what the Echos' users say; `still` makes
+//! still pictures of what is shown. All output goes through the `Stage`.
 //!
 //! A crate of its own, not a module of the library: so `doorstep` cannot link FFmpeg even with
 //! linkers that keep libraries of code that was thrown away.
@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use ffmpeg_next as ffmpeg;
 
 use doorstep::media::wire::{self, FromWorker, ToWorker, WireSource};
@@ -53,6 +54,7 @@ mod sound_path;
 mod speech;
 mod speech_codec;
 mod stage;
+mod still;
 mod stream_facts;
 mod talk;
 mod test_source;
@@ -121,6 +123,7 @@ fn listen(sealed: bool) -> std::io::Result<()> {
 struct Camera {
     shared: Arc<Shared>,
     talk: SyncSender<TalkOrder>,
+    stills: SyncSender<Vec<Bytes>>,
     /// To the source's thread, if the source is handed over.
     orders: Option<SyncSender<Order>>,
 }
@@ -151,6 +154,7 @@ impl Camera {
         });
         pulse::start(name.clone(), Arc::clone(&shared))?;
         let talk = talk::start(Arc::clone(&shared))?;
+        let stills = still::start(Arc::clone(&shared))?;
         let (orders, handed) = sync_channel(ORDERS);
         let orders = (source == WireSource::Handed).then_some(orders);
         let of_thread = Arc::clone(&shared);
@@ -164,7 +168,7 @@ impl Camera {
             }
             WireSource::Handed => handed::run(handed, &of_thread),
         })?;
-        Ok(Self { shared, talk, orders })
+        Ok(Self { shared, talk, stills, orders })
     }
 
     fn take(&self, wish: ToWorker) -> std::io::Result<()> {
@@ -188,6 +192,8 @@ impl Camera {
             ToWorker::Speaker { setup } => {
                 self.talk.send(TalkOrder::Speaker(setup)).map_err(std::io::Error::other)?;
             }
+            // Whoever gets no answer asks again.
+            ToWorker::Still { units } => drop(self.stills.try_send(units)),
             ToWorker::Slate { shown } => self.shared.stage.show_slate(shown),
             ToWorker::Begin { form, pictures } => self.order(Order::Begin { form, pictures })?,
             ToWorker::Piece { kind, ticks, data } => self.order(Order::Piece { kind, ticks, data })?,

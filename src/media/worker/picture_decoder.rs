@@ -62,6 +62,17 @@ impl PictureDecoder {
         self.begun && self.decoder.receive_frame(&mut self.decoded).is_ok()
     }
 
+    /// No more packets come: what is held back can be decoded.
+    pub fn finish(&mut self) {
+        // A decoder that has begun nothing holds nothing back.
+        self.decoder.send_eof().ok();
+    }
+
+    /// Gives the picture that was decoded last away.
+    pub fn take_picture(&mut self) -> ffmpeg::frame::Video {
+        std::mem::replace(&mut self.decoded, ffmpeg::frame::Video::empty())
+    }
+
     /// The picture that was decoded last.
     pub fn picture(&self) -> &ffmpeg::frame::Video {
         &self.decoded

@@ -10,7 +10,7 @@ export function Still({ camera }) {
   const [turn, setTurn] = useState(0);
   const [seen, setSeen] = useState(null);
   const shown = camera.live?.picture ?? false;
-  const known = camera.on && (camera.still ?? (shown || camera.details.entities.length > 0));
+  const known = camera.still || shown;
   const was = useRef(shown);
   useEffect(() => {
     const again = () => setTurn((before) => before + 1);

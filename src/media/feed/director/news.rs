@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
 use super::Role;
 use crate::media::feed::line::Line;
 use crate::media::feed::speaker::{Speaker, SpeakerNews};
 use crate::media::fetch::{FetchEnd, Piece};
+use crate::media::still::Still;
 use crate::media::wire::ToWorker;
 use crate::media::{Destination, FeedEvent, Refusal, Sample};
 
@@ -28,6 +29,8 @@ pub enum News {
     Found(Result<Destination, Refusal>),
     /// Of the speaker.
     Spoke(SpeakerNews),
+    /// Somebody wants a still picture.
+    Still(oneshot::Sender<Still>),
     Begin,
     Tick,
 }
@@ -37,6 +40,7 @@ pub enum Made {
     Sample(Sample),
     Event(FeedEvent),
     Speech(Bytes),
+    Still(Bytes),
     Over,
 }
 
@@ -63,6 +67,7 @@ pub async fn made(line: &mut Option<(Line, Role)>) -> Made {
         biased;
         event = line.events.recv() => event.map_or(Made::Over, Made::Event),
         Some(speech) = line.speech.recv() => Made::Speech(speech),
+        Some(jpeg) = line.stills.recv() => Made::Still(jpeg),
         sample = line.samples.recv() => sample.map_or(Made::Over, Made::Sample),
     }
 }

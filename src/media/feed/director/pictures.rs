@@ -83,7 +83,7 @@ impl Director {
         let had_slate = std::mem::take(&mut self.slate_wanted);
         match &self.line {
             Some((_, Role::Slate)) => self.line = None,
-            Some((line, Role::Sounds)) if had_slate => line.slate(false),
+            Some((line, Role::Sounds | Role::Draws)) if had_slate => line.slate(false),
             _ => {}
         }
         self.put_picture(data, at, key, false);
@@ -101,6 +101,7 @@ impl Director {
     pub(super) fn put_picture(&mut self, data: Bytes, ticks: i64, key: bool, slate: bool) {
         let timestamp = u64::try_from(ticks).unwrap_or(0);
         let unit = Arc::new(AccessUnit { data, timestamp, key, slate });
+        self.shown.push(Arc::clone(&unit));
         if self.outlet.put(Sample::Picture(unit)) {
             tracing::warn!(camera = self.spec.camera, "the feed overflows; pictures are left out");
             self.want_key_frame();
@@ -112,7 +113,7 @@ impl Director {
         let wanted = match role {
             Role::Reads | Role::Makes => true,
             // Its slate is of use only while there is no picture.
-            Role::Sounds | Role::Slate => unit.slate && (late || self.slate),
+            Role::Sounds | Role::Slate | Role::Draws => unit.slate && (late || self.slate),
         };
         let is_own = matches!(role, Role::Reads | Role::Makes);
         if !wanted || !(is_own || self.slate || unit.key) {
@@ -125,7 +126,7 @@ impl Director {
                 self.timeline.place(Track::Picture, ticks, now)
             }
             // At its own time: the source's clock has nothing to do with it.
-            Role::Sounds | Role::Slate => self.timeline.now(Track::Picture, now),
+            Role::Sounds | Role::Slate | Role::Draws => self.timeline.now(Track::Picture, now),
         };
         self.slate = unit.slate;
         if !unit.slate {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::{Director, Role};
+use super::Director;
 use crate::media::feed::speaker::SpeakerNews;
 use crate::media::fetch::SpeakerLine;
 use crate::media::talk::{SpeakerEvent, SpeakerWay, TalkSetup};
@@ -37,7 +37,7 @@ impl Director {
     /// A piece of what somebody says.
     pub(super) fn talk(&mut self, talk: ToWorker) {
         let Some((line, role)) = &self.line else { return };
-        if *role != Role::Slate && !line.wish(talk) {
+        if role.sounds() && !line.wish(talk) {
             self.counts.talk_dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -80,7 +80,7 @@ impl Director {
     /// Lets the worker know whether anybody hears what it makes.
     fn audible(&self, plays: bool) {
         if let Some((line, role)) = &self.line
-            && *role != Role::Slate
+            && role.sounds()
         {
             line.wish(ToWorker::Audible { plays });
         }
@@ -110,7 +110,7 @@ impl Director {
             SpeakerNews::Open(format) => {
                 let setup = self.setup();
                 if let Some((line, role)) = &self.line
-                    && *role != Role::Slate
+                    && role.sounds()
                 {
                     line.speaker(setup);
                 }
