@@ -210,6 +210,12 @@ impl Live {
         self.loudest.map(|(dbfs, _)| dbfs)
     }
 
+    /// A worker has its pictures, or at least its sound.
+    #[must_use]
+    pub fn has_worker(&self) -> bool {
+        self.feed.worker_pid().is_some()
+    }
+
     /// A still picture of what it shows, once it shows something; `None` if none can be made.
     pub fn still(&self) -> impl Future<Output = Option<Still>> + Send + use<> {
         self.feed.still()

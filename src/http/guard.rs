@@ -2,7 +2,7 @@
 //! have made.
 //!
 //! Every user of the hub can open the hub's ingress. Whoever comes through it may look; to change
-//! something takes an admin of the hub.
+//! something, or to open a camera, takes an admin of the hub.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;

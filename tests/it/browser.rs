@@ -8,6 +8,7 @@ mod demo;
 mod every_page;
 mod ingress;
 mod installed;
+mod live;
 mod visitor;
 
 use std::time::Duration;

@@ -38,6 +38,7 @@ mod screen_stream;
 mod sessions;
 mod soak;
 mod speech;
+mod stills;
 mod supervised;
 mod talk;
 mod tls;

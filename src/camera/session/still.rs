@@ -90,9 +90,9 @@ impl CameraSession {
         Some(look(&mut self.stills.hub, HUB_EVERY, seen))
     }
 
-    /// Keeps a picture of what the feed shows, for when it is closed.
+    /// Keeps a picture of what the feed shows, for when it is closed. No worker is started for that.
     pub(super) fn keep_what_is_shown(&mut self) {
-        if !self.live.as_ref().is_some_and(Live::is_lit) {
+        if !self.live.as_ref().is_some_and(|live| live.is_lit() && live.has_worker()) {
             return;
         }
         let Some(look) = self.look_at_feed(SHOWN) else { return };

@@ -108,6 +108,8 @@ async fn another_sites_page_changes_nothing() {
         );
         let delete = TestRequest::delete().uri("/api/v1/links/u1").insert_header((HOST, "127.0.0.1:8099"));
         assert_eq!(ask(&stage, LOCAL, delete.insert_header((name, value))).await.0, 403, "{name}: {value}");
+        let opens = get("/api/v1/cameras/front_door/still?fresh=1").insert_header((name, value));
+        assert_eq!(ask(&stage, LOCAL, opens).await.0, 403, "{name}: {value}");
     }
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
         assert_eq!(ask(&stage, LOCAL, post(open).insert_header((CONTENT_TYPE, kind))).await.0, 415, "{kind}");
@@ -190,6 +192,8 @@ async fn whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_s
         users.iter().fold(request, |request, user| request.append_header(("X-Remote-User-Id", *user)))
     };
     let (get, post) = (http::Method::GET, http::Method::POST);
+    let still = "/api/v1/cameras/front_door/still";
+    assert!(![401, 403].contains(&ask(&stage, HUB, change(get.clone(), still, &["member"])).await.0));
     for path in ["/", "/api/v1/status", "/api/v1/calls", "/js/app.js"] {
         for (users, status) in
             [(&["member"][..], 200), (&["admin"], 200), (&[], 403), (&[""], 403), (&["member", "admin"], 403)]
@@ -204,6 +208,7 @@ async fn whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_s
         (post.clone(), "/api/v1/calls/nobody/end"),
         (post.clone(), "/api/v1/probe"),
         (post.clone(), "/api/v1/echo"),
+        (get.clone(), "/api/v1/cameras/front_door/still?fresh=1"),
     ] {
         for users in [&["member"][..], &["nobody"], &[], &["member", "admin"]] {
             assert_eq!(

@@ -22,10 +22,15 @@ pub struct Demo {
 impl Demo {
     /// Starts it and waits until it says where it is.
     pub async fn start() -> Self {
+        Self::start_at("127.0.0.1:0").await
+    }
+
+    /// The same with its page at this address.
+    pub async fn start_at(page: &str) -> Self {
         // A file, since a pipe that nobody reads would stop the demo when it is full.
         let log = tempfile::NamedTempFile::new().unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_doorstep"))
-            .args(["demo", "--ui", "127.0.0.1:0", "--door", "127.0.0.1:0"])
+            .args(["demo", "--ui", page, "--door", "127.0.0.1:0"])
             .env("DOORSTEP_MEDIA", env!("CARGO_BIN_EXE_doorstep-media"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -3,6 +3,8 @@ import { directive } from "../api.js";
 import { Loudness } from "../level.js";
 
 const GATHERING_MS = 2000;
+// From the answer on; a path that is there is found in one or two seconds.
+const PATH_MS = 8000;
 
 function sessionId() {
   // crypto.randomUUID exists in secure contexts only.
@@ -35,7 +37,8 @@ async function microphone(camera) {
 }
 
 export class Call {
-  // `tell(change)` is given what changed of: stage, view_only, microphone, stream, answer_ms, error, lost, ended.
+  // `tell(change)` is given what changed of: stage, view_only, microphone, stream, answer_ms, error, lost,
+  // no_path (`none`: the browser knows no address of its own; `late`, `failed`: no address was reached), ended.
   constructor(camera, tell) {
     this.camera = camera;
     this.tell = tell;
@@ -67,6 +70,7 @@ export class Call {
       await peer.setLocalDescription(await peer.createOffer());
       await gathered(peer);
       if (this.over) return;
+      if (!peer.localDescription.sdp.includes("a=candidate:")) return this.noPath("none");
       this.tell({ stage: "waiting_answer" });
       const asked = performance.now();
       this.offered = true;
@@ -74,6 +78,7 @@ export class Call {
       const { answer } = await directive("InitiateSessionWithOffer", this.camera.endpoint_id, { sessionId: this.session, offer });
       if (this.over) return;
       this.tell({ stage: "connecting", answer_ms: Math.round(performance.now() - asked) });
+      this.patience = setTimeout(() => this.noPath("late"), PATH_MS);
       await peer.setRemoteDescription({ type: "answer", sdp: answer.value });
     } catch (error) {
       if (this.over) return;
@@ -86,6 +91,7 @@ export class Call {
   connection(state) {
     if (this.over) return;
     if (state === "connected") {
+      clearTimeout(this.patience);
       // After an interruption the picture just goes on.
       this.tell({ stage: this.pictured ? "live" : "waiting_picture" });
       if (this.connected) return;
@@ -95,8 +101,15 @@ export class Call {
     } else if (state === "disconnected") {
       this.tell({ stage: "interrupted" });
     } else if (state === "failed" || state === "closed") {
-      this.finish({ lost: true });
+      this.connected ? this.finish({ lost: true }) : this.noPath("failed");
     }
+  }
+
+  // The call cannot come about: the house need not wait for it.
+  noPath(why) {
+    if (this.over) return;
+    if (this.offered) this.disconnect();
+    this.finish({ no_path: why });
   }
 
   // The first picture is there.
@@ -132,6 +145,7 @@ export class Call {
   }
 
   release() {
+    clearTimeout(this.patience);
     this.peer?.close();
     this.microphone?.getTracks().forEach((track) => track.stop());
   }
@@ -139,11 +153,14 @@ export class Call {
   async figures() {
     const figures = {};
     if (!this.peer || this.over) return figures;
-    for (const row of (await this.peer.getStats()).values()) {
+    const rows = await this.peer.getStats();
+    for (const row of rows.values()) {
       if (row.type === "inbound-rtp" && row.kind === "video") {
         figures.picture = { width: row.frameWidth, height: row.frameHeight, frames: row.framesDecoded, fps: row.framesPerSecond };
       } else if (row.type === "inbound-rtp" && row.kind === "audio") {
         figures.sound = this.heard.sound.since(row);
+      } else if (row.type === "candidate-pair" && row.nominated) {
+        figures.path = rows.get(row.localCandidateId)?.candidateType;
       } else if (row.type === "media-source" && row.kind === "audio") {
         figures.microphone = this.heard.microphone.since(row);
       }
