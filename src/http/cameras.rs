@@ -74,19 +74,23 @@ struct LastCall {
     end_reason: Option<String>,
     /// Something went wrong meanwhile.
     troubled: bool,
+    /// What became of it, where its record knows that: a code, and what its sentence leaves open.
     outcome: Value,
+    outcome_values: Value,
 }
 
 impl LastCall {
     fn of(record: CallRecord) -> Self {
-        let outcome = json!(record).get_mut("outcome").map(Value::take).unwrap_or_default();
+        let mut all = json!(record);
+        let mut take = |key: &str| all.get_mut(key).map(Value::take).unwrap_or_default();
         Self {
+            outcome: take("outcome"),
+            outcome_values: take("outcome_values"),
             id: record.id,
             started: record.started,
             ended: record.ended,
             end_reason: record.end_reason,
             troubled: !record.trouble.is_empty(),
-            outcome,
         }
     }
 }
