@@ -33,6 +33,7 @@ const POWER_PATIENCE: Duration = Duration::from_secs(8);
 pub(super) struct Known {
     pub(super) summary: CameraSummary,
     pub(super) details: Details,
+    pub(super) still: bool,
     pub(super) session: Option<Addr<CameraSession>>,
     pub(super) live: Option<CameraStatus>,
 }
@@ -40,13 +41,13 @@ pub(super) struct Known {
 /// Every camera, from memory.
 pub(super) async fn known(house: &House) -> Result<Vec<Known>, AskError> {
     let cameras = house.registry.ask(DescribeCameras, PATIENCE).await?;
-    let looks = cameras.into_iter().map(async |Described { summary, details, session }| {
+    let looks = cameras.into_iter().map(async |Described { summary, details, still, session }| {
         let live = match &session {
             // A session that is busy or gone shows nothing this time.
             Some(session) => ask(session, Status, SESSION_PATIENCE).await.ok(),
             None => None,
         };
-        Known { summary, details, session, live }
+        Known { summary, details, still, session, live }
     });
     Ok(join_all(looks).await)
 }
@@ -56,6 +57,8 @@ struct CameraView<'a> {
     #[serde(flatten)]
     summary: &'a CameraSummary,
     details: &'a Details,
+    /// There is likely to be a still picture.
+    still: bool,
     /// What its picture is now, or was when it was seen last.
     picture: Option<Seen>,
     last_call: Option<LastCall>,
@@ -71,19 +74,23 @@ struct LastCall {
     end_reason: Option<String>,
     /// Something went wrong meanwhile.
     troubled: bool,
+    /// What became of it, where its record knows that: a code, and what its sentence leaves open.
     outcome: Value,
+    outcome_values: Value,
 }
 
 impl LastCall {
     fn of(record: CallRecord) -> Self {
-        let outcome = json!(record).get_mut("outcome").map(Value::take).unwrap_or_default();
+        let mut all = json!(record);
+        let mut take = |key: &str| all.get_mut(key).map(Value::take).unwrap_or_default();
         Self {
+            outcome: take("outcome"),
+            outcome_values: take("outcome_values"),
             id: record.id,
             started: record.started,
             ended: record.ended,
             end_reason: record.end_reason,
             troubled: !record.trouble.is_empty(),
-            outcome,
         }
     }
 }
@@ -108,6 +115,7 @@ pub(super) fn views(house: &House, known: &[Known]) -> Value {
         json!(CameraView {
             summary: &one.summary,
             details: &one.details,
+            still: one.still,
             picture: now.or_else(|| one.details.seen.clone()),
             last_call: last.remove(one.summary.endpoint_id.as_str()).map(LastCall::of),
             live,

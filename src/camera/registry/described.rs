@@ -19,6 +19,8 @@ pub struct Described {
     pub summary: CameraSummary,
     /// How it is laid out.
     pub details: Details,
+    /// There is likely to be a still picture of it: one is kept, or the hub is there to give one.
+    pub still: bool,
     /// Its session, if it has one.
     pub session: Option<Addr<CameraSession>>,
 }
@@ -28,9 +30,14 @@ impl Handler<DescribeCameras> for Registry {
 
     fn handle(&mut self, _: DescribeCameras, _: &mut Self::Context) -> Self::Result {
         let sessions = self.sessions();
+        let stills = &self.resources.stills;
+        let hub_gives = self.hub_away_since.is_none();
         let described = self.catalogue.iter().filter_map(|(id, camera)| {
             let session = sessions.get(id).cloned();
-            Some(Described { summary: self.summary(id)?, details: camera.details.clone(), session })
+            let (summary, details) = (self.summary(id)?, camera.details.clone());
+            let still =
+                stills.get(id).is_some() || (hub_gives && summary.reachable && !details.entities.is_empty());
+            Some(Described { still: still && summary.on, summary, details, session })
         });
         actix::MessageResult(described.collect())
     }

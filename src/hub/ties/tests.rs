@@ -191,6 +191,5 @@ fn whatever_may_be_tied_by_hand_is_named_and_what_the_hub_knows_it_for_is_told()
             ("input_button.show_drive", false, false, false),
         ]
     );
-    // What nobody gave a name is called after its entity id.
-    assert_eq!(found[4].name, "show drive");
+    assert_eq!(found[4].name, "Name of input_button.show_drive");
 }

@@ -14,7 +14,6 @@ import { Kind, mayChange, pictured } from "./cameras.js";
 
 const SHOWN_CALLS = 10;
 const ASKED_CALLS = 200;
-const NONE = [];
 
 function ways({ details, live }) {
   const kinds = [...new Set(details.ways.map((one) => one.way))];
@@ -76,7 +75,7 @@ export function CameraPage({ house, id }) {
     <${Kind} camera=${camera} />
     ${!changes && html`<p class="soft">${t("cameras.read_only")}</p>`}
     <div><${Trouble} camera=${camera} here /></div>
-    ${changes && html`<${Echo} cameras=${[camera]} calls=${calls} sent=${NONE} />`}
+    <${Echo} cameras=${[camera]} calls=${calls} />
     <section class="card" aria-labelledby="test-title" id="test">
       <h2 id="test-title">${t("camera.facts")}</h2>
       <${Facts} camera=${camera} />

@@ -1,7 +1,7 @@
 // Every camera at a glance.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { AddCamera } from "../parts/add_camera.js";
-import { Still } from "../parts/still.js";
+import { LastPicture } from "../parts/last_picture.js";
 import { Trouble, ending } from "../parts/trouble.js";
 import { codec, talk, why } from "../parts/words.js";
 import { to } from "../route.js";
@@ -31,7 +31,7 @@ export function Kind({ camera }) {
 function Card({ camera }) {
   const { last_call: last } = camera;
   return html`<li class="card camera" data-endpoint=${camera.endpoint_id}>
-    <${Still} camera=${camera} />
+    <${LastPicture} camera=${camera} />
     <h2><a href=${to("cameras", camera.endpoint_id)} dir="auto">${camera.name}</a></h2>
     <${Kind} camera=${camera} />
     <${Trouble} camera=${camera} />

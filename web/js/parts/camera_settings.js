@@ -90,9 +90,8 @@ export function CameraSettings({ camera }) {
   const value = (key) => draft[key] ?? saved[key] ?? DEFAULTS[key];
   // What is as it was saved is no change.
   const change = (key) => (to) => {
-    const { [key]: _, ...others } = draft;
     setState({});
-    setDraft(to === (saved[key] ?? DEFAULTS[key]) ? others : { ...others, [key]: to });
+    setDraft(({ [key]: _, ...others }) => (to === (saved[key] ?? DEFAULTS[key]) ? others : { ...others, [key]: to }));
   };
   const { problems = {} } = state;
   const given = (key) => ({ value: value(key), change: change(key), problem: problems[key] });
@@ -123,8 +122,8 @@ export function CameraSettings({ camera }) {
       <${Tick} id="set-alexa" label=${t("camera.alexa")} hint=${t("camera.alexa_hint")} problem=${problems.alexa} checked=${value("alexa")} change=${change("alexa")} />
       <${Field} id="set-name" label=${t("cameras.name")} hint=${details.hub_name != null && t("camera.hub_name", { name: details.hub_name })} problem=${problems.name}>${(more) => html`<input ...${more} value=${value("name")} maxlength="128" dir="auto" placeholder=${details.hub_name ?? camera.name} onInput=${({ target }) => change("name")(target.value)} />`}<//>
       <${Choice} id="kind" label=${t("cameras.kind")} ...${given("kind")} choices=${["", "camera", "doorbell"]} words=${(one) => (one ? t(`cameras.${one}`) : t("camera.kind_auto"))} />
-      ${details.entities.length > 1 && html`<${Choice} id="entity" label=${t("camera.entity")} hint=${t("camera.entity_hint")} problem=${problems.entity} value=${entity} change=${(to) => setDraft({ ...draft, entity: to })} choices=${details.entities.map((one) => one.entity)} words=${(one) => `${details.entities.find((other) => other.entity === one).name} (${one})`} />`}
-      ${ofHub && !details.entities.length && html`<${Choice} id="entity" label=${t("camera.entity")} hint=${t("camera.entity_missing")} problem=${problems.entity} value=${entity} change=${(to) => setDraft({ ...draft, entity: to })} choices=${[entity, ...choices.cameras.map((one) => one.entity).filter((one) => one !== entity)]} words=${(one) => one} />`}
+      ${details.entities.length > 1 && html`<${Choice} id="entity" label=${t("camera.entity")} hint=${t("camera.entity_hint")} problem=${problems.entity} value=${entity} change=${(to) => setDraft((before) => ({ ...before, entity: to }))} choices=${details.entities.map((one) => one.entity)} words=${(one) => `${details.entities.find((other) => other.entity === one).name} (${one})`} />`}
+      ${ofHub && !details.entities.length && html`<${Choice} id="entity" label=${t("camera.entity")} hint=${t("camera.entity_missing")} problem=${problems.entity} value=${entity} change=${(to) => setDraft((before) => ({ ...before, entity: to }))} choices=${[entity, ...choices.cameras.map((one) => one.entity).filter((one) => one !== entity)]} words=${(one) => one} />`}
       <${Field} id="set-source" label=${t("cameras.address")} hint=${t(ofHub ? "camera.source_hub_hint" : "cameras.address_hint")} problem=${problems.source}>${(more) => html`<input ...${more} value=${value("source")} autocapitalize="off" autocomplete="off" spellcheck="false" placeholder=${ofHub ? t("camera.source_none") : "rtsp://…"} onInput=${({ target }) => change("source")(target.value)} />`}<//>
       <${Choice} id="prefer" label=${t("camera.prefer")} hint=${t("camera.prefer_hint")} ...${given("prefer")} choices=${ofHub ? OF_HUB : ["auto", "source"]} words=${auto("prefer")} />
       <${Choice} id="talk" label=${t("camera.talk")} ...${given("talk")} choices=${ofHub ? ["auto", "rtsp", "relay", "none"] : ["auto", "rtsp", "none"]} words=${auto("talk")} />

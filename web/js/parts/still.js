@@ -1,28 +1,50 @@
-// A camera's last picture, where there is one. Looked for again once in a while, while somebody looks here.
-import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
-import { t } from "../text.js";
+// Still pictures of a camera, taken again and again while somebody looks.
+import { html, useEffect, useState } from "../../vendor/preact-htm.js";
+import { t, time } from "../text.js";
 
-// What is shown already costs little; a closed camera may run on a battery.
-const SHOWN_MS = 30000;
-const CLOSED_MS = 300000;
+// After a failure: what is wrong lasts.
+const AGAIN_MS = 5000;
 
-export function Still({ camera }) {
-  const [turn, setTurn] = useState(0);
-  const [seen, setSeen] = useState(null);
-  const shown = camera.live?.picture ?? false;
-  const known = camera.on && (camera.still ?? (shown || camera.details.entities.length > 0));
-  const was = useRef(shown);
+const inline = (blob) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+
+// { src, at }: a picture and when the camera showed it. `fresh` opens a camera that is closed.
+async function take(camera, fresh, signal) {
+  const response = await fetch(`api/v1/cameras/${encodeURIComponent(camera)}/still${fresh ? "?fresh=1" : ""}`, { signal });
+  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error ?? `HTTP ${response.status}`);
+  return { src: await inline(await response.blob()), at: response.headers.get("Last-Modified") };
+}
+
+// { picture, why }: the last picture, and why there is no newer one. Rests while the page is hidden.
+export function useStill(camera, { fresh = false, every }) {
+  const [state, setState] = useState({ picture: null, why: null });
   useEffect(() => {
-    const again = () => setTurn((before) => before + 1);
-    // Whoever was shown leaves a newer one.
-    if (was.current !== shown) again();
-    was.current = shown;
-    const timer = setInterval(() => !document.hidden && again(), shown ? SHOWN_MS : CLOSED_MS);
-    return () => clearInterval(timer);
-  }, [shown]);
-  const source = `api/v1/cameras/${encodeURIComponent(camera.endpoint_id)}/still?turn=${turn}`;
-  return html`<div class="still" data-still=${seen === true}>
-    ${known && html`<img src=${source} alt=${t("cameras.still", { name: camera.name })} hidden=${seen !== true} onLoad=${() => setSeen(true)} onError=${() => setSeen(false)} />`}
-    ${seen !== true && html`<p class="soft">${t(!camera.on ? "cameras.still_off" : known && seen === null ? "cameras.still_coming" : "cameras.no_still")}</p>`}
-  </div>`;
+    const leaving = new AbortController();
+    let timer = null;
+    let busy = false;
+    const next = async () => {
+      clearTimeout(timer);
+      if (busy || document.hidden || leaving.signal.aborted) return;
+      busy = true;
+      const news = await take(camera, fresh, leaving.signal).then((picture) => ({ picture, why: null }), (error) => ({ why: error.message }));
+      busy = false;
+      if (leaving.signal.aborted) return;
+      setState((before) => ({ ...before, ...news }));
+      timer = setTimeout(next, news.why ? Math.max(every, AGAIN_MS) : every);
+    };
+    setState({ picture: null, why: null });
+    document.addEventListener("visibilitychange", next);
+    next();
+    return () => (leaving.abort(), clearTimeout(timer), document.removeEventListener("visibilitychange", next));
+  }, [camera, fresh, every]);
+  return state;
+}
+
+export function Still({ camera, picture }) {
+  return html`<img class="still" id="still" src=${picture.src} alt=${t("echo.still_of", { camera, time: time(picture.at) })} data-at=${picture.at} />`;
 }

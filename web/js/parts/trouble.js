@@ -21,7 +21,7 @@ export function Trouble({ camera, here = false }) {
 }
 
 // How its last call ended, in words.
-export function ending({ outcome, end_reason }) {
+export function ending({ outcome, outcome_values, end_reason }) {
   const key = `verdict.${outcome}`;
-  return outcome && has(key) ? t(key) : end_reason ?? "–";
+  return outcome && has(key) ? t(key, outcome_values) : end_reason ?? "–";
 }
