@@ -8,28 +8,31 @@
 //! It stops the other way round: no new requests, calls ended, actors gone, records on disk.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, StreamHandler};
 use actix_web::dev::ServerHandle;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::alexa::gateway::{self, EventGateway};
 use crate::camera::EndpointId;
 use crate::camera::call::EndReason;
+use crate::camera::exchanges::Exchanges;
 use crate::camera::hub_servers;
 use crate::camera::places::Places;
-use crate::camera::registry::{Pressed, Registry, Sessions};
+use crate::camera::registry::{ConfigChanged, Pressed, Registry, Sessions};
 use crate::camera::resources::Resources;
 use crate::camera::session::{CameraSession, Leave};
+use crate::config::settings::Settings;
 use crate::config::{self, Config, Limits};
 use crate::http::tls::Certificate;
 use crate::http::{DemoInfo, House};
-use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged};
+use crate::hub::bridge::{BridgeConfig, HubBridge, HubChanged, TieByHand};
 use crate::hub::skill::Skill;
 use crate::hub::ties::{HandTie, TiedCamera};
 use crate::hub::{Press, trust};
@@ -44,8 +47,10 @@ use crate::runtime::MediaRuntime;
 use crate::seat::{Seat, ask};
 use crate::state::State;
 use crate::telemetry::redact::hide;
+use crate::telemetry::set_level;
 
 pub mod probe;
+pub mod run;
 
 /// How often the keeper looks whether its actors live.
 const WATCH: Duration = Duration::from_millis(200);
@@ -91,6 +96,9 @@ pub enum AppError {
     /// Nothing can be asked over HTTP.
     #[error("cannot make requests: {0}")]
     Http(String),
+    /// Too many actors died.
+    #[error("it broke down and has to be started anew; its log says why")]
+    Broken,
     /// There is no TLS at all.
     #[error("there is no TLS for the door: {0}")]
     Tls(rustls::Error),
@@ -117,21 +125,25 @@ pub struct App {
     sessions: Sessions,
     broken: watch::Receiver<bool>,
     media: MediaRuntime,
+    /// Looks at the door's certificate.
+    certificate: Option<JoinHandle<()>>,
 }
 
 impl App {
-    /// Builds everything and listens. To be called inside an actix system; `data` is the folder for
-    /// what survives, `notes` are problems of the settings that the page is to show.
+    /// Builds everything and listens. To be called inside an actix system; `config` is what was loaded of the
+    /// `settings`.
     ///
     /// # Errors
     /// When a socket, a thread or the worker program cannot be had; nothing is left running then.
     pub async fn start(
         config: Config,
-        data: &Path,
+        settings: Arc<Settings>,
         demo: Option<DemoInfo>,
-        notes: Vec<String>,
     ) -> Result<Self, AppError> {
         let config = Arc::new(config);
+        config.secrets().iter().for_each(hide);
+        set_level(&config.log.level);
+        settings.begin(config.clone());
         let (ui_socket, ui) = listen("ui.listen", &config.ui.listen)?;
         let door_socket = match config.door.listen.as_str() {
             "" => None,
@@ -147,10 +159,10 @@ impl App {
         let door_tls =
             certificate.clone().map(Certificate::server_config).transpose().map_err(AppError::Tls)?;
 
-        let (state, problems) = State::open(data);
-        state.note(problems.into_iter().chain(notes));
+        let (state, problems) = State::open(settings.data());
+        state.note(problems);
         let door_token = config.door.token.clone().unwrap_or_else(|| state.door_token());
-        config.secrets().iter().chain([&door_token]).for_each(hide);
+        hide(&door_token);
 
         let media = MediaRuntime::start().map_err(AppError::Thread)?;
         let tls = tls_client(None).await;
@@ -168,7 +180,7 @@ impl App {
         let resources = Resources {
             media: media.handle(),
             peers: peers.clone(),
-            worker,
+            worker: worker.clone(),
             max_kbps: config.webrtc.max_kbps,
             bridge: bridge.clone(),
             events: events.clone(),
@@ -179,10 +191,13 @@ impl App {
             places: Places::default(),
             transcodes: Places::default(),
             looks: Places::default(),
+            exchanges: Exchanges::default(),
         };
+        let exchanges = resources.exchanges.clone();
         let (broken_tx, broken) = watch::channel(false);
         let keeper = Keeper {
             config: config.clone(),
+            used: Some(settings.used()),
             registry: registry.clone(),
             bridge: bridge.clone(),
             to_alexa,
@@ -201,12 +216,14 @@ impl App {
         let door = door_socket.as_ref().map(|(_, address)| *address);
         let house = House::new(registry, bridge.clone(), state, config.clone(), door_token, demo, counters)
             .with_events(events);
-        let forward = forward(&config, &house.router, bridge, http);
+        let forward = forward(&config, &settings, &house.router, bridge, http);
         let house = house
+            .with_settings(settings)
             .with_forward(forward)
             .with_addresses(ui, door)
             .with_paths(Arc::new(move || paths.paths()))
             .with_policy(policy)
+            .with_media(worker, exchanges)
             .with_certificate(certificate.clone());
 
         let mut servers = Vec::new();
@@ -220,16 +237,14 @@ impl App {
             servers.push(server.handle());
             actix::spawn(server);
         }
-        if let Some(certificate) = certificate {
-            actix::spawn(certificate.follow());
-        }
+        let certificate = certificate.map(|certificate| actix::spawn(certificate.follow()));
         let server = crate::http::serve(ui_socket, &house, crate::http::ui::configure, None)
             .map_err(failed("ui.listen", &ui))?;
         servers.push(server.handle());
         actix::spawn(server);
         let hub = config.hub.url.as_ref().map(url::Url::as_str);
         info!(%ui, ?door, calls = ?peers.addresses(), ?hub, "listening");
-        Ok(Self { ui, door, house, peers, servers, keeper, sessions, broken, media })
+        Ok(Self { ui, door, house, peers, servers, keeper, sessions, broken, media, certificate })
     }
 
     /// Address of the pages.
@@ -270,10 +285,18 @@ impl App {
         }
     }
 
+    /// Comes back when somebody wants the house to be built anew.
+    pub async fn restart_wanted(&self) {
+        self.house.restart.notified().await;
+    }
+
     /// Ends calls, saves, frees every socket, thread and child. Takes at most 3 s.
     pub async fn stop(self) {
         for server in &self.servers {
             server.stop(false).await;
+        }
+        if let Some(certificate) = &self.certificate {
+            certificate.abort();
         }
         // From here on nobody builds an actor anew.
         let stopped = ask(&self.keeper, Stop, LEAVE).await;
@@ -341,6 +364,7 @@ fn hand_ties(config: &Config) -> Vec<HandTie> {
 /// The road to the hub's own skill, if the settings want one.
 fn forward(
     config: &Config,
+    settings: &Settings,
     router: &Router,
     bridge: Option<Seat<HubBridge>>,
     http: reqwest::Client,
@@ -350,7 +374,8 @@ fn forward(
     let skill =
         Skill::new(http, hub).inspect_err(|error| warn!(%error, "nothing goes on to the hub")).ok()?;
     let grants = sends_events(config);
-    let ties = hand_ties(config);
+    let used = settings.used();
+    let ties = Box::new(move || hand_ties(&used.borrow()));
     Some(Forward::new(Forwarding { router: router.clone(), skill, bridge, ties, grants }))
 }
 
@@ -420,7 +445,10 @@ async fn open_port(
 /// Owns the long-lived actors: fills their seats, and fills them anew when one dies. actix does not
 /// restart an actor that panicked.
 struct Keeper {
+    /// Kept up to date.
     config: Arc<Config>,
+    /// Taken when the actor starts.
+    used: Option<watch::Receiver<Arc<Config>>>,
     registry: Seat<Registry>,
     /// `None` without a hub.
     bridge: Option<Seat<HubBridge>>,
@@ -525,8 +553,35 @@ impl Actor for Keeper {
         self.build_registry();
         self.build_bridge(ctx);
         self.follow_hub_servers();
+        if let Some(used) = self.used.take() {
+            let next = async |mut used: watch::Receiver<Arc<Config>>| {
+                used.changed().await.ok()?;
+                let config = used.borrow_and_update().clone();
+                Some((config, used))
+            };
+            ctx.add_stream(futures_util::stream::unfold(used, next));
+        }
         ctx.run_interval(WATCH, Self::watch);
     }
+}
+
+/// What can change while the house runs: its cameras, what is tied to them, and how much is logged.
+impl StreamHandler<Arc<Config>> for Keeper {
+    fn handle(&mut self, config: Arc<Config>, _: &mut Self::Context) {
+        config.secrets().iter().for_each(hide);
+        set_level(&config.log.level);
+        self.config = config.clone();
+        // Notes downward that must not be lost: one for each time that somebody saves.
+        if let Some(registry) = self.registry.addr() {
+            registry.do_send(ConfigChanged(config));
+        }
+        if let Some(bridge) = self.bridge.as_ref().and_then(Seat::addr) {
+            bridge.do_send(TieByHand(hand_ties(&self.config)));
+        }
+    }
+
+    /// The settings go before the keeper only when the process ends.
+    fn finished(&mut self, _: &mut Self::Context) {}
 }
 
 /// Tells the Registry of each press. One that finds nobody there is worth nothing later.

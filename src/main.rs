@@ -3,13 +3,16 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use doorstep::app::run::{self, Signals};
 use doorstep::app::{self, App};
 use doorstep::camera::probe::{self, Finding};
 use doorstep::config::Config;
-use doorstep::config::load::{Loaded, Problem, load};
+use doorstep::config::load::{LOG_VARIABLE, Loaded, Problem, load};
 use doorstep::config::place::Place;
+use doorstep::config::settings::Settings;
 use doorstep::config::validate::source_address;
 use doorstep::http::tls::Certificate;
 use doorstep::media::AddressPolicy;
@@ -17,7 +20,6 @@ use doorstep::sim::demo;
 use doorstep::state::State;
 use doorstep::telemetry::{self, redact};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// Talk, from any Echo or Fire TV, to whoever stands at your door.
 #[derive(Parser)]
@@ -112,40 +114,26 @@ fn load_settings(place: &Place) -> Loaded {
 }
 
 fn start_telemetry(level: &str) {
-    telemetry::start_logging(level, environment(telemetry::LOG_VARIABLE).as_deref());
+    telemetry::start_logging(level, environment(LOG_VARIABLE).as_deref());
     telemetry::metrics();
 }
 
 fn run(place: Place) -> Result<(), String> {
-    let loaded = load_settings(&place);
+    let settings = Arc::new(Settings::new(place, Box::new(environment), Certificate::problem_of));
+    let loaded = run::load(&settings);
     start_telemetry(&loaded.config.log.level);
-    for problem in &loaded.problems {
-        tracing::warn!(settings = %loaded.path.display(), "{problem}");
-    }
-    if let Err(error) = loaded.keep(&place) {
-        tracing::warn!(%error, "the last good copy of the settings cannot be kept");
-    }
-    let instead = loaded.instead.map(str::to_owned);
+    run::complain(&settings);
     let supervised = loaded.config.supervised;
-    let notes = instead.into_iter().chain(loaded.problems.iter().map(ToString::to_string)).collect();
     actix::System::new().block_on(async move {
         let failed = |error: std::io::Error| format!("signals cannot be heard: {error}");
-        // Before anything is started, so that no signal is missed.
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let app = App::start(loaded.config, &place.data, None, notes).await.map_err(|e| e.to_string())?;
+        let mut signals = Signals::listen().map_err(failed)?;
+        let app = App::start(loaded.config, settings.clone(), None).await.map_err(|e| e.to_string())?;
         let page = match supervised {
             true => "behind the hub's ingress".to_owned(),
             false => format!("http://{}", app.ui_addr()),
         };
-        tracing::info!(page, data = %place.data.display(), "running");
-        let broken = tokio::select! {
-            _ = interrupt.recv() => false,
-            _ = terminate.recv() => false,
-            () = app.broken() => true,
-        };
-        app.stop().await;
-        if broken { Err("it broke down and has to be started anew; its log says why".into()) } else { Ok(()) }
+        tracing::info!(page, data = %settings.data().display(), "running");
+        run::keep(app, &settings, None, &mut signals).await.map_err(|e| e.to_string())
     })
 }
 
@@ -158,10 +146,7 @@ fn check(config: Option<PathBuf>) -> Result<(), String> {
     let place = Place::find(config, None);
     // Without the last good copy: what counts is the file.
     let loaded = load_settings(&Place { data: PathBuf::new(), ..place });
-    let certificate = Certificate::of(&loaded.config.door).and_then(|certificate| {
-        certificate.look();
-        certificate.problem()
-    });
+    let certificate = Certificate::problem_of(&loaded.config);
     let problems: Vec<Problem> = loaded.problems.into_iter().chain(certificate).collect();
     for problem in &problems {
         say(&Ok(format!("{problem}\n")))?;
@@ -180,7 +165,7 @@ fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), Stri
     let tell = move |line: &str| {
         eprintln!("{:5.1} s  {}", began.elapsed().as_secs_f32(), redact::redact(line));
     };
-    telemetry::start_logging("error", environment(telemetry::LOG_VARIABLE).as_deref());
+    telemetry::start_logging("error", environment(LOG_VARIABLE).as_deref());
     let place = Place::find(config, None);
     let finding = actix::System::new().block_on(async {
         if name.contains("://") || name.starts_with("test:") {
@@ -201,7 +186,7 @@ fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), Stri
 
 async fn probe_an_address(address: &str, tell: impl FnMut(&str)) -> Result<Finding, String> {
     let source = SecretString::from(address.to_owned());
-    doorstep::config::password_in(&source).iter().for_each(redact::hide);
+    doorstep::config::secrets_in(&source).iter().for_each(redact::hide);
     source_address(source.expose_secret()).map_err(|why| format!("the address {why}"))?;
     let max_kbps = Config::default().webrtc.max_kbps;
     probe::probe_address("the camera", &source, AddressPolicy::default(), max_kbps, tell).await

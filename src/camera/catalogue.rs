@@ -19,6 +19,8 @@ pub struct KnownCamera {
     pub summary: CameraSummary,
     /// The ways to its picture, best first; a camera without one cannot be shown.
     pub ways: Vec<Way>,
+    /// The kind of way that the settings want.
+    pub prefer: Prefer,
     /// How one talks to it.
     pub talk: Talk,
     /// Its feed stays open.
@@ -201,6 +203,7 @@ fn camera_of_hub(
         stream: None,
         hub_away: is_away && ways.iter().all(|way| way.entity().is_some()),
         ways,
+        prefer: settings.map_or(Prefer::Auto, |settings| settings.prefer),
         talk,
         warm: settings.is_some_and(|settings| settings.warm),
     }
@@ -244,6 +247,7 @@ fn own_camera(
             calls: 0,
         },
         ways,
+        prefer: settings.prefer,
         talk,
         warm: settings.warm,
         switches: Vec::new(),

@@ -15,8 +15,9 @@ use super::places::Place;
 use super::resources::Resources;
 use super::session::Notice;
 use super::speaker::Speaker;
-use super::talk::{Talk, TalkWay};
-use super::way::Way;
+use super::talk::TalkWay;
+use super::way::{Way, own};
+use crate::config::Prefer;
 use crate::media::feed::Feed;
 use crate::media::talk::{Duplex, TalkReport};
 use crate::media::{FeedSpec, SoundFacts, Source, VideoFacts};
@@ -45,6 +46,8 @@ pub struct Live {
     pub serial: u64,
     /// The ways that the feed may take, in its order.
     ways: Vec<Way>,
+    /// The kind of way that the settings wanted.
+    prefer: Prefer,
     /// The one that it takes.
     using: usize,
     /// The way to its speaker, and who may be heard at the same time.
@@ -119,6 +122,7 @@ impl Live {
             talk: (camera.talk.way.clone(), camera.talk.duplex),
             account: Account::new(ways.iter().map(Way::name).collect()),
             ways,
+            prefer: camera.prefer,
             using: 0,
             video: None,
             sound: None,
@@ -154,10 +158,12 @@ impl Live {
         self.talk.0.as_ref()
     }
 
-    /// It was opened for another way to the speaker than the camera has now.
+    /// It was opened for other ways to picture or speaker than the camera has now.
     #[must_use]
-    pub fn is_outdated(&self, talk: &Talk) -> bool {
-        (&self.talk.0, self.talk.1) != (&talk.way, talk.duplex)
+    pub fn is_outdated(&self, camera: &KnownCamera) -> bool {
+        let talk = &camera.talk;
+        let picture = (own(&self.ways), self.prefer) != (own(&camera.ways), camera.prefer);
+        picture || (&self.talk.0, self.talk.1) != (&talk.way, talk.duplex)
     }
 
     /// It takes this of its ways now.

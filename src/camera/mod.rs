@@ -14,6 +14,7 @@ pub mod backlog;
 pub mod call;
 pub mod catalogue;
 pub mod entity;
+pub mod exchanges;
 pub mod fanout;
 pub mod fit;
 pub mod hub_servers;
@@ -90,6 +91,8 @@ pub enum Caller {
     User(String),
     /// The holder of the door token where there is no hub.
     Door,
+    /// Whoever plays an Echo in the page.
+    Page,
 }
 
 /// A camera as the outside may know it.

@@ -133,6 +133,7 @@ impl Ongoing {
             camera: camera.name.clone(),
             endpoint_id: camera.endpoint_id.to_string(),
             session_id: offer.session.as_str().to_owned(),
+            from_page: offer.caller == Caller::Page,
             started: stamp(),
             talk: Some(TalkRecord {
                 path: camera.talk.path.map(str::to_owned),
@@ -143,6 +144,7 @@ impl Ongoing {
             ..CallRecord::default()
         };
         telemetry::call_began();
+        resources.exchanges.offered(&record.id, &offer.sdp);
         Self {
             serial,
             call,
@@ -232,6 +234,7 @@ impl Ongoing {
             }
         }));
         self.peer = Some(peer);
+        self.resources.exchanges.answered(&self.record.id, &sdp);
         self.answer.send_replace(Some(Ok(sdp)));
     }
 

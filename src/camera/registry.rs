@@ -43,7 +43,7 @@ pub type Sessions = Arc<Mutex<HashMap<EndpointId, Addr<CameraSession>>>>;
 
 /// Knows every camera and owns its session. One, owned by the app.
 pub struct Registry {
-    /// Settings, as loaded.
+    /// Settings, as they are in use now.
     config: Arc<Config>,
     /// Asked for the hub's cameras; `None` without a hub.
     bridge: Option<Seat<HubBridge>>,
@@ -113,6 +113,11 @@ pub struct Pressed {
     /// What rang.
     pub cause: Cause,
 }
+
+/// Note: the settings of cameras are others now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConfigChanged(pub Arc<Config>);
 
 /// Ask: the camera of this endpoint id, entity or name, its session actor started if needed.
 #[derive(Debug, Message)]
@@ -307,6 +312,15 @@ impl Handler<HubChanged> for Registry {
 
     fn handle(&mut self, _: HubChanged, ctx: &mut Self::Context) {
         self.pull(ctx);
+    }
+}
+
+impl Handler<ConfigChanged> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
+        self.config = config;
+        self.lay_out();
     }
 }
 

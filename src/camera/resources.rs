@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::exchanges::Exchanges;
 use super::places::{Place, Places};
 use super::way::Reach;
 use crate::alexa::gateway::EventGateway;
@@ -43,6 +44,8 @@ pub struct Resources {
     pub transcodes: Places,
     /// Cameras that are being looked at for a speaker.
     pub looks: Places,
+    /// What the last calls' ends said to each other.
+    pub exchanges: Exchanges,
 }
 
 impl Resources {

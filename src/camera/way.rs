@@ -116,6 +116,12 @@ impl Way {
     }
 }
 
+/// The camera's own address among ways.
+#[must_use]
+pub fn own(ways: &[Way]) -> Option<&Way> {
+    ways.iter().find(|way| matches!(way, Way::Own(_)))
+}
+
 impl PartialEq for Way {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {

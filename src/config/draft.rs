@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table, Value};
 
-use super::load::{Around, Origin, Problem};
+use super::load::{Around, LOG_VARIABLE, Origin, Problem, SUPERVISOR_TOKEN};
 use super::{Config, validate};
 
 /// Where the supervisor passes on what we say to the hub; it documents no other address.
@@ -45,6 +45,7 @@ impl Draft {
                 draft.problems.push(Problem::new("", format!("line {line}: {}", e.message())));
             }
         }
+        draft.lay_demo_over(&around.demo);
         match Config::deserialize_table(draft.table.clone()) {
             Ok(config) => draft.config = config,
             Err(e) => draft.problems.push(Problem::new("", plain(&e))),
@@ -92,6 +93,18 @@ impl Draft {
         if self.problems.iter().any(|p| p.key.starts_with("door.tls_") && self.is_mistake(p)) {
             // A door that was to have TLS is not opened without.
             self.config.door.listen.clear();
+        }
+    }
+
+    fn lay_demo_over(&mut self, demo: &Table) {
+        for (section, keys) in demo {
+            let place = self.table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            for (key, value) in keys.as_table().into_iter().flatten() {
+                if let Value::Table(place) = place {
+                    place.insert(key.clone(), value.clone());
+                }
+                self.origins.insert(format!("{section}.{key}"), Origin::Demo);
+            }
         }
     }
 
@@ -187,9 +200,12 @@ impl Draft {
             self.config.log.level.clone_from(level);
             self.origins.insert("log.level".into(), origin.clone());
         }
+        if around.log_is_overridden {
+            self.origins.insert("log.level".into(), Origin::Environment(LOG_VARIABLE.into()));
+        }
         if let Some(token) = &around.supervisor {
             let hub = &mut self.config.hub;
-            let from_supervisor = Origin::Environment("SUPERVISOR_TOKEN".into());
+            let from_supervisor = Origin::Environment(SUPERVISOR_TOKEN.into());
             if hub.url.is_none() {
                 hub.url = url::Url::parse(HUB_OF_SUPERVISOR).ok();
                 self.origins.insert("hub.url".into(), from_supervisor.clone());

@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use toml::Table;
 
 use super::draft::Draft;
 use super::place::Place;
 use super::{Config, save};
+
+/// Environment variable that overrides `log.level`: a level, or filters like `doorstep=debug,rtc=warn`.
+pub const LOG_VARIABLE: &str = "DOORSTEP_LOG";
 
 /// Largest settings file or secret file, bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -48,7 +52,28 @@ pub enum Origin {
     Options,
     /// The environment variable of that name.
     Environment(String),
+    /// The demo, which cannot do without.
+    Demo,
 }
+
+impl Origin {
+    /// The settings file cannot say anything else.
+    #[must_use]
+    pub fn is_fixed(&self) -> bool {
+        match self {
+            Self::Options | Self::Demo => true,
+            // The supervisor's hub is only the one that holds unless the user names another.
+            Self::Environment(name) => name != SUPERVISOR_TOKEN,
+            Self::File => false,
+        }
+    }
+}
+
+/// Looks up an environment variable.
+pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// The environment variable with the supervisor's token.
+pub(super) const SUPERVISOR_TOKEN: &str = "SUPERVISOR_TOKEN";
 
 /// What was read.
 #[derive(Debug, Clone)]
@@ -86,7 +111,12 @@ impl Loaded {
 /// Reads all layers; `env` looks up an environment variable. Always gives settings that can be
 /// used: the file's, or if that has mistakes the last good copy's, or what is usable of the file.
 pub fn load(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    let around = Around::look(place, env);
+    lay(place, &Around::look(place, env), true)
+}
+
+/// Lays the file into what is around it. With `fallback`, the last good copy takes the place of a file with
+/// mistakes.
+pub(super) fn lay(place: &Place, around: &Around, fallback: bool) -> Loaded {
     let mut problems = around.problems.clone();
     let text = match read(&place.config) {
         Ok(text) => Some(text),
@@ -97,15 +127,14 @@ pub fn load(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
         }
     };
     let unreadable = text.is_none() && place.config.exists();
-    let mut draft = Draft::read(text.as_deref().unwrap_or_default(), &around);
+    let mut draft = Draft::read(text.as_deref().unwrap_or_default(), around);
     problems.append(&mut draft.problems);
     let damaged = draft.damaged || unreadable;
     let good = text.filter(|_| !damaged).map(SecretString::from);
     let mut instead = None;
-    if damaged {
-        let fallback =
-            read(&place.good()).ok().map(|text| Draft::read(&text, &around)).filter(|d| !d.damaged);
-        instead = Some(match fallback {
+    if damaged && fallback {
+        let copy = read(&place.good()).ok().map(|text| Draft::read(&text, around)).filter(|d| !d.damaged);
+        instead = Some(match copy {
             Some(copy) => {
                 draft = copy;
                 let more: Vec<Problem> = draft.problems.drain(..).filter(|p| !problems.contains(p)).collect();
@@ -119,11 +148,17 @@ pub fn load(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
     Loaded { config, problems, origins, path: place.config.clone(), instead, good }
 }
 
-/// All mistakes in the text of a settings file; what depends on its surroundings is no mistake.
-#[must_use]
-pub fn mistakes_in(text: &str) -> Vec<Problem> {
-    let draft = Draft::read(text, &Around::default());
-    draft.problems.iter().filter(|problem| draft.is_mistake(problem)).cloned().collect()
+/// What holds without a settings file.
+pub(super) fn defaults(around: &Around) -> Config {
+    Draft::read("", around).finish().0
+}
+
+/// All that is wrong with the text of a settings file, with what is around it.
+pub(super) fn judge(text: &str, around: &Around, more: fn(&Config) -> Option<Problem>) -> Vec<Problem> {
+    let mut draft = Draft::read(text, around);
+    let mut problems = std::mem::take(&mut draft.problems);
+    problems.extend(more(&draft.finish().0));
+    problems
 }
 
 /// The layers around the file.
@@ -132,16 +167,21 @@ pub(super) struct Around {
     pub(super) level: Option<(String, Origin)>,
     pub(super) hub_token: Option<(SecretString, Origin)>,
     pub(super) supervisor: Option<SecretString>,
-    problems: Vec<Problem>,
+    /// [`LOG_VARIABLE`] says what is logged.
+    pub(super) log_is_overridden: bool,
+    /// What the demo cannot do without.
+    pub(super) demo: Table,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Around {
-    fn look(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn look(place: &Place, env: &dyn Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| env(name).filter(|value| !value.is_empty());
         let token = |name: &str| set(name).map(|t| (SecretString::from(t), Origin::Environment(name.into())));
         let mut around = Self {
             hub_token: token("DOORSTEP_HUB_TOKEN"),
-            supervisor: set("SUPERVISOR_TOKEN").map(Into::into),
+            supervisor: set(SUPERVISOR_TOKEN).map(Into::into),
+            log_is_overridden: set(LOG_VARIABLE).is_some(),
             ..Self::default()
         };
         if let Ok(text) = read(&place.options()) {

@@ -2,7 +2,9 @@
 //! environment. Unknown keys are errors; validation reports all problems at once, with key paths.
 //!
 //! [`place::Place`] finds the files, [`load`] reads them, [`validate`] judges them, [`save`]
-//! changes single keys and keeps the user's comments. [`camera_address`] says what a camera's address may be.
+//! changes single keys and keeps the user's comments. [`key`] and [`camera_key`] list what there is to be set;
+//! [`settings::Settings`] owns all that while a house runs, and takes a user's changes. [`camera_address`] says
+//! what a camera's address may be.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -13,10 +15,15 @@ use serde::Deserialize;
 use camera_address::CameraAddress;
 
 pub mod camera_address;
+pub mod camera_key;
+pub mod change;
 mod draft;
+pub mod key;
 pub mod load;
+mod masked_address;
 pub mod place;
 pub mod save;
+pub mod settings;
 pub mod validate;
 
 /// All settings. Every key is optional; see the README for what each means.
@@ -54,16 +61,15 @@ impl Config {
             .flatten();
         let turn = self.webrtc.turn.iter().map(|turn| &turn.password);
         let mut all: Vec<SecretString> = tokens.chain(turn).cloned().collect();
-        all.extend(self.cameras.iter().filter_map(|camera| camera.source.as_ref()).filter_map(password_in));
+        all.extend(self.cameras.iter().filter_map(|camera| camera.source.as_ref()).flat_map(secrets_in));
         all
     }
 }
 
-/// The password inside an address.
+/// What is secret inside an address: its password, and values of its query that are named like one.
 #[must_use]
-pub fn password_in(address: &SecretString) -> Option<SecretString> {
-    let address = url::Url::parse(address.expose_secret()).ok()?;
-    address.password().map(|password| password.to_owned().into())
+pub fn secrets_in(address: &SecretString) -> Vec<SecretString> {
+    masked_address::secrets_in(address.expose_secret())
 }
 
 /// `[log]`

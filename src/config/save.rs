@@ -1,23 +1,12 @@
-//! Changes single keys of the settings file, keeps the user's comments, and never leaves half a
-//! file: the new one is whole on the disk before it takes the old one's name.
+//! Changes the settings file, keeps the user's comments, and never leaves half a file: the new one is whole on
+//! the disk before it takes the old one's name.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
+use toml_edit::{DocumentMut, Item, TableLike, Value};
 
-use super::load::{Problem, mistakes_in, read};
-use crate::error::ErrorKind;
-
-/// One change.
-#[derive(Debug, Clone)]
-pub struct Edit {
-    /// `section.key`, `camera[2].key`, or `camera[2]` (to take it away). The index after the last
-    /// camera's makes a new one.
-    pub key: String,
-    /// The new value; `None` takes the key away.
-    pub value: Option<Value>,
-}
+use super::load::{Origin, Problem, read};
 
 /// Why settings were not saved. The old file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -25,35 +14,64 @@ pub enum SaveError {
     /// The settings would have mistakes.
     #[error("not saved: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Problem>),
+    /// Something else than the file says what a key is.
+    #[error("not saved: {key} is set from outside the settings file")]
+    Fixed {
+        /// The key.
+        key: String,
+        /// What sets it.
+        origin: Origin,
+    },
+    /// The file is no TOML.
+    #[error("not saved: {DAMAGED}")]
+    Damaged,
     /// The disk refused.
-    #[error("not saved: {0}")]
+    #[error("not saved: {}", why(.0))]
     Storage(#[from] io::Error),
 }
 
-impl SaveError {
-    /// The kind that the edges see.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Refused(_) => ErrorKind::InvalidValue,
-            Self::Storage(_) => ErrorKind::Storage,
+/// Why a file cannot be changed from here.
+pub const DAMAGED: &str = "the settings file has a mistake that must be mended by hand first";
+
+/// Why a file could not be written, for people.
+#[must_use]
+pub fn why(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "the disk is full".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "the folder of the settings file cannot be written to".to_owned()
         }
+        _ => error.to_string(),
     }
 }
 
-/// Saves changes; the file before them is kept beside it as `.bak`. Blocks on the disk.
+/// Saves what `edit` makes of the file; the file before that is kept beside it as `.bak`. `judge` finds the
+/// mistakes in a text; those that were there before must not keep the user from mending them one by one.
+/// Blocks on the disk.
 ///
 /// # Errors
-/// When a change makes no sense, would bring in a mistake, or cannot be written.
-pub fn save(path: &Path, edits: &[Edit]) -> Result<(), SaveError> {
-    let old = match read(path) {
+/// When the edit makes no sense, would bring in a mistake, or cannot be written.
+pub fn save(
+    path: &Path,
+    edit: impl FnOnce(&mut DocumentMut) -> Result<(), SaveError>,
+    judge: impl Fn(&str) -> Vec<Problem>,
+) -> Result<(), SaveError> {
+    // The file that a link leads to is changed, not the link.
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+    let old = match read(&path) {
         Ok(text) => text,
         Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(e.into()),
     };
-    let new = edited(&old, edits)?;
+    let mut document: DocumentMut = old.parse().map_err(|_| SaveError::Damaged)?;
+    edit(&mut document)?;
+    let new = document.to_string();
     if new == old {
         return Ok(());
+    }
+    let fresh = fresh(judge(&old), judge(&new));
+    if !fresh.is_empty() {
+        return Err(SaveError::Refused(fresh));
     }
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -61,60 +79,42 @@ pub fn save(path: &Path, edits: &[Edit]) -> Result<(), SaveError> {
     if !old.is_empty() {
         replace(&path.with_extension("toml.bak"), old.as_bytes())?;
     }
-    Ok(replace(path, new.as_bytes())?)
+    Ok(replace(&path, new.as_bytes())?)
 }
 
-fn edited(old: &str, edits: &[Edit]) -> Result<String, SaveError> {
-    let refuse = |key: &str, text: &str| SaveError::Refused(vec![Problem::new(key, text)]);
-    let mut document: DocumentMut = old
-        .parse()
-        .map_err(|_| refuse("", "the settings file has a mistake that must be mended by hand first"))?;
-    for edit in edits {
-        apply(&mut document, edit).ok_or_else(|| refuse(&edit.key, "is no key that can be set"))?;
-    }
-    let new = document.to_string();
-    // Mistakes that are there already must not keep the user from mending them one by one.
-    let known = mistakes_in(old);
-    let fresh: Vec<Problem> = mistakes_in(&new).into_iter().filter(|p| !known.contains(p)).collect();
-    if fresh.is_empty() { Ok(new) } else { Err(SaveError::Refused(fresh)) }
-}
-
-fn apply(document: &mut DocumentMut, edit: &Edit) -> Option<()> {
-    let (section, key) = match edit.key.split_once('.') {
-        Some((section, key)) if !key.is_empty() => (section, Some(key)),
-        Some(_) => return None,
-        None => (edit.key.as_str(), None),
-    };
-    let table: &mut Table = match section.strip_prefix("camera[") {
-        Some(rest) => {
-            let index: usize = rest.strip_suffix(']')?.parse().ok()?;
-            let cameras = document
-                .entry("camera")
-                .or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()))
-                .as_array_of_tables_mut()?;
-            if key.is_none() {
-                (edit.value.is_none() && index < cameras.len()).then(|| cameras.remove(index))?;
-                return Some(());
-            }
-            if index == cameras.len() {
-                cameras.push(Table::new());
-            }
-            cameras.get_mut(index)?
+/// Those mistakes that were not there before. A camera that was taken away leaves the others another number.
+fn fresh(before: Vec<Problem>, after: Vec<Problem>) -> Vec<Problem> {
+    let mut known: Vec<String> = before.iter().map(numberless).collect();
+    let is_fresh = |problem: &Problem| match known.iter().position(|known| *known == numberless(problem)) {
+        Some(index) => {
+            known.swap_remove(index);
+            false
         }
-        None => document.entry(section).or_insert_with(|| Item::Table(Table::new())).as_table_mut()?,
+        None => true,
     };
-    let key = key?;
-    match (&edit.value, table.get_mut(key)) {
+    let mut after = after;
+    after.retain(is_fresh);
+    after
+}
+
+fn numberless(problem: &Problem) -> String {
+    let text = problem.to_string();
+    let mut parts = text.split("camera[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |all, part| all + "camera[" + part.trim_start_matches(|c: char| c.is_ascii_digit()))
+}
+
+/// Sets a key, or takes it away. Keeps the comment at the end of its line.
+pub(super) fn set(table: &mut dyn TableLike, key: &str, value: Option<Value>) {
+    match (value, table.get_mut(key)) {
         (None, _) => drop(table.remove(key)),
         (Some(value), Some(Item::Value(place))) => {
-            // The decor holds the comment at the end of the line.
             let decor = place.decor().clone();
-            *place = value.clone();
+            *place = value;
             *place.decor_mut() = decor;
         }
-        (Some(value), _) => drop(table.insert(key, Item::Value(value.clone()))),
+        (Some(value), _) => drop(table.insert(key, Item::Value(value))),
     }
-    Some(())
 }
 
 /// Puts a whole file (mode 0600) in the place of another: written beside it, synced, renamed, the
@@ -134,70 +134,66 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
-    const OLD: &str = "# my house\n[log]\nlevel = \"info\" # quiet\n\n# the front\n[[camera]]\nid = \"a\"\nsource = \"test:\"\n";
+    const OLD: &str = "# my house\n[log]\nlevel = \"info\" # quiet\n";
 
-    fn edit(key: &str, value: impl Into<Value>) -> Edit {
-        Edit { key: key.into(), value: Some(value.into()) }
+    fn level(level: &str) -> impl FnOnce(&mut DocumentMut) -> Result<(), SaveError> {
+        move |document| {
+            set(document["log"].as_table_like_mut().unwrap(), "level", Some(level.into()));
+            Ok(())
+        }
     }
 
-    fn drop_key(key: &str) -> Edit {
-        Edit { key: key.into(), value: None }
+    fn loud(text: &str) -> Vec<Problem> {
+        text.matches("loud").map(|_| Problem::new("camera[0].level", "is loud")).collect()
     }
 
     #[test]
     fn saving_keeps_the_users_comments_and_the_file_before() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
+        let (path, link) = (folder.path().join("real.toml"), folder.path().join("config.toml"));
         std::fs::write(&path, OLD).unwrap();
-        let edits = [
-            edit("log.level", "debug"),
-            edit("camera[0].name", "Front"),
-            edit("camera[1].id", "b"),
-            edit("camera[1].source", "test:"),
-            edit("limits.calls", 3),
-        ];
-        save(&path, &edits).unwrap();
-        let new = std::fs::read_to_string(&path).unwrap();
-        for kept in [
-            "# my house",
-            "level = \"debug\" # quiet",
-            "# the front",
-            "name = \"Front\"",
-            "id = \"b\"",
-            "calls = 3",
-        ] {
-            assert!(new.contains(kept), "{kept} in {new}");
-        }
-        assert_eq!(std::fs::read_to_string(folder.path().join("config.toml.bak")).unwrap(), OLD);
+        symlink(&path, &link).unwrap();
+        save(&link, level("debug"), loud).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD.replace("info", "debug"));
+        assert!(link.is_symlink(), "a link stays one");
+        assert_eq!(std::fs::read_to_string(folder.path().join("real.toml.bak")).unwrap(), OLD);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        save(&path, &[drop_key("camera[0]"), drop_key("limits.calls")]).unwrap();
-        let new = std::fs::read_to_string(&path).unwrap();
-        assert!(!new.contains("id = \"a\"") && new.contains("id = \"b\"") && !new.contains("calls"), "{new}");
     }
 
     #[test]
-    fn a_bad_change_never_touches_the_file() {
+    fn a_mistake_that_is_new_never_touches_the_file_and_an_old_one_may_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         std::fs::write(&path, OLD).unwrap();
-        for bad in [
-            edit("log.level", "loud"),
-            edit("log.colour", "blue"),
-            edit("camera[0].source", "ftp://x/"),
-            edit("camera[7].id", "x"),
-            edit("camera[0", "x"),
-            edit("log", "x"),
-            edit("", "x"),
-        ] {
-            let error = save(&path, &[edit("limits.calls", 5), bad.clone()]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidValue, "{bad:?}");
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD);
-        }
+        assert!(matches!(save(&path, level("loud"), loud), Err(SaveError::Refused(all)) if all.len() == 1));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let with_mistake = OLD.replace("my house", "my loud house");
+        std::fs::write(&path, &with_mistake).unwrap();
+        save(&path, level("debug"), loud).unwrap();
+        assert!(matches!(save(&path, level("loud"), loud), Err(SaveError::Refused(all)) if all.len() == 1));
+    }
+
+    #[test]
+    fn a_mistake_is_known_again_when_its_camera_has_another_number() {
+        let problem = |key: &str| Problem::new(key, "is the id of camera[12] already");
+        let before = || vec![problem("camera[3].id")];
+        assert_eq!(fresh(before(), vec![problem("camera[2].id")]), []);
+        assert_eq!(fresh(before(), vec![problem("camera[2].id"), problem("camera[4].id")]).len(), 1);
+        assert_eq!(fresh(before(), vec![problem("camera[3].entity")]).len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, "[log").unwrap();
+        assert!(matches!(save(&path, |_| Ok(()), loud), Err(SaveError::Damaged)));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "[log");
     }
 
     #[test]

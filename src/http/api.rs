@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use actix::Addr;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::asker::Asker;
 use super::ui::{PATIENCE, hub_link};
-use super::{House, failure};
+use super::veil::veil;
+use super::{House, failure, set_up};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::{ListCameras, SwitchPower};
 use crate::camera::session::CameraSession;
@@ -35,24 +37,22 @@ const POWER_PATIENCE: Duration = Duration::from_secs(8);
 const CALLS: usize = 50;
 /// Calls that pages are told of by themselves.
 const TOLD_CALLS: usize = 20;
-/// Calls in the diagnostics.
-const DIAGNOSED_CALLS: usize = 100;
 
 /// One camera with what its session knows.
-struct Known {
-    summary: CameraSummary,
+pub(super) struct Known {
+    pub(super) summary: CameraSummary,
     session: Option<Addr<CameraSession>>,
-    live: Option<CameraStatus>,
+    pub(super) live: Option<CameraStatus>,
 }
 
 #[derive(Serialize)]
-struct CameraView<'a> {
+pub(super) struct CameraView<'a> {
     #[serde(flatten)]
     summary: &'a CameraSummary,
     live: Option<&'a CameraStatus>,
 }
 
-async fn known(house: &House) -> Result<Vec<Known>, AskError> {
+pub(super) async fn known(house: &House) -> Result<Vec<Known>, AskError> {
     let cameras = house.registry.ask(ListCameras, PATIENCE).await?;
     let looks = cameras.into_iter().map(async |(summary, session)| {
         let live = match &session {
@@ -81,7 +81,7 @@ pub(super) async fn cameras(house: web::Data<House>) -> HttpResponse {
     }
 }
 
-fn views(known: &[Known]) -> Vec<CameraView<'_>> {
+pub(super) fn views(known: &[Known]) -> Vec<CameraView<'_>> {
     known.iter().map(|one| CameraView { summary: &one.summary, live: one.live.as_ref() }).collect()
 }
 
@@ -126,13 +126,14 @@ pub(super) async fn test_speaker(house: web::Data<House>, id: web::Path<String>)
     }
 }
 
-/// What pages are told when it changes, by name.
+/// What pages are told when it changes, by name. For admins: others are told what [`veil`] leaves of it.
 pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     let status = house_status(house).await;
     let mut topics = vec![("status", status)];
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
     topics.push(("cameras", json!(views(&known))));
+    topics.push(("set_up", json!(set_up::standing(house, &known).await)));
     topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
     topics
 }
@@ -150,7 +151,7 @@ pub(super) async fn calls(house: web::Data<House>, paging: web::Query<Paging>) -
     reply(&json!({ "calls": records(&house, known, paging.limit.unwrap_or(CALLS)) }))
 }
 
-fn records(house: &House, known: Vec<Known>, limit: usize) -> Vec<CallRecord> {
+pub(super) fn records(house: &House, known: Vec<Known>, limit: usize) -> Vec<CallRecord> {
     let mut records: Vec<CallRecord> =
         known.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls).collect();
     // RFC 3339 in UTC sorts as text.
@@ -200,11 +201,15 @@ pub(super) async fn end_call(house: web::Data<House>, id: web::Path<String>) -> 
 }
 
 /// `GET /status`.
-pub(super) async fn status(house: web::Data<House>) -> HttpResponse {
-    reply(&house_status(&house).await)
+pub(super) async fn status(house: web::Data<House>, asker: web::ReqData<Asker>) -> HttpResponse {
+    let mut status = house_status(&house).await;
+    if !asker.me(&house).await.may_change() {
+        veil(&mut status);
+    }
+    reply(&status)
 }
 
-async fn house_status(house: &House) -> Value {
+pub(super) async fn house_status(house: &House) -> Value {
     let state = &house.state;
     let hub = hub_link(house).await;
     let events = events(house).await;
@@ -227,7 +232,7 @@ async fn house_status(house: &House) -> Value {
 }
 
 /// How sending events stands; all empty where it is not configured or cannot say.
-async fn events(house: &House) -> EventsStatus {
+pub(super) async fn events(house: &House) -> EventsStatus {
     let Some(events) = &house.events else { return EventsStatus::default() };
     events.ask(HowItStands, PATIENCE).await.unwrap_or_else(|error| EventsStatus {
         configured: true,
@@ -245,7 +250,8 @@ fn problems(house: &House, hub: &Link, events: &EventsStatus) -> Vec<String> {
     let unsent = events.link_again.iter().chain(&events.trouble);
     let unsent = unsent.map(|why| format!("no events reach Alexa: {why}"));
     let forward = house.forward.as_ref().and_then(|forward| forward.trouble());
-    let all = house.state.problems().into_iter().chain(now).chain(network).chain(unsent).chain(forward);
+    let settings = house.settings.iter().flat_map(|settings| settings.problems());
+    let all = settings.chain(house.state.problems()).chain(now).chain(network).chain(unsent).chain(forward);
     all.map(|text| redact(&text)).collect()
 }
 
@@ -266,52 +272,6 @@ fn advice(link: &Link, hub: &config::Hub) -> Option<String> {
         )),
         Link::Down(reason) => Some(format!("the hub is not reached: {reason}")),
         Link::None | Link::Starting | Link::Running => None,
-    }
-}
-
-/// `GET /diagnostics`: all that helps to find a fault, without secrets, to be shown to others.
-pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
-    let known = known(&house).await.unwrap_or_default();
-    let config = &house.config;
-    let mut all = json!({
-        "made": crate::state::now(),
-        "system": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH, "supervised": config.supervised },
-        "status": house_status(&house).await,
-        "settings": {
-            "log_level": config.log.level,
-            "hub_configured": config.hub.url.is_some(),
-            "door_listen": config.door.listen,
-            "forward_to_hub": config.door.forward_to_hub,
-            "ui_listen": config.ui.listen,
-            "alexa_events": config.alexa.client_id.is_some(),
-            "udp_port": config.webrtc.udp_port,
-            "max_kbps": config.webrtc.max_kbps,
-            "calls": config.limits.calls,
-            "calls_per_camera": config.limits.calls_per_camera,
-        },
-        "cameras": views(&known),
-    });
-    // A user of the hub is nobody's business but the house's.
-    all["status"]["links"] = house.state.links().len().into();
-    if let Some(linked) = all["status"]["events"]["linked"].as_object_mut() {
-        linked.remove("by");
-    }
-    all["calls"] = json!(records(&house, known, DIAGNOSED_CALLS));
-    // A user name may be as telling as a password, and texts of cameras and hub may hold either.
-    clean(&mut all);
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_DISPOSITION, "inline; filename=\"doorstep-diagnostics.json\""))
-        .json(all)
-}
-
-/// Redacts every text in it.
-pub(super) fn clean(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = redact(text),
-        Value::Array(all) => all.iter_mut().for_each(clean),
-        Value::Object(all) => all.values_mut().for_each(clean),
-        _ => {}
     }
 }
 

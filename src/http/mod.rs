@@ -14,13 +14,18 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
 use serde::Serialize;
+use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::alexa::gateway::EventGateway;
+use crate::camera::exchanges::Exchanges;
 use crate::camera::registry::Registry;
 use crate::config::Config;
+use crate::config::settings::Settings;
 use crate::error::ErrorKind;
 use crate::hub::bridge::HubBridge;
 use crate::media::AddressPolicy;
+use crate::media::feed::WorkerProgram;
 use crate::peer::port::Paths;
 use crate::router::Router;
 use crate::router::forward::Forward;
@@ -28,23 +33,36 @@ use crate::seat::Seat;
 use crate::state::State;
 
 pub mod api;
+mod asker;
 pub mod assets;
 pub mod caller;
 mod changes;
+mod checklist;
 mod claims;
+mod diagnostics;
 pub mod door;
 mod echo;
 mod fingerprint;
 pub mod guard;
+mod hub_try;
 mod limits;
+mod lines;
 mod login;
+mod login_page;
+mod me;
 mod paths;
 mod probe;
+pub mod reach;
+pub mod roles;
+mod set_up;
+mod settings;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;
 pub mod ui;
+mod veil;
 mod verdicts;
+mod words;
 
 /// Longest wait for a request's head.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -96,8 +114,12 @@ pub struct House {
     pub events: Option<Seat<EventGateway>>,
     /// What survives a restart.
     pub state: Arc<State>,
-    /// Settings as the process was started with.
+    /// Settings as this house was started with. What can change while it runs is to be asked of `settings`.
     pub config: Arc<Config>,
+    /// The settings file, and what is in use of it now; `None` where there is no file.
+    pub settings: Option<Arc<Settings>>,
+    /// Told when the house is to be built anew.
+    pub restart: Arc<Notify>,
     /// Whoever holds it may speak at the door.
     pub door_token: SecretString,
     /// Set when this is the demo.
@@ -110,8 +132,8 @@ pub struct House {
     pub router: Router,
     /// The road to the hub's own skill, for what is not ours; `None`: nothing goes on.
     pub forward: Option<Arc<Forward>>,
-    /// Asks the hub for a user of an id; none is configured without it.
-    pub users: Option<guard::UserOf>,
+    /// What the hub's users may do.
+    pub roles: roles::Roles,
     /// Who may speak at the door, and for whom.
     pub callers: Arc<caller::Callers>,
     /// How many directives a second the door takes.
@@ -122,8 +144,14 @@ pub struct House {
     pub door_address: Option<SocketAddr>,
     /// Where cameras may be.
     pub policy: AddressPolicy,
+    /// Made anew at each start; the door shows it, to be known again from outside.
+    pub instance: Uuid,
     /// The door's certificate; `None` without TLS there.
     pub certificate: Option<Arc<tls::Certificate>>,
+    /// What the last calls' ends said to each other.
+    pub exchanges: Exchanges,
+    /// Holds FFmpeg; `None` where there are no feeds.
+    pub worker: Option<WorkerProgram>,
 }
 
 impl House {
@@ -139,7 +167,7 @@ impl House {
         port_counters: PortCounters,
     ) -> Self {
         let router = Router::new(registry.clone(), bridge.clone());
-        let users = bridge.clone().map(guard::hub_users);
+        let roles = roles::Roles::of_hub(bridge.clone());
         let direct = config.hub.direct.clone();
         let identify = bridge.clone().map(|bridge| caller::hub_identify(bridge, direct));
         let door_token_suffices = identify.is_none() || demo.is_some();
@@ -154,20 +182,40 @@ impl House {
             events: None,
             state,
             config,
+            settings: None,
+            restart: Arc::default(),
             door_token,
             demo,
             port_counters,
             paths: Arc::new(Paths::default),
             router,
             forward: None,
-            users,
+            roles,
             callers,
             pace,
             ui_address: None,
             door_address: None,
             policy: AddressPolicy::default(),
+            instance: Uuid::new_v4(),
             certificate: None,
+            exchanges: Exchanges::default(),
+            worker: None,
         }
+    }
+
+    /// Says whose settings it runs with.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Arc<Settings>) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// The settings as they are in use now.
+    #[must_use]
+    pub fn config_now(&self) -> Arc<Config> {
+        self.settings
+            .as_ref()
+            .map_or_else(|| self.config.clone(), |settings| settings.used().borrow().clone())
     }
 
     /// Says where the listeners are bound.
@@ -203,6 +251,13 @@ impl House {
     #[must_use]
     pub fn with_policy(mut self, policy: AddressPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Says who opens cameras, and where the calls' exchanges are kept.
+    #[must_use]
+    pub fn with_media(mut self, worker: WorkerProgram, exchanges: Exchanges) -> Self {
+        (self.worker, self.exchanges) = (Some(worker), exchanges);
         self
     }
 

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use actix::Addr;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Semaphore;
 
-use super::api::{clean, reply};
+use super::api::reply;
+use super::diagnostics::cleaned;
 use super::ui::PATIENCE;
-use super::{House, failure, refusal};
+use super::{House, failure, lines, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
 use crate::camera::registry::FindCamera;
 use crate::camera::session::CameraSession;
@@ -22,12 +21,7 @@ use crate::camera::{CameraError, CameraSummary, Locate};
 use crate::config::validate::source_address;
 use crate::config::{self, Config};
 use crate::error::ErrorKind;
-use crate::telemetry::redact::{hide, redact};
-
-/// The type of an answer that comes line by line.
-const LINES: &str = "application/x-ndjson";
-/// Lines that wait for whoever reads them.
-const WAITING: usize = 64;
+use crate::telemetry::redact::{hide_for_now, redact};
 
 /// One probe at a time: each opens a camera and a worker.
 pub(super) struct Prober(Arc<Semaphore>);
@@ -77,38 +71,18 @@ pub(super) async fn probe(
             "another camera is being looked at; try again in a moment",
         );
     };
-    let wants_lines = request.headers().get(ACCEPT).is_some_and(|kinds| kinds.as_bytes() == LINES.as_bytes());
-    if !wants_lines {
+    if !lines::wanted(&request) {
         return match look(&target, &house, |_| {}).await {
             Ok(finding) => reply(&cleaned(&finding)),
             Err((kind, text)) => failure(kind, &text),
         };
     }
-    let (lines, told) = mpsc::channel(WAITING);
-    actix_web::rt::spawn(async move {
-        let _place = place;
-        let tell = |text: &str| {
-            // Whoever reads too slowly misses progress, not the finding.
-            lines.try_send(json!({ "progress": redact(text) })).ok();
-        };
-        let last = tokio::select! {
-            () = lines.closed() => return,
-            finding = look(&target, &house, tell) => match finding {
-                Ok(finding) => json!({ "finding": cleaned(&finding) }),
-                Err((_, text)) => json!({ "error": text }),
-            },
-        };
-        lines.send(last).await.ok();
-    });
-    let body = futures_util::stream::unfold(told, async |mut told| Some((told.recv().await?, told)));
-    let body =
-        body.map(|line: Value| Ok::<_, std::convert::Infallible>(web::Bytes::from(format!("{line}\n"))));
-    HttpResponse::Ok()
-        .content_type(LINES)
-        .insert_header((CACHE_CONTROL, "no-store"))
-        // A compressor would hold lines back.
-        .insert_header((CONTENT_ENCODING, "identity"))
-        .streaming(body)
+    lines::lines(place, async move |progress| {
+        match look(&target, &house, |text| progress.tell(redact(text))).await {
+            Ok(finding) => json!({ "finding": cleaned(&finding) }),
+            Err((_, text)) => json!({ "error": text }),
+        }
+    })
 }
 
 async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<Finding, Refused> {
@@ -126,6 +100,9 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<
                 let finding = finding.with_talk(talk.path.is_some(), talk.why);
                 finding.with_stream(camera.stream.as_ref())
             });
+            if let Ok(finding) = &finding {
+                house.state.check_camera(camera.endpoint_id.as_str(), finding.fit, redact(&finding.says));
+            }
             finding.map_err(|error| (error.kind(), error.to_string()))
         }
         Target::Address(name, address) => {
@@ -133,12 +110,6 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<
             finding.map_err(|text| (ErrorKind::Internal, text))
         }
     }
-}
-
-fn cleaned(finding: &impl Serialize) -> Value {
-    let mut value = json!(finding);
-    clean(&mut value);
-    value
 }
 
 async fn target(house: &House, wish: Probe) -> Result<Target, Refused> {
@@ -153,7 +124,7 @@ async fn known(house: &House, name: String) -> Result<Target, Refused> {
     match house.registry.ask(FindCamera(name.clone()), PATIENCE).await {
         Ok(Ok(located)) => Ok(Target::Session(Box::new(located.summary), located.session)),
         // The hub has yet to tell of a camera that the settings give an address.
-        Ok(Err(error @ CameraError::Unknown(_))) => match of_settings(&house.config, &name) {
+        Ok(Err(error @ CameraError::Unknown(_))) => match of_settings(&house.config_now(), &name) {
             Some((name, source)) => address(name, source),
             None => Err((error.kind(), error.to_string())),
         },
@@ -166,9 +137,7 @@ fn address(name: String, source: SecretString) -> Result<Target, Refused> {
     if let Err(why) = source_address(source.expose_secret()) {
         return Err((ErrorKind::InvalidValue, format!("the source {why}")));
     }
-    if let Some(password) = config::password_in(&source) {
-        hide(&password);
-    }
+    config::secrets_in(&source).iter().for_each(hide_for_now);
     Ok(Target::Address(name, source))
 }
 

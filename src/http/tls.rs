@@ -16,8 +16,8 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
 
-use crate::config::Door;
 use crate::config::load::Problem;
+use crate::config::{Config, Door};
 
 /// How often the files are read.
 const LOOK: Duration = Duration::from_secs(5);
@@ -59,6 +59,12 @@ impl Certificate {
         // Half of it is no reason to do without: the other half cannot be read.
         let (cert, key) = (cert.unwrap_or_default(), key.unwrap_or_default());
         Some(Self { cert, key, shown: RwLock::default() })
+    }
+
+    /// What is wrong with the files that the settings name. Blocks on the disk.
+    #[must_use]
+    pub fn problem_of(config: &Config) -> Option<Problem> {
+        Self::of(&config.door)?.read().err()
     }
 
     /// Reads the files, and shows what they hold if it can be used. Blocks on the disk.

@@ -6,6 +6,7 @@
 //! | `dialer` | sockets, TLS, and why one did not come about |
 //! | `desk` | what others in the house want of the link, and what it has for them |
 //! | `identify`, `users`, `service`, `camera` | what the actor can be asked |
+//! | `trial` | a hub that is tried before anything of it is kept |
 //! | `clock` | the link's time |
 //!
 //! The task's loop waits for nobody but the hub: it feeds the [`Model`], puts each new snapshot
@@ -37,11 +38,13 @@ mod dialer;
 mod identify;
 mod link;
 mod service;
+mod trial;
 mod users;
 
 pub use camera::{FindState, FindStill, HubAddress, IceServers, OpenRelay, OpenStream, RelayWishes};
 pub use identify::Identify;
 pub use service::CallService;
+pub use trial::{TrialError, TriedHub, try_hub};
 pub use users::FindUser;
 
 /// Between two wakes.
@@ -66,6 +69,11 @@ pub struct BridgeConfig {
 #[derive(Debug, Clone, Copy, actix::Message)]
 #[rtype(result = "()")]
 pub struct HubChanged;
+
+/// Note: what is tied by hand from now on, in the place of what was before.
+#[derive(Debug, actix::Message)]
+#[rtype(result = "()")]
+pub struct TieByHand(pub Vec<HandTie>);
 
 /// Ask: how the hub stands. Answered from memory.
 #[derive(Debug, actix::Message)]
@@ -169,6 +177,16 @@ impl Handler<LinkDied> for HubBridge {
 
     fn handle(&mut self, _: LinkDied, ctx: &mut Self::Context) {
         ctx.stop();
+    }
+}
+
+impl Handler<TieByHand> for HubBridge {
+    type Result = ();
+
+    fn handle(&mut self, TieByHand(ties): TieByHand, _: &mut Self::Context) {
+        if let Some(counter) = &self.counter {
+            counter.ties.send_replace(ties);
+        }
     }
 }
 

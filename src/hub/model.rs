@@ -197,6 +197,15 @@ impl Model {
         self.replies.push((ticket, Err(trouble)));
     }
 
+    /// What is tied by hand from now on, in the place of what was before.
+    pub fn tie_by_hand(&mut self, ties: Vec<HandTie>, now: Instant) {
+        self.home.tie_by_hand(ties);
+        if self.stage == Stage::Open {
+            self.board.at_once(now);
+            self.renew_if_due(now);
+        }
+    }
+
     /// Opens a session at a camera of the hub; what becomes of it comes out of [`Model::line_news`].
     pub fn open_line(&mut self, line: LineId, fields: Map<String, Value>, now: Instant) {
         let (kind, fields) = ("camera/webrtc/offer", Value::Object(fields));

@@ -15,6 +15,7 @@ pub mod connection;
 pub mod depacketizer;
 pub mod ice_server;
 pub mod local_candidate;
+pub mod masked;
 pub mod offer;
 pub mod packetizer;
 pub mod port;

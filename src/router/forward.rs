@@ -29,8 +29,8 @@ pub struct Forwarding {
     pub skill: Skill,
     /// Knows which of the hub's entities our cameras are.
     pub bridge: Seat<HubBridge>,
-    /// Bells and motion that the settings tie.
-    pub ties: Vec<HandTie>,
+    /// Gives the bells and motion that the settings tie now.
+    pub ties: Box<dyn Fn() -> Vec<HandTie> + Send + Sync>,
     /// We send the events: AcceptGrant is ours.
     pub grants: bool,
 }
@@ -133,7 +133,7 @@ impl Forward {
                 let known = Known {
                     of_hub: &hub.cameras,
                     complete: hub.link == Link::Running,
-                    ties: &self.house.ties,
+                    ties: &(self.house.ties)(),
                     kept: &kept.map(|camera| camera.endpoint_id.to_string()).collect(),
                 };
                 let covered = Covered::by(&ours, &known);

@@ -8,16 +8,18 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
+use crate::app::run::{self, Signals};
 use crate::app::{App, AppError};
-use crate::config::{Alexa, Camera, Config, Door, Hub, Kind, Prefer, Talk, Toggle, Ui, WebRtc};
+use crate::config::place::Place;
+use crate::config::settings::Settings;
 use crate::http::{DemoBell, DemoInfo};
 
 use super::alexa::AlexaDouble;
@@ -31,6 +33,21 @@ pub const CONTROL_VARIABLE: &str = "DOORSTEP_SIM_CONTROL";
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The hub's key of the camera with the bell.
 const DOORBELL: &str = "front_door";
+/// The demo's settings: the simulated hub's cameras are shown by the worker's own test picture.
+const CAMERAS: &str = r#"# The settings of the demo. They go when it ends.
+
+[[camera]]
+entity = "camera.front_door"
+kind = "doorbell"
+source = "test:"
+
+[[camera]]
+entity = "camera.garden"
+kind = "camera"
+source = "test:"
+# This one has no speaker.
+talk = "none"
+"#;
 
 /// Where the demo listens.
 #[derive(Debug, Clone)]
@@ -83,9 +100,6 @@ pub enum DemoError {
     /// The house itself.
     #[error(transparent)]
     App(#[from] AppError),
-    /// Too many of its parts died.
-    #[error("the demo broke down; its log says why")]
-    Broken,
 }
 
 /// A demo that runs.
@@ -96,7 +110,9 @@ pub struct Demo {
     pub hub: SimHub,
     /// Takes the house's events.
     pub alexa: AlexaDouble,
-    _data: tempfile::TempDir,
+    settings: Arc<Settings>,
+    info: DemoInfo,
+    data: tempfile::TempDir,
 }
 
 impl Demo {
@@ -112,7 +128,9 @@ impl Demo {
         // The demo stays on this machine.
         hub.set_ice_servers(json!([]));
         let alexa = AlexaDouble::start().await.map_err(DemoError::Prepare)?;
-        let config = settings(ui, door, &hub, &alexa)?;
+        let settings = Settings::new(place(data.path())?, Box::new(|_| None), |_| None);
+        let settings = Arc::new(settings.with_demo(forced(ui, door, &hub, &alexa)));
+        let config = run::load(&settings).config;
         let rung = hub.handle();
         let bell = DemoBell(Arc::new(move || rung.press(DOORBELL)));
         let visitor = hub.visitor(page(ui)?).await.map_err(DemoError::Prepare)?;
@@ -122,8 +140,8 @@ impl Demo {
             visitor: visitor.to_string(),
             bell,
         };
-        let app = App::start(config, data.path(), Some(info), Vec::new()).await?;
-        let demo = Self { app, hub, alexa, _data: data };
+        let app = App::start(config, settings.clone(), Some(info.clone())).await?;
+        let demo = Self { app, hub, alexa, settings, info, data };
         demo.grant().await;
         Ok(demo)
     }
@@ -193,9 +211,7 @@ impl Demo {
 /// # Errors
 /// When it cannot be started, or broke down.
 pub async fn run(addresses: &Addresses) -> Result<(), DemoError> {
-    // Before anything is started, so that no signal is missed.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(DemoError::Prepare)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(DemoError::Prepare)?;
+    let mut signals = Signals::listen().map_err(DemoError::Prepare)?;
     let demo = Demo::start(addresses).await?;
     let mut announcement = demo.announcement();
     if let Ok(address) = std::env::var(CONTROL_VARIABLE) {
@@ -208,13 +224,11 @@ pub async fn run(addresses: &Addresses) -> Result<(), DemoError> {
         tracing::warn!(%error, "nobody reads where the demo is");
     }
     tracing::info!("open http://{} in a browser on this machine; Ctrl-C ends the demo", demo.app.ui_addr());
-    let broken = tokio::select! {
-        _ = interrupt.recv() => false,
-        _ = terminate.recv() => false,
-        () = demo.app.broken() => true,
-    };
-    demo.stop().await;
-    if broken { Err(DemoError::Broken) } else { Ok(()) }
+    let Demo { app, hub, settings, info, data, .. } = demo;
+    let kept = run::keep(app, &settings, Some(&info), &mut signals).await;
+    hub.stop().await;
+    drop(data);
+    Ok(kept?)
 }
 
 fn url(text: String) -> Result<Url, DemoError> {
@@ -229,53 +243,33 @@ fn page(mut ui: SocketAddr) -> Result<Url, DemoError> {
     url(format!("http://{ui}"))
 }
 
-/// The settings of a demo: what a user would write, with the simulated hub's cameras shown by the
-/// worker's own test picture.
-fn settings(
-    ui: SocketAddr,
-    door: SocketAddr,
-    hub: &SimHub,
-    alexa: &AlexaDouble,
-) -> Result<Config, DemoError> {
-    Ok(Config {
-        hub: Hub {
-            url: Some(hub.url.clone()),
-            token: Some(SecretString::from(hub.token.clone())),
-            ..Hub::default()
-        },
-        alexa: Alexa {
-            client_id: Some(alexa.client_id().to_owned()),
-            client_secret: Some(SecretString::from(alexa.client_secret())),
-            token_url: Some(url(alexa.token_url())?),
-            events_url: Some(url(alexa.events_url())?),
-            ..Alexa::default()
-        },
-        door: Door { listen: door.to_string(), ..Door::default() },
-        ui: Ui { listen: ui.to_string(), ..Ui::default() },
+/// What a demo cannot do without: its own hub and Alexa, and where it was told to listen.
+fn forced(ui: SocketAddr, door: SocketAddr, hub: &SimHub, alexa: &AlexaDouble) -> toml::Table {
+    toml::toml! {
+        [hub]
+        url = (hub.url.as_str())
+        token = (hub.token.as_str())
+        [alexa]
+        client_id = (alexa.client_id())
+        client_secret = (alexa.client_secret())
+        token_url = (alexa.token_url())
+        events_url = (alexa.events_url())
+        [door]
+        listen = (door.to_string())
+        [ui]
+        listen = (ui.to_string())
         // Browser and house are on one machine, which may have no network but itself.
-        webrtc: WebRtc { udp_port: 0, allow_loopback: true, ..WebRtc::default() },
-        cameras: vec![camera("camera.front_door", Kind::Doorbell), camera("camera.garden", Kind::Camera)],
-        ..Config::default()
-    })
+        [webrtc]
+        udp_port = 0
+        allow_loopback = true
+    }
 }
 
-fn camera(entity: &str, kind: Kind) -> Camera {
-    Camera {
-        id: None,
-        name: None,
-        kind: Some(kind),
-        entity: Some(entity.to_owned()),
-        bell: None,
-        motion: None,
-        source: Some(SecretString::from("test:")),
-        prefer: Prefer::Auto,
-        // The plain camera has no speaker.
-        talk: if kind == Kind::Doorbell { Talk::Auto } else { Talk::None },
-        echo_cancel: Toggle::Auto,
-        warm: false,
-        stream: false,
-        alexa: true,
-    }
+/// Where the demo's settings lie: in its temporary folder, as a user would have written them.
+fn place(data: &Path) -> Result<Place, DemoError> {
+    let place = Place { config: data.join("config.toml"), named: true, data: data.to_owned() };
+    std::fs::write(&place.config, CAMERAS).map_err(DemoError::Prepare)?;
+    Ok(place)
 }
 
 /// Looks whether an address can be listened at, and chooses the port when it is 0: the house wants to
@@ -326,11 +320,17 @@ mod tests {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let hub = SimHub::start(SimHubOptions::default()).await.unwrap();
         let alexa = AlexaDouble::start().await.unwrap();
-        let config = settings(any, any, &hub, &alexa).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::new(place(folder.path()).unwrap(), Box::new(|_| None), |_| None);
+        let settings = settings.with_demo(forced(any, any, &hub, &alexa));
+        let loaded = settings.load();
+        assert_eq!(loaded.problems, []);
+        let config = loaded.config;
         let known: Vec<String> =
             SimHubOptions::default().cameras.iter().map(|c| format!("camera.{}", c.key)).collect();
         let named: Vec<String> = config.cameras.iter().filter_map(|c| c.entity.clone()).collect();
         assert_eq!(known, named);
+        assert_eq!(config.hub.token.as_ref().map(ExposeSecret::expose_secret), Some(hub.token.as_str()));
         let shown = format!("{config:?}");
         assert!(!shown.contains(&hub.token) && !shown.contains(alexa.client_secret()), "no secret is shown");
     }

@@ -20,12 +20,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 mod calls;
+mod checked;
 mod grant;
 mod kept;
 mod learned;
 mod record;
 
 use calls::CallLog;
+pub use checked::{Checked, CheckedCamera, CheckedDoor};
 pub use grant::{AccessToken, Grant, LinkAgain};
 use kept::Kept;
 pub use learned::{Learned, LearnedBackChannel, LearnedStream};
@@ -366,6 +368,31 @@ impl State {
         }
     }
 
+    /// What was tried from the pages, and what came of it.
+    #[must_use]
+    pub fn checked(&self) -> Checked {
+        lock(&self.shared.kept).checked.clone()
+    }
+
+    /// Keeps what a look at a camera found.
+    pub fn check_camera(&self, endpoint_id: &str, fit: bool, says: String) {
+        let mut kept = lock(&self.shared.kept);
+        let cameras = &mut kept.checked.cameras;
+        if !cameras.contains_key(endpoint_id) && cameras.len() >= LEARNED_KEPT {
+            return;
+        }
+        cameras.insert(endpoint_id.to_owned(), CheckedCamera { at: now(), fit, says });
+        drop(kept);
+        self.save();
+    }
+
+    /// Keeps what came of a try of the door's public address.
+    pub fn check_door(&self, url: &str, code: &str) {
+        let door = CheckedDoor { url: url.to_owned(), at: now(), code: code.to_owned() };
+        lock(&self.shared.kept).checked.door = Some(door);
+        self.save();
+    }
+
     /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.
     pub fn record_call(&self, record: CallRecord) {
         let mut calls = lock(&self.shared.calls);
@@ -380,6 +407,11 @@ impl State {
     #[must_use]
     pub fn calls(&self, limit: usize) -> Vec<CallRecord> {
         lock(&self.shared.calls).iter().rev().take(limit).cloned().collect()
+    }
+
+    /// Looks at the records of calls, oldest first, without copying them.
+    pub fn with_calls<T>(&self, look: impl FnOnce(&VecDeque<CallRecord>) -> T) -> T {
+        look(&lock(&self.shared.calls))
     }
 
     /// The call of that id.

@@ -14,6 +14,8 @@ pub struct CallRecord {
     pub endpoint_id: String,
     /// Alexa's id of the call.
     pub session_id: String,
+    /// The page played the Echo.
+    pub from_page: bool,
     /// RFC 3339, UTC, ms.
     pub started: String,
     /// RFC 3339, UTC, ms; absent while it goes on.

@@ -4,10 +4,12 @@ mod axe;
 mod chromedriver;
 mod chromium;
 mod demo;
+mod doors;
 mod every_page;
 mod frame;
 mod ingress;
 mod installed;
+mod set_up;
 mod visitor;
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 // Every address is relative: behind the hub's ingress the page lives under a prefix.
 async function reply(response) {
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(body.error ?? `HTTP ${response.status}`);
+  if (!response.ok) throw Object.assign(new Error(body.error ?? `HTTP ${response.status}`), { status: response.status, problems: body.problems });
   return body;
 }
 
@@ -9,7 +9,7 @@ export async function get(path) {
   return reply(await fetch(`api/v1/${path}`, { headers: { Accept: "application/json" } }));
 }
 
-// POST or DELETE. The content type keeps other sites' forms out.
+// POST, PUT or DELETE. The content type keeps other sites' forms out.
 export async function act(method, path, content) {
   const body = content && JSON.stringify(content);
   return reply(await fetch(`api/v1/${path}`, { method, headers: { "Content-Type": "application/json" }, body }));
@@ -29,7 +29,7 @@ export async function lines(path, body, take) {
   }
 }
 
-// Sends a directive as Alexa would, through the real door, and gives the event that came back.
+// Sends a directive as Alexa would, and gives the event that came back.
 export async function directive(name, endpointId, payload, keepalive = false) {
   const body = JSON.stringify({ name, endpoint_id: endpointId, payload });
   const headers = { "Content-Type": "application/json" };

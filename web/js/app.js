@@ -1,5 +1,6 @@
 // The page: who is where, and the frame around it.
 import { html, render, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { act } from "./api.js";
 import { begin, useHouse } from "./house.js";
 import { Activity } from "./pages/activity.js";
 import { CallPage } from "./pages/call.js";
@@ -16,17 +17,20 @@ import * as theme from "./theme.js";
 
 // Those with an address of their own in the bar at the top come first.
 const PAGES = { demo: Demo, set_up: SetUp, cameras: Cameras, activity: Activity, settings: Settings, diagnostics: Diagnostics };
+// What only an administrator may see.
+const ADMINS = ["set_up", "settings", "diagnostics"];
 const SINGLE = { cameras: CameraPage, calls: CallPage };
 
 // Where people begin: the demo shows what it can do, a house without cameras what is missing.
-function start({ status, cameras }) {
+function start({ me, status, cameras }) {
   if (status.demo) return "demo";
-  return cameras.length ? "cameras" : "set_up";
+  return cameras.length || !me.admin ? "cameras" : "set_up";
 }
 
 function page([first, id], house) {
   const Page = id ? SINGLE[first] : PAGES[first ?? start(house)];
-  if (!Page || (Page === Demo && !house.status.demo)) return html`<p class="card" role="alert">${t("app.no_page")}</p>`;
+  const hidden = (Page === Demo && !house.status.demo) || (ADMINS.includes(first) && !house.me.admin);
+  if (!Page || hidden) return html`<p class="card" role="alert">${t("app.no_page")}</p>`;
   return html`<${Page} key=${id ?? first} house=${house} id=${id} />`;
 }
 
@@ -37,8 +41,8 @@ function current([first], house) {
 }
 
 function Bar({ house, now }) {
-  const { status } = house;
-  const pages = Object.keys(PAGES).filter((name) => name !== "demo" || status.demo);
+  const { me, status } = house;
+  const pages = Object.keys(PAGES).filter((name) => (name !== "demo" || status.demo) && (me.admin || !ADMINS.includes(name)));
   const row = useRef(null);
   // On a phone the row scrolls inside itself: where we are is to be seen.
   useEffect(() => {
@@ -53,11 +57,15 @@ function Bar({ house, now }) {
   </header>`;
 }
 
-function Foot({ version, retell }) {
+// The page that comes then is the one that asks for the token.
+const logOut = () => act("POST", "logout").finally(() => location.reload());
+
+function Foot({ me, version, retell }) {
   const pick = async ({ target }) => retell(await choose(target.value));
   return html`<footer>
     <label>${t("app.language")} <select id="language" value=${language} onChange=${pick}>${LANGUAGES.map((one) => html`<option value=${one}>${t(`app.language_${one}`)}</option>`)}</select></label>
     <label>${t("app.theme")} <select id="theme" value=${theme.theme()} onChange=${({ target }) => theme.choose(target.value)}>${theme.THEMES.map((one) => html`<option value=${one}>${t(`app.theme_${one}`)}</option>`)}</select></label>
+    ${me.via === "token" && html`<button id="log-out" onClick=${logOut}>${t("login.log_out")}</button>`}
     <span>${t("app.version", { version })}</span>
   </footer>`;
 }
@@ -66,7 +74,7 @@ function App() {
   const house = useHouse();
   const route = useRoute();
   const [told, retell] = useState({});
-  const ready = house.status && house.cameras && house.calls;
+  const ready = house.me && house.status && house.cameras && house.calls;
   const now = ready && current(route, house);
   useEffect(() => {
     document.title = now ? t("app.title_of", { page: t(`app.page_${now}`) }) : t("app.title");
@@ -83,10 +91,11 @@ function App() {
     <${Bar} house=${house} now=${now} />
     <main id="main" tabindex="-1">
       <div role="status" id="connection">${house.away && html`<p class="notice card">${t(house.login ? "app.login_over" : "app.away")}</p>`}</div>
+      ${!house.me.admin && html`<p class="card soft" id="read-only">${t(house.me.admin === null ? "login.role_unknown" : "login.read_only")}</p>`}
       <${Problems} problems=${house.status.problems} />
       ${page(route, house)}
     </main>
-    <${Foot} version=${house.status.version} retell=${() => retell({})} />`;
+    <${Foot} me=${house.me} version=${house.status.version} retell=${() => retell({})} />`;
 }
 
 theme.show();

@@ -2,7 +2,7 @@
 import { useEffect, useState } from "../vendor/preact-htm.js";
 import { get } from "./api.js";
 
-const TOPICS = ["status", "cameras", "calls", "set_up"];
+const TOPICS = ["me", "status", "cameras", "calls", "set_up"];
 // From a stream that was refused to the next try.
 const AGAIN_MS = 2000;
 
@@ -20,10 +20,7 @@ function listen() {
   clearTimeout(timer);
   stream?.close();
   stream = new EventSource("api/v1/changes");
-  stream.onopen = async () => {
-    tell({ away: false, login: false });
-    tell({ me: await get("me").catch(() => known.me) });
-  };
+  stream.onopen = () => tell({ away: false, login: false });
   for (const topic of TOPICS) {
     stream.addEventListener(topic, ({ data }) => tell({ [topic]: JSON.parse(data) }));
   }

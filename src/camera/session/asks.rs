@@ -10,8 +10,10 @@ use tracing::debug;
 use super::{CameraSession, ExpectCall, HUNG_UP, Leave, OVERTAKEN, Report, Update};
 use crate::camera::account::Account;
 use crate::camera::call::EndReason;
+use crate::camera::catalogue::KnownCamera;
 use crate::camera::live::Live;
 use crate::camera::ongoing::Ongoing;
+use crate::camera::way::{Way, own};
 use crate::camera::{
     Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, PlayTone, Probe, Revoked, SessionId,
     Status,
@@ -196,12 +198,21 @@ impl Handler<Update> for CameraSession {
     type Result = ();
 
     fn handle(&mut self, update: Update, _: &mut Self::Context) {
-        let was_on = self.camera.summary.on;
-        self.camera = update.0;
+        let before = std::mem::replace(&mut self.camera, update.0);
+        let picture = |camera: &KnownCamera| (own(&camera.ways).cloned(), camera.prefer);
+        let has_moved = picture(&before) != picture(&self.camera);
+        if has_moved {
+            // What was wrong with another address says nothing of this one.
+            self.failed.retain(|(way, ..)| !matches!(way, Way::Own(_)));
+            self.trouble = None;
+            self.let_go_of_outdated_feed();
+            self.tell_registry();
+        }
         self.talk_may_have_changed();
-        match (was_on, self.camera.summary.on) {
+        let is_to_open = !before.summary.on || !before.warm || has_moved;
+        match (before.summary.on, self.camera.summary.on) {
             (true, false) => self.go_dark(),
-            (false, true) if self.camera.warm => self.open_for_a_while(),
+            (_, true) if self.camera.warm && is_to_open => self.open_for_a_while(),
             _ => {}
         }
     }

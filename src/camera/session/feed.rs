@@ -14,10 +14,9 @@ use crate::state::Learned;
 use crate::telemetry;
 
 impl CameraSession {
-    /// A feed that nobody looks at is opened anew by the way to the speaker that the camera has now.
+    /// A feed that nobody looks at is opened anew by the ways to picture and speaker that the camera has now.
     pub(super) fn let_go_of_outdated_feed(&mut self) {
-        if self.calls.is_empty() && self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera.talk))
-        {
+        if self.calls.is_empty() && self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera)) {
             self.live = None;
         }
     }

@@ -161,7 +161,7 @@ impl CameraSession {
         for ongoing in self.calls.values_mut() {
             ongoing.explains_talk(&self.camera.talk.why);
         }
-        let is_outdated = self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera.talk));
+        let is_outdated = self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera));
         if is_outdated && self.calls.is_empty() && self.camera.warm {
             self.open_for_a_while();
         }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::hub::lines::{LineId, LineNews};
 use crate::hub::model::{Model, Ticket};
+use crate::hub::ties::HandTie;
 use crate::hub::{HubError, HubSnapshot, Press, RelayLine, RelayNews};
 
 /// Questions that wait for the link's task.
@@ -39,6 +40,7 @@ pub(super) enum Wish {
     Ask(Ask),
     Open(OpenLine),
     HangUp(LineId),
+    Tie(Vec<HandTie>),
 }
 
 /// A session at a camera.
@@ -55,6 +57,8 @@ pub(super) struct Counter {
     pub(super) snapshot: watch::Receiver<Arc<HubSnapshot>>,
     pub(super) asks: mpsc::Sender<Ask>,
     pub(super) lines: mpsc::Sender<OpenLine>,
+    /// What is tied by hand.
+    pub(super) ties: watch::Sender<Vec<HandTie>>,
 }
 
 /// The outside of the link's task.
@@ -68,6 +72,7 @@ pub(super) struct Desk {
     /// Lines whose other end was dropped.
     hung_up: mpsc::Receiver<LineId>,
     hang_up: mpsc::Sender<LineId>,
+    ties: watch::Receiver<Vec<HandTie>>,
     lines: HashMap<LineId, Line>,
     last_line: LineId,
 }
@@ -79,6 +84,7 @@ impl Desk {
         let (asks, asked) = mpsc::channel(MOST_ASKED);
         let (lines, opening) = mpsc::channel(MOST_OPENING);
         let (hang_up, hung_up) = mpsc::channel(MOST_OPENING);
+        let (tie, ties) = watch::channel(Vec::new());
         let desk = Self {
             publish,
             presses,
@@ -88,10 +94,11 @@ impl Desk {
             opening,
             hung_up,
             hang_up,
+            ties,
             lines: HashMap::new(),
             last_line: 0,
         };
-        (desk, Counter { snapshot, asks, lines })
+        (desk, Counter { snapshot, asks, lines, ties: tie })
     }
 
     /// Hands out what the model has for others.
@@ -127,6 +134,7 @@ impl Desk {
             ask = self.asked.recv() => ask.map(Wish::Ask),
             Some(open) = self.opening.recv() => Some(Wish::Open(open)),
             Some(line) = self.hung_up.recv() => Some(Wish::HangUp(line)),
+            Ok(()) = self.ties.changed() => Some(Wish::Tie(self.ties.borrow_and_update().clone())),
         }
     }
 
@@ -138,6 +146,7 @@ impl Desk {
                 model.ask(self.last_ticket, kind, fields, now);
             }
             Wish::Open(open) => self.open(open, model, now),
+            Wish::Tie(ties) => model.tie_by_hand(ties, now),
             Wish::HangUp(line) => {
                 self.lines.remove(&line);
                 model.close_line(line, now);

@@ -58,6 +58,10 @@ impl Home {
         Self { ties, ..Self::default() }
     }
 
+    pub(super) fn tie_by_hand(&mut self, ties: Vec<HandTie>) {
+        self.ties = ties;
+    }
+
     pub(super) fn ties(&self) -> &[HandTie] {
         &self.ties
     }
