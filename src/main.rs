@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use doorstep::app::run::{self, Signals};
 use doorstep::app::{self, App};
 use doorstep::camera::probe::{self, Finding};
+use doorstep::camera::sentence::Sentence;
 use doorstep::config::Config;
 use doorstep::config::load::{LOG_VARIABLE, Loaded, Problem, load};
 use doorstep::config::place::Place;
@@ -162,8 +163,8 @@ fn check(config: Option<PathBuf>) -> Result<(), String> {
 
 fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), String> {
     let began = std::time::Instant::now();
-    let tell = move |line: &str| {
-        eprintln!("{:5.1} s  {}", began.elapsed().as_secs_f32(), redact::redact(line));
+    let tell = move |news: &Sentence| {
+        eprintln!("{:5.1} s  {}", began.elapsed().as_secs_f32(), redact::redact(&news.text));
     };
     telemetry::start_logging("error", environment(LOG_VARIABLE).as_deref());
     let place = Place::find(config, None);
@@ -184,7 +185,7 @@ fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), Stri
     if finding.fit { Ok(()) } else { Err(String::new()) }
 }
 
-async fn probe_an_address(address: &str, tell: impl FnMut(&str)) -> Result<Finding, String> {
+async fn probe_an_address(address: &str, tell: impl FnMut(&Sentence)) -> Result<Finding, String> {
     let source = SecretString::from(address.to_owned());
     doorstep::config::secrets_in(&source).iter().for_each(redact::hide);
     source_address(source.expose_secret()).map_err(|why| format!("the address {why}"))?;

@@ -149,7 +149,8 @@ async fn secure(host: &str, stream: TcpStream, tls: Arc<ClientConfig>) -> Result
     match timeout(STEP_WITHIN, TlsConnector::from(tls).connect(name, stream)).await {
         Ok(Ok(_secured)) => Ok(()),
         Ok(Err(error)) => Err(insecure(&error)),
-        Err(_late) => Err(Blocked::Timeout),
+        // It was there a moment ago, and does not know what to make of the first message.
+        Err(_late) => Err(Blocked::NoTls),
     }
 }
 
@@ -169,7 +170,10 @@ fn insecure(error: &io::Error) -> Blocked {
         },
         Some(Error::InvalidMessage(_) | Error::InappropriateMessage { .. }) => Blocked::NoTls,
         Some(error) => Blocked::Tls(error.to_string()),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => Blocked::NoTls,
+        // Whoever does not understand the first message hangs up.
+        None if [io::ErrorKind::UnexpectedEof, io::ErrorKind::ConnectionReset].contains(&error.kind()) => {
+            Blocked::NoTls
+        }
         None => Blocked::Lost(error.to_string()),
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{PRESSES, bridge_config, hand_ties, http_client};
 use crate::camera::catalogue::{Catalogue, KnownCamera, Learnings, catalogue, find, switch_off};
 use crate::camera::probe::{Finding, probe_address, probe_feed, speaks};
+use crate::camera::sentence::Sentence;
 use crate::camera::talk::TalkLook;
 use crate::camera::way::{Reach, Way};
 use crate::config::Config;
@@ -39,7 +40,7 @@ pub async fn probe(
     name: &str,
     config: &Config,
     kept: &Remembered,
-    mut tell: impl FnMut(&str),
+    mut tell: impl FnMut(&Sentence),
 ) -> Result<Finding, String> {
     let own = kept.catalogue(config, None);
     if let Some(camera) = find(name, &own, config, None, &kept.learned) {
@@ -48,7 +49,7 @@ pub async fn probe(
     let reached = match bridge_config(config) {
         None => Err("it is no address, and no camera of the settings is called so".to_owned()),
         Some(_) => {
-            tell("asking the hub for its cameras");
+            tell(&Sentence::new("asking_hub", "asking the hub for its cameras"));
             Visit::to_hub(config).await
         }
     };
@@ -64,7 +65,8 @@ pub async fn probe(
     let mut settings = config.cameras.iter().filter(|camera| is(&camera.entity) || is(&camera.name));
     match settings.find_map(|camera| Some((camera, camera.source.as_ref()?))) {
         Some((camera, source)) => {
-            tell(&format!("opening its own address only: {trouble}"));
+            let text = format!("opening its own address only: {trouble}");
+            tell(&Sentence::new("own_address_only", text));
             let name = camera.name.as_deref().unwrap_or(name);
             let policy = AddressPolicy::default().with_hub(&config.hub);
             probe_address(name, source, policy, config.webrtc.max_kbps, tell).await
@@ -133,14 +135,15 @@ impl Visit {
         &self,
         camera: &KnownCamera,
         config: &Config,
-        tell: impl FnMut(&str),
+        tell: impl FnMut(&Sentence),
     ) -> Result<Finding, String> {
         let name = &camera.summary.name;
         if !camera.summary.on {
             return Ok(Finding::switched_off(name));
         }
         if camera.ways.is_empty() {
-            return Ok(Finding::refused(name, camera.summary.reason.clone().unwrap_or_default()));
+            let reason = camera.summary.reason.clone().unwrap_or_default();
+            return Ok(Finding::refused(name, Sentence::quoted(reason)));
         }
         let media = MediaRuntime::start().map_err(|error| error.to_string())?;
         let webrtc = &config.webrtc;
@@ -156,16 +159,17 @@ impl Visit {
         let peers = peers.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
         let http = http_client(config.hub.ca_file.clone()).await.map_err(|error| error.to_string())?;
         let reach = Reach { peers, bridge: self.bridge.clone(), http };
-        let open = |way: &Way| Some((way.source(name, camera.talk.asks_relay, &reach)?, way.name()));
+        let open = |way: &Way| Some((way.source(name, camera.talk.asks_relay, &reach)?, way.kind()));
         let (sources, ways) = camera.ways.iter().filter_map(open).unzip();
         let speaker = camera.talk.speaker(name, &reach);
         let spec = FeedSpec { camera: name.clone(), sources, max_kbps: webrtc.max_kbps, speaker };
         let policy = AddressPolicy::default().with_hub(&config.hub);
         let (talk, why) = match camera.talk.looks.first() {
             Some(TalkLook::BackChannel(address)) if camera.talk.way.is_none() => {
-                speaks(Some(Source::Address(address.clone())), policy.clone()).await
+                let (talk, why) = speaks(Some(Source::Address(address.clone())), policy.clone()).await;
+                (talk, vec![why])
             }
-            _ => (camera.talk.way.is_some(), camera.talk.why.clone()),
+            _ => (camera.talk.way.is_some(), camera.talk.reasons.clone()),
         };
         let finding = probe_feed(&media, spec, ways, policy, tell).await;
         media.stop().await;

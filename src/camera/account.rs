@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::way::WayKind;
 use crate::media::flow::Flow;
 use crate::media::{FeedEvent, SoundFacts, VideoFacts};
 
@@ -12,6 +13,8 @@ use crate::media::{FeedEvent, SoundFacts, VideoFacts};
 pub struct Tried {
     /// Which, for people.
     pub way: &'static str,
+    /// The same, for programs.
+    pub kind: WayKind,
     /// What happened there; for people, without secrets.
     pub reason: String,
     /// A password or a token is wrong.
@@ -28,8 +31,8 @@ pub struct Tried {
 pub struct Account {
     /// When it was opened, or when what it showed broke off.
     began: Instant,
-    /// Its ways, in its order, for people.
-    ways: Vec<&'static str>,
+    /// Its ways, in its order.
+    ways: Vec<WayKind>,
     tried: Vec<Tried>,
     /// The way that it takes.
     using: usize,
@@ -50,7 +53,7 @@ pub struct Account {
 impl Account {
     /// Of a feed that is opened now and may take these ways.
     #[must_use]
-    pub fn new(ways: Vec<&'static str>) -> Self {
+    pub fn new(ways: Vec<WayKind>) -> Self {
         Self {
             began: Instant::now(),
             ways,
@@ -68,9 +71,10 @@ impl Account {
 
     /// The way at this place had failed before.
     pub fn failed_earlier(&mut self, place: usize, reason: &str) {
-        if let Some(way) = self.ways.get(place) {
-            let reason = without(way, reason);
-            self.tried.push(Tried { way, reason, unauthorized: false, earlier: true, place });
+        if let Some(kind) = self.ways.get(place).copied() {
+            let reason = without(kind.name(), reason);
+            let way = kind.name();
+            self.tried.push(Tried { way, kind, reason, unauthorized: false, earlier: true, place });
         }
     }
 
@@ -111,10 +115,11 @@ impl Account {
         }
         self.close();
         let place = self.using;
-        let Some(way) = self.ways.get(place) else { return };
+        let Some(kind) = self.ways.get(place).copied() else { return };
+        let way = kind.name();
         let reason = without(way, reason);
         self.tried.retain(|tried| tried.place != place);
-        self.tried.push(Tried { way, reason, unauthorized, earlier: false, place });
+        self.tried.push(Tried { way, kind, reason, unauthorized, earlier: false, place });
     }
 
     fn close(&mut self) {
@@ -132,7 +137,13 @@ impl Account {
     /// The way that it takes, for people.
     #[must_use]
     pub fn way(&self) -> &'static str {
-        self.ways.get(self.using).copied().unwrap_or_default()
+        self.kind().map_or("", WayKind::name)
+    }
+
+    /// The way that it takes.
+    #[must_use]
+    pub fn kind(&self) -> Option<WayKind> {
+        self.ways.get(self.using).copied()
     }
 
     /// Ways that showed nothing, in the order in which that was seen.
@@ -183,7 +194,7 @@ mod tests {
 
     #[test]
     fn each_way_has_its_own_reason_also_when_it_never_began() {
-        let mut account = Account::new(vec!["the hub's relay", "the hub's stream", "the hub's stills"]);
+        let mut account = Account::new(vec![WayKind::Relay, WayKind::Hls, WayKind::Still]);
         account.failed_earlier(2, "HTTP 500");
         for event in [
             FeedEvent::Tries { source: 0 },

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::details::Details;
 use super::entity::Entity;
 use super::screen_stream::{self, StreamSource};
+use super::sentence::Sentence;
 use super::talk::Talk;
 use super::way::Way;
 use super::{CameraSummary, EndpointId};
@@ -31,6 +33,8 @@ pub struct KnownCamera {
     pub stream: Option<StreamSource>,
     /// The hub is not connected, and there is no way without it.
     pub hub_away: bool,
+    /// What people may want to know or change of it.
+    pub details: Details,
 }
 
 impl KnownCamera {
@@ -61,8 +65,7 @@ pub fn catalogue(config: &Config, hub: Option<&HubSnapshot>, learned: &Learnings
         let settings = config.cameras.iter().zip(&meant).find(|(_, entity)| entity.as_ref().is_some_and(of));
         let settings = settings.map(|(settings, entity)| (settings, *entity));
         let id = EndpointId::parse(&camera.endpoint_id)?;
-        let link = hub.map_or(&Link::None, |snapshot| &snapshot.link);
-        let mut known = camera_of_hub(id.clone(), camera, settings, link, learned);
+        let mut known = camera_of_hub(id.clone(), camera, settings, hub, learned);
         if settings.is_some_and(|(settings, _)| settings.stream) {
             let named = settings.and_then(|(_, named)| named);
             let external_url = hub.and_then(|snapshot| snapshot.external_url.as_ref());
@@ -144,9 +147,9 @@ fn missing_camera(id: EndpointId, name: &str, settings: &config::Camera) -> Know
         format!("the hub has no {name}; look how it is called there, and name it so in the settings");
     let mut camera = own_camera(id, settings, None, &Learnings::new());
     camera.summary.name = settings.name.clone().unwrap_or_else(|| name.to_owned());
-    (camera.ways, camera.warm) = (Vec::new(), false);
+    (camera.ways, camera.warm, camera.details.ways) = (Vec::new(), false, Vec::new());
     (camera.summary.reachable, camera.summary.alexa, camera.summary.full_duplex) = (false, false, false);
-    camera.talk = Talk::none("the hub does not have it");
+    camera.talk = Talk::none(Sentence::new("missing", "the hub does not have it"));
     camera.summary.talk = camera.talk.summary();
     camera.summary.reason = Some(reason);
     camera
@@ -156,9 +159,10 @@ fn camera_of_hub(
     id: EndpointId,
     camera: &HubCamera,
     settings: Option<(&config::Camera, Option<&HubCameraEntity>)>,
-    link: &Link,
+    hub: Option<&HubSnapshot>,
     learned: &Learnings,
 ) -> KnownCamera {
+    let link = hub.map_or(&Link::None, |snapshot| &snapshot.link);
     let (settings, named) = settings.map_or((None, None), |(settings, entity)| (Some(settings), entity));
     let ways = ways_of_hub(camera, settings, named, learned);
     let doorbell = settings
@@ -202,6 +206,7 @@ fn camera_of_hub(
         switches: camera.entities.iter().filter(|one| one.switches || one.off).map(of).collect(),
         stream: None,
         hub_away: is_away && ways.iter().all(|way| way.entity().is_some()),
+        details: Details::of_hub(camera, settings, &ways, hub, learned),
         ways,
         prefer: settings.map_or(Prefer::Auto, |settings| settings.prefer),
         talk,
@@ -228,6 +233,7 @@ fn own_camera(
     let talk = Talk::judge(Some(settings), id.as_str(), &ways, own.as_ref(), true, learned);
     let motion = settings.motion.as_ref().and(hub).map(|hub| hub.moving.contains(id.as_str()));
     KnownCamera {
+        details: Details::own(id.as_str(), settings, &ways, hub, learned),
         summary: CameraSummary {
             name: settings.name.clone().unwrap_or_else(|| id.as_str().replace('_', " ")),
             endpoint_id: id,

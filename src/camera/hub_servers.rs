@@ -124,6 +124,7 @@ mod tests {
         let entity = |&(entity_id, relay): &(&str, bool)| HubCameraEntity {
             registry_id: entity_id.to_owned(),
             entity_id: entity_id.to_owned(),
+            name: String::new(),
             available: true,
             streams: true,
             switches: false,

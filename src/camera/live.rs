@@ -120,7 +120,7 @@ impl Live {
         Self {
             serial,
             talk: (camera.talk.way.clone(), camera.talk.duplex),
-            account: Account::new(ways.iter().map(Way::name).collect()),
+            account: Account::new(ways.iter().map(Way::kind).collect()),
             ways,
             prefer: camera.prefer,
             using: 0,

@@ -13,6 +13,7 @@ pub mod account;
 pub mod backlog;
 pub mod call;
 pub mod catalogue;
+pub mod details;
 pub mod entity;
 pub mod exchanges;
 pub mod fanout;
@@ -30,6 +31,7 @@ pub mod relay;
 pub mod resources;
 pub mod round_trip;
 pub mod screen_stream;
+pub mod sentence;
 pub mod session;
 pub mod shared;
 pub mod speaker;
@@ -219,6 +221,8 @@ pub struct CameraStatus {
     pub live: bool,
     /// The camera itself shows a picture.
     pub picture: bool,
+    /// The way that the feed takes.
+    pub way: Option<way::WayKind>,
     /// What the picture is, when known.
     pub video: Option<crate::media::VideoFacts>,
     /// What the sound is, when known.

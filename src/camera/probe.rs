@@ -11,9 +11,10 @@ use std::time::Instant;
 use secrecy::SecretString;
 
 use super::account::Account;
+use super::sentence::Sentence;
 use super::session::CameraSession;
-use super::way::Way;
-use super::{CameraError, Probe};
+use super::way::WayKind;
+use super::{CameraError, Probe, talk};
 use crate::media::feed::{Feed, WorkerProgram};
 use crate::media::{AddressPolicy, FeedSpec, Source, back_channel};
 use crate::runtime::MediaRuntime;
@@ -42,50 +43,53 @@ pub async fn probe_address(
     address: &SecretString,
     policy: AddressPolicy,
     max_kbps: u32,
-    tell: impl FnMut(&str),
+    tell: impl FnMut(&Sentence),
 ) -> Result<Finding, String> {
     let source = match Source::parse(address) {
         Ok(source) => source,
-        Err(error) => return Ok(Finding::refused(camera, error.to_string())),
+        Err(error) => return Ok(Finding::refused(camera, Sentence::quoted(error.to_string()))),
     };
-    let name = Way::Own(source.clone()).name();
     let media = MediaRuntime::start().map_err(|error| error.to_string())?;
     let spec = FeedSpec { camera: camera.to_owned(), sources: vec![source], max_kbps, speaker: None };
     let first = spec.sources.first().cloned();
-    let finding = probe_feed(&media, spec, vec![name], policy.clone(), tell).await;
+    let finding = probe_feed(&media, spec, vec![WayKind::Source], policy.clone(), tell).await;
     // Not before: some cameras serve one client.
     let asked = media.handle().spawn(speaks(first, policy));
-    let (talk, why) = asked.await.unwrap_or((false, "it could not be asked for a speaker".to_owned()));
+    let unasked = || Sentence::new("unasked", "it could not be asked for a speaker");
+    let (talk, why) = asked.await.unwrap_or_else(|_died| (false, unasked()));
     media.stop().await;
-    finding.map(|finding| finding.with_talk(talk, why))
+    finding.map(|finding| finding.with_talk(talk, vec![why]))
 }
 
 /// Whether an address has a speaker, and why that is so.
-pub async fn speaks(source: Option<Source>, policy: AddressPolicy) -> (bool, String) {
+pub async fn speaks(source: Option<Source>, policy: AddressPolicy) -> (bool, Sentence) {
     let address = match source {
         Some(Source::Address(address)) if address.is_rtsp() => address,
-        Some(Source::Test(_)) => return (true, "it shows how loud it is".to_owned()),
-        _ => return (false, "its address is not an RTSP one, which could have a speaker".to_owned()),
+        Some(Source::Test(_)) => return (true, talk::on_screen()),
+        _ => {
+            let text = "its address is not an RTSP one, which could have a speaker";
+            return (false, Sentence::new("not_rtsp", text));
+        }
     };
     match policy.find(&address, 0).await {
-        Err(refusal) => (false, refusal.to_string()),
+        Err(refusal) => (false, Sentence::quoted(refusal.to_string())),
         Ok(destination) => match back_channel::look(&destination).await {
-            Ok(format) => (true, format!("its own address offers a speaker ({format})")),
-            Err(error) => (false, error.to_string()),
+            Ok(format) => (true, talk::offers(&format)),
+            Err(error) => (false, Sentence::quoted(error.to_string())),
         },
     }
 }
 
-/// A feed that is opened for this alone; `ways` are what its sources are called.
+/// A feed that is opened for this alone; `ways` are of which kind its sources are.
 ///
 /// # Errors
 /// When there is no worker program; the text is for people.
 pub async fn probe_feed(
     media: &MediaRuntime,
     spec: FeedSpec,
-    ways: Vec<&'static str>,
+    ways: Vec<WayKind>,
     policy: AddressPolicy,
-    tell: impl FnMut(&str),
+    tell: impl FnMut(&Sentence),
 ) -> Result<Finding, String> {
     let worker = WorkerProgram::find().map_err(|error| error.to_string())?.with_policy(policy);
     let (camera, max_kbps) = (spec.camera.clone(), spec.max_kbps);
@@ -119,7 +123,7 @@ pub async fn probe_session(
     camera: &str,
     session: &actix::Addr<CameraSession>,
     max_kbps: u32,
-    tell: impl FnMut(&str),
+    tell: impl FnMut(&Sentence),
 ) -> Result<Finding, CameraError> {
     let began = Instant::now();
     let read = async || {
@@ -131,7 +135,9 @@ pub async fn probe_session(
             let finding = Finding::of(camera, &account, max_kbps);
             Ok(Finding { running: finding.fit && account.began() < began, ..finding })
         }
-        Err(CameraError::Unreachable { reason, .. }) => Ok(Finding::refused(camera, reason)),
+        Err(CameraError::Unreachable { reason, .. }) => {
+            Ok(Finding::refused(camera, Sentence::quoted(reason)))
+        }
         Err(CameraError::SwitchedOff(_)) => Ok(Finding::switched_off(camera)),
         Err(error) => Err(error),
     }

@@ -19,9 +19,11 @@ use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{Cause, HubCamera, HubSnapshot, Link};
 use crate::seat::Seat;
 
+mod described;
 mod events;
 mod power;
 
+pub use described::{DescribeCameras, Described};
 use events::Told;
 pub use power::SwitchPower;
 

@@ -205,6 +205,7 @@ mod tests {
         HubCameraEntity {
             registry_id: "r1".into(),
             entity_id: "camera.door".into(),
+            name: String::new(),
             available: true,
             streams: true,
             switches: false,

@@ -6,6 +6,7 @@ use actix::Addr;
 use serde::Serialize;
 use tokio::time::sleep;
 
+use super::sentence::Sentence;
 use super::session::CameraSession;
 use super::talk::TalkWay;
 use super::{CameraError, CameraStatus, CameraSummary, PlayTone, Probe, Status};
@@ -32,8 +33,8 @@ pub struct SpeakerFinding {
     pub played: bool,
     /// From the speaker to the camera's microphone, ms; absent if the microphone did not hear it.
     pub delay_ms: Option<u32>,
-    /// What became of it and what to do next, for people.
-    pub says: String,
+    /// What became of it and what to do next.
+    pub says: Sentence,
 }
 
 /// Opens the camera, if it is not open, and plays a tone there.
@@ -78,17 +79,25 @@ fn finding(camera: &CameraSummary, status: &CameraStatus, sounded: bool) -> Spea
     let delay_ms = status.conversation.filter(|report| report.heard).and_then(|report| report.delay_ms);
     let played = sounded && status.speaker_trouble.is_none();
     let says = match (&status.speaker_trouble, played, delay_ms) {
-        (Some(trouble), ..) => format!("nothing was played, by {way}: {trouble}"),
+        (Some(trouble), ..) => {
+            let text = format!("nothing was played, by {way}: {trouble}");
+            Sentence::new("failed", text).with("trouble", trouble)
+        }
         (None, false, _) => {
-            format!("nothing was played, by {way}: somebody talks there, or its worker is busy")
+            let text = format!("nothing was played, by {way}: somebody talks there, or its worker is busy");
+            Sentence::new("busy", text)
         }
         (None, true, Some(ms)) => {
-            format!("a tone was played, by {way}; the camera's microphone heard it after {ms} ms")
+            let text = format!("a tone was played, by {way}; the camera's microphone heard it after {ms} ms");
+            Sentence::new("heard", text).with("ms", ms)
         }
-        (None, true, None) => format!(
-            "a tone was played, by {way}; the camera's microphone did not hear it: listen at the door whether the \
-             speaker sounds, and look at its volume. A camera that takes its own echo away is not heard here either"
-        ),
+        (None, true, None) => {
+            let text = format!(
+                "a tone was played, by {way}; the camera's microphone did not hear it: listen at the door whether the \
+                 speaker sounds, and look at its volume. A camera that takes its own echo away is not heard here either"
+            );
+            Sentence::new("unheard", text)
+        }
     };
     SpeakerFinding { camera: camera.name.clone(), path, played, delay_ms, says }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::catalogue::Learnings;
 use super::entity::Entity;
+use super::sentence::{Sentence, joined};
 use super::way::{Reach, Way};
 use crate::config::camera_address::CameraAddress;
 use crate::config::{self, Toggle};
@@ -59,8 +60,8 @@ pub struct Talk {
     pub looks: Vec<TalkLook>,
     /// It was looked at before, and another look is only to see whether that still holds.
     pub is_known: bool,
-    /// Why it is so, for people.
-    pub why: String,
+    /// Why it is so.
+    pub reasons: Vec<Sentence>,
     /// Who may be heard at the same time.
     pub duplex: Duplex,
     /// Whether echo is cancelled.
@@ -76,6 +77,8 @@ pub struct TalkSummary {
     pub path: Option<&'static str>,
     /// Why it is so, for people.
     pub why: String,
+    /// The same, one by one.
+    pub reasons: Vec<Sentence>,
     /// Who may be heard at the same time.
     pub duplex: Duplex,
     /// What was found out about its echo.
@@ -92,12 +95,12 @@ pub fn fingerprint(address: &CameraAddress) -> String {
 impl Talk {
     /// Nobody talks.
     #[must_use]
-    pub fn none(why: &str) -> Self {
+    pub fn none(why: Sentence) -> Self {
         Self {
             way: None,
             looks: Vec::new(),
             is_known: true,
-            why: why.to_owned(),
+            reasons: vec![why],
             duplex: Duplex::Half,
             echo: EchoRule::Off,
             asks_relay: false,
@@ -118,14 +121,10 @@ impl Talk {
         let wants = settings.map_or(config::Talk::Auto, |settings| settings.talk);
         let cancel = settings.map_or(Toggle::Auto, |settings| settings.echo_cancel);
         if wants == config::Talk::None {
-            return Self::none("`talk = \"none\"` in its settings");
+            return Self::none(Sentence::new("not_wanted", "`talk = \"none\"` in its settings"));
         }
         if let Some(Way::Own(Source::Test(_))) = ways.first() {
-            return Self {
-                way: Some(TalkWay::Screen),
-                duplex: Duplex::Full,
-                ..Self::none("it shows how loud it is")
-            };
+            return Self { way: Some(TalkWay::Screen), duplex: Duplex::Full, ..Self::none(on_screen()) };
         }
         let known = learned.get(id);
         let echo = known.and_then(|known| EchoFinding::named(known.echo.as_deref()?));
@@ -144,20 +143,20 @@ impl Talk {
             Some(Source::Address(address)) if wants != config::Talk::Relay => {
                 back_channel(address, id, learned)
             }
-            _ => Path::No(
-                match wants {
-                    config::Talk::Rtsp => {
-                        "`talk = \"rtsp\"` in its settings needs its own RTSP address as `source`"
-                    }
-                    _ => "no RTSP address of its own is known, which could have a speaker",
-                }
-                .to_owned(),
-                None,
-            ),
+            _ => {
+                let (code, text) = match wants {
+                    config::Talk::Rtsp => (
+                        "needs_source",
+                        "`talk = \"rtsp\"` in its settings needs its own RTSP address as `source`",
+                    ),
+                    _ => ("no_address", "no RTSP address of its own is known, which could have a speaker"),
+                };
+                Path::No(Sentence::new(code, text), None)
+            }
         };
         let relay = match ways.iter().find_map(relay_of) {
             Some(entity) if wants != config::Talk::Rtsp => relay(entity, likely, learned),
-            _ => Path::No("the hub offers no relay to it".to_owned(), None),
+            _ => Path::No(Sentence::new("no_relay", "the hub offers no relay to it"), None),
         };
         let asks_relay = wants != config::Talk::Rtsp;
         // What had no speaker may have one since, and what had one at another place is not asked.
@@ -180,13 +179,13 @@ impl Talk {
                 }
             }
         }
-        let why = match wants {
-            config::Talk::Rtsp => reasons.into_iter().next().unwrap_or_default(),
-            config::Talk::Relay => reasons.into_iter().next_back().unwrap_or_default(),
-            _ => reasons.join("; "),
-        };
-        let why = way.as_ref().map_or(why, found);
-        Self { way, looks, is_known, why, duplex, echo, asks_relay }
+        match (&way, wants) {
+            (Some(way), _) => reasons = vec![found(way)],
+            (None, config::Talk::Rtsp) => reasons.truncate(1),
+            (None, config::Talk::Relay) => drop(reasons.drain(..reasons.len().saturating_sub(1))),
+            (None, _) => {}
+        }
+        Self { way, looks, is_known, reasons, duplex, echo, asks_relay }
     }
 
     /// The talk that Alexa may call full duplex.
@@ -195,12 +194,19 @@ impl Talk {
         self.way.is_some() && self.duplex == Duplex::Full
     }
 
+    /// Why it is so, for people.
+    #[must_use]
+    pub fn why(&self) -> String {
+        joined(&self.reasons)
+    }
+
     /// How the outside may know it.
     #[must_use]
     pub fn summary(&self) -> TalkSummary {
         TalkSummary {
             path: self.way.as_ref().map(TalkWay::name),
-            why: self.why.clone(),
+            why: self.why(),
+            reasons: self.reasons.clone(),
             duplex: self.duplex,
             echo: match self.echo {
                 EchoRule::Auto(finding) => finding,
@@ -227,14 +233,15 @@ impl Talk {
 enum Path {
     Yes(TalkWay),
     /// Why not, and what to look at to see whether that still holds.
-    No(String, Option<TalkLook>),
+    No(Sentence, Option<TalkLook>),
     /// Why that is not known, and what to look at.
-    Unknown(String, Option<TalkLook>),
+    Unknown(Sentence, Option<TalkLook>),
 }
 
 fn back_channel(address: &CameraAddress, id: &str, learned: &Learnings) -> Path {
     if !address.is_rtsp() {
-        return Path::No("its own address is not an RTSP one, which could have a speaker".to_owned(), None);
+        let text = "its own address is not an RTSP one, which could have a speaker";
+        return Path::No(Sentence::new("not_rtsp", text), None);
     }
     let known = learned.get(id).and_then(|known| known.back_channel.as_ref());
     let known = known.filter(|known| known.address == fingerprint(address));
@@ -244,12 +251,13 @@ fn back_channel(address: &CameraAddress, id: &str, learned: &Learnings) -> Path 
     match (known, format) {
         (_, Some(format)) => Path::Yes(TalkWay::BackChannel { address: address.clone(), format }),
         (Some(known), None) if known.lasting => {
-            Path::No(trouble.unwrap_or_else(|| "its own address offers no speaker".to_owned()), look)
+            let none = || Sentence::new("no_speaker", "its own address offers no speaker");
+            Path::No(trouble.map_or_else(none, Sentence::quoted), look)
         }
-        _ => Path::Unknown(
-            trouble.unwrap_or_else(|| "its own address is being asked for a speaker".to_owned()),
-            look,
-        ),
+        _ => {
+            let asked = || Sentence::new("asked", "its own address is being asked for a speaker");
+            Path::Unknown(trouble.map_or_else(asked, Sentence::quoted), look)
+        }
     }
 }
 
@@ -258,12 +266,19 @@ fn relay(entity: &Entity, likely: bool, learned: &Learnings) -> Path {
     let look = || likely.then(|| TalkLook::Relay(entity.clone()));
     match known.and_then(|known| known.talk) {
         Some(true) => Path::Yes(TalkWay::Relay(entity.clone())),
-        Some(false) => Path::No("the hub's relay brings no speaker".to_owned(), look()),
+        Some(false) => {
+            Path::No(Sentence::new("relay_no_speaker", "the hub's relay brings no speaker"), look())
+        }
         None => {
             let why = match known.and_then(|known| known.talk_trouble.clone()) {
-                Some(trouble) => trouble,
-                None if likely => "the hub's relay is being asked for a speaker".to_owned(),
-                None => "the hub's relay says at the first call whether it brings a speaker".to_owned(),
+                Some(trouble) => Sentence::quoted(trouble),
+                None if likely => {
+                    Sentence::new("relay_asked", "the hub's relay is being asked for a speaker")
+                }
+                None => {
+                    let text = "the hub's relay says at the first call whether it brings a speaker";
+                    Sentence::new("relay_first_call", text)
+                }
             };
             Path::Unknown(why, look())
         }
@@ -277,12 +292,23 @@ fn relay_of(way: &Way) -> Option<&Entity> {
     }
 }
 
-fn found(way: &TalkWay) -> String {
+fn found(way: &TalkWay) -> Sentence {
     match way {
-        TalkWay::Screen => "it shows how loud it is".to_owned(),
-        TalkWay::BackChannel { format, .. } => format!("its own address offers a speaker ({format})"),
-        TalkWay::Relay(_) => "the hub's relay brings a speaker".to_owned(),
+        TalkWay::Screen => on_screen(),
+        TalkWay::BackChannel { format, .. } => offers(format),
+        TalkWay::Relay(_) => Sentence::new("relay_speaker", "the hub's relay brings a speaker"),
     }
+}
+
+/// The test picture has no speaker.
+pub(super) fn on_screen() -> Sentence {
+    Sentence::new("screen", "it shows how loud it is")
+}
+
+/// A back channel was found.
+pub(super) fn offers(format: &SpeakerFormat) -> Sentence {
+    let text = format!("its own address offers a speaker ({format})");
+    Sentence::new("back_channel", text).with("format", format.to_string())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
+use serde::Serialize;
 
 use super::entity::Entity;
 use super::relay::Relay;
@@ -34,6 +35,33 @@ pub struct Reach {
     pub http: reqwest::Client,
 }
 
+/// A kind of way, named as `prefer` in the settings names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WayKind {
+    /// The camera's own address, or the test picture.
+    Source,
+    /// The hub's WebRTC relay.
+    Relay,
+    /// The hub's LL-HLS.
+    Hls,
+    /// The hub's stills.
+    Still,
+}
+
+impl WayKind {
+    /// What it is, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "its own address",
+            Self::Relay => "the hub's relay",
+            Self::Hls => "the hub's stream",
+            Self::Still => "the hub's stills",
+        }
+    }
+}
+
 /// A way to a camera's picture.
 #[derive(Debug, Clone)]
 pub enum Way {
@@ -48,15 +76,21 @@ pub enum Way {
 }
 
 impl Way {
+    /// Which kind of way it is.
+    #[must_use]
+    pub fn kind(&self) -> WayKind {
+        match self {
+            Self::Own(_) => WayKind::Source,
+            Self::Relay(_) => WayKind::Relay,
+            Self::Hls(_) => WayKind::Hls,
+            Self::Stills(_) => WayKind::Still,
+        }
+    }
+
     /// What it is, for people.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Own(_) => "its own address",
-            Self::Relay(_) => "the hub's relay",
-            Self::Hls(_) => "the hub's stream",
-            Self::Stills(_) => "the hub's stills",
-        }
+        self.kind().name()
     }
 
     /// The hub's camera entity that it leads to.

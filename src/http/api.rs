@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actix::Addr;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use futures_util::future::join_all;
@@ -10,16 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::asker::Asker;
+use super::cameras::{Known, known};
 use super::ui::{PATIENCE, hub_link};
 use super::veil::veil;
-use super::{House, failure, set_up};
+use super::{House, cameras, failure, set_up};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
-use crate::camera::registry::{ListCameras, SwitchPower};
-use crate::camera::session::CameraSession;
-use crate::camera::{
-    Caller, CameraError, CameraStatus, CameraSummary, Disconnect, EndpointId, Locate, Revoked, SessionId,
-    Status, speaker_test,
-};
+use crate::camera::registry::ListCameras;
+use crate::camera::{Caller, Disconnect, Revoked, SessionId};
 use crate::config;
 use crate::error::ErrorKind;
 use crate::hub::Link;
@@ -27,103 +23,19 @@ use crate::seat::{AskError, ask};
 use crate::state::CallRecord;
 use crate::telemetry::redact::redact;
 
-/// Longest wait for one camera's session; what it knows is left out then.
-const SESSION_PATIENCE: Duration = Duration::from_millis(500);
 /// Longest wait for a call to end.
 const END_PATIENCE: Duration = Duration::from_secs(2);
-/// Longest wait for the hub to switch a camera.
-const POWER_PATIENCE: Duration = Duration::from_secs(8);
 /// Calls that are listed when nobody says how many.
 const CALLS: usize = 50;
 /// Calls that pages are told of by themselves.
 const TOLD_CALLS: usize = 20;
 
-/// One camera with what its session knows.
-pub(super) struct Known {
-    pub(super) summary: CameraSummary,
-    session: Option<Addr<CameraSession>>,
-    pub(super) live: Option<CameraStatus>,
-}
-
-#[derive(Serialize)]
-pub(super) struct CameraView<'a> {
-    #[serde(flatten)]
-    summary: &'a CameraSummary,
-    live: Option<&'a CameraStatus>,
-}
-
-pub(super) async fn known(house: &House) -> Result<Vec<Known>, AskError> {
-    let cameras = house.registry.ask(ListCameras, PATIENCE).await?;
-    let looks = cameras.into_iter().map(async |(summary, session)| {
-        let live = match &session {
-            // A session that is busy or gone shows nothing this time.
-            Some(session) => ask(session, Status, SESSION_PATIENCE).await.ok(),
-            None => None,
-        };
-        Known { summary, session, live }
-    });
-    Ok(join_all(looks).await)
-}
-
 pub(super) fn reply(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
 }
 
-fn unanswered(error: AskError) -> HttpResponse {
+pub(super) fn unanswered(error: AskError) -> HttpResponse {
     failure(error.kind(), &format!("the list of cameras: {error}"))
-}
-
-/// `GET /cameras`: `{"cameras": [{endpoint_id, name, ..., live: {...} or null}]}`.
-pub(super) async fn cameras(house: web::Data<House>) -> HttpResponse {
-    match known(&house).await {
-        Ok(known) => reply(&json!({ "cameras": views(&known) })),
-        Err(error) => unanswered(error),
-    }
-}
-
-pub(super) fn views(known: &[Known]) -> Vec<CameraView<'_>> {
-    known.iter().map(|one| CameraView { summary: &one.summary, live: one.live.as_ref() }).collect()
-}
-
-/// Where a privacy switch is to be.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Power {
-    on: bool,
-}
-
-/// `POST /cameras/{id}/power` with `{"on": bool}`: switches the camera, at the hub if that can. Answers with
-/// the camera as it is then.
-pub(super) async fn power(
-    house: web::Data<House>,
-    id: web::Path<String>,
-    power: web::Json<Power>,
-) -> HttpResponse {
-    let unknown = || failure(ErrorKind::NotFound, "there is no camera of that id");
-    let Some(endpoint) = EndpointId::parse(&id) else { return unknown() };
-    let switch = SwitchPower { endpoint, on: power.on, within: POWER_PATIENCE };
-    match house.registry.ask(switch, POWER_PATIENCE + PATIENCE).await {
-        Ok(Ok(camera)) => reply(&camera),
-        Ok(Err(CameraError::Unknown(_))) => unknown(),
-        Ok(Err(error)) => failure(error.kind(), &error.to_string()),
-        Err(error) => unanswered(error),
-    }
-}
-
-/// `POST /cameras/{id}/speaker`: plays a tone there, and says what became of it. Takes half a minute at most.
-pub(super) async fn test_speaker(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
-    let unknown = || failure(ErrorKind::NotFound, "there is no camera of that id");
-    let Some(endpoint) = EndpointId::parse(&id) else { return unknown() };
-    let located = match house.registry.ask(Locate { endpoint }, PATIENCE).await {
-        Ok(Ok(located)) => located,
-        Ok(Err(CameraError::Unknown(_))) => return unknown(),
-        Ok(Err(error)) => return failure(error.kind(), &error.to_string()),
-        Err(error) => return unanswered(error),
-    };
-    match speaker_test::test_speaker(&located.summary, &located.session).await {
-        Ok(finding) => reply(&finding),
-        Err(error) => failure(error.kind(), &redact(&error.to_string())),
-    }
 }
 
 /// What pages are told when it changes, by name. For admins: others are told what [`veil`] leaves of it.
@@ -132,7 +44,7 @@ pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     let mut topics = vec![("status", status)];
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
-    topics.push(("cameras", json!(views(&known))));
+    topics.push(("cameras", cameras::views(house, &known)));
     topics.push(("set_up", json!(set_up::standing(house, &known).await)));
     topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
     topics

@@ -189,7 +189,7 @@ fn cameras(facts: &Facts) -> Judged {
 }
 
 /// How one camera stands, why, when that was seen, and what was found.
-fn one(camera: &CameraFacts) -> (Standing, &'static str, Option<&str>, Option<&str>) {
+fn one(camera: &CameraFacts) -> (Standing, &'static str, Option<&str>, Option<Value>) {
     if !camera.shared {
         return (Standing::Optional, "not_shared", None, None);
     }
@@ -197,13 +197,13 @@ fn one(camera: &CameraFacts) -> (Standing, &'static str, Option<&str>, Option<&s
         return (Standing::Optional, "off", None, None);
     }
     if let Some(trouble) = &camera.trouble {
-        return (Standing::Todo, "trouble", None, Some(trouble));
+        return (Standing::Todo, "trouble", None, Some(trouble.as_str().into()));
     }
     match (&camera.checked, &camera.shown) {
         // RFC 3339 in UTC sorts as text.
         (Some(checked), shown) if shown.as_ref().is_none_or(|shown| *shown < checked.at) => {
             let (state, code) = if checked.fit { (Standing::Done, "fit") } else { (Standing::Todo, "unfit") };
-            (state, code, Some(&checked.at), Some(&checked.says))
+            (state, code, Some(&checked.at), Some(checked.says.clone()))
         }
         (_, Some(shown)) => (Standing::Done, "shown", Some(shown), None),
         _ if camera.learned => (Standing::Done, "learned", None, None),
@@ -303,6 +303,7 @@ fn call(facts: &Facts) -> Judged {
         (_, Some(shown)) => (Standing::Done, "made", json!({ "call": shown, "say": say })),
         (Some(dark), None) => (Standing::Todo, "dark", json!({ "call": dark, "say": say })),
         (None, None) if say.is_none() => (Standing::Todo, "later", json!({})),
+        (None, None) if facts.demo => (Standing::Todo, "play", json!({})),
         (None, None) => (Standing::Todo, "none", json!({ "say": say })),
     }
 }

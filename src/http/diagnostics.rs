@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::House;
-use super::api::{house_status, known, records, reply, views};
+use super::api::{house_status, records, reply};
+use super::cameras::{known, views};
 use crate::camera::exchanges::Exchanges;
 use crate::state::CallRecord;
 use crate::telemetry::public::mask_public;
@@ -37,7 +38,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
         "versions": versions::versions(&house).await,
         "settings": settings(&house).await,
         "status": house_status(&house).await,
-        "cameras": views(&known),
+        "cameras": views(&house, &known),
     });
     // A user of the hub is nobody's business but the house's.
     all["status"]["links"] = house.state.links().len().into();

@@ -18,9 +18,14 @@ const WAITING: usize = 64;
 pub(super) struct Progress(mpsc::Sender<Value>);
 
 impl Progress {
-    /// A line `{"progress": ...}`. Whoever reads too slowly misses it, but not the last line.
+    /// A line `{"progress": ...}`.
     pub(super) fn tell(&self, progress: impl Into<Value>) {
-        self.0.try_send(json!({ "progress": progress.into() })).ok();
+        self.line(json!({ "progress": progress.into() }));
+    }
+
+    /// Any line. Whoever reads too slowly misses it, but not the last one.
+    pub(super) fn line(&self, line: Value) {
+        self.0.try_send(line).ok();
     }
 }
 

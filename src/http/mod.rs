@@ -36,6 +36,7 @@ pub mod api;
 mod asker;
 pub mod assets;
 pub mod caller;
+mod cameras;
 mod changes;
 mod checklist;
 mod claims;

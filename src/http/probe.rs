@@ -16,12 +16,13 @@ use super::ui::PATIENCE;
 use super::{House, failure, lines, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
 use crate::camera::registry::FindCamera;
+use crate::camera::sentence::Sentence;
 use crate::camera::session::CameraSession;
 use crate::camera::{CameraError, CameraSummary, Locate};
 use crate::config::validate::source_address;
 use crate::config::{self, Config};
 use crate::error::ErrorKind;
-use crate::telemetry::redact::{hide_for_now, redact};
+use crate::telemetry::redact::hide_for_now;
 
 /// One probe at a time: each opens a camera and a worker.
 pub(super) struct Prober(Arc<Semaphore>);
@@ -53,7 +54,7 @@ enum Target {
 }
 
 /// Answers with the finding; or, for whoever accepts `application/x-ndjson`, with a line
-/// `{"progress": text}` for each thing that happens, and `{"finding": ...}` or `{"error": text}` as the
+/// `{"progress": text, "code", "values"}` for each thing that happens, and `{"finding": ...}` or `{"error": text}` as the
 /// last one. Takes a minute at most, and 16 s more once there is a picture. Whoever leaves ends it.
 pub(super) async fn probe(
     house: web::Data<House>,
@@ -78,14 +79,18 @@ pub(super) async fn probe(
         };
     }
     lines::lines(place, async move |progress| {
-        match look(&target, &house, |text| progress.tell(redact(text))).await {
+        let tell = |news: &Sentence| {
+            let line = json!({ "progress": news.text, "code": news.code, "values": news.values });
+            progress.line(cleaned(&line));
+        };
+        match look(&target, &house, tell).await {
             Ok(finding) => json!({ "finding": cleaned(&finding) }),
             Err((_, text)) => json!({ "error": text }),
         }
     })
 }
 
-async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<Finding, Refused> {
+async fn look(target: &Target, house: &House, tell: impl FnMut(&Sentence)) -> Result<Finding, Refused> {
     let max_kbps = house.config.webrtc.max_kbps;
     match target {
         Target::Session(camera, session) => {
@@ -97,11 +102,11 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&str)) -> Result<
                 _ => camera.talk.clone(),
             };
             let finding = finding.map(|finding| {
-                let finding = finding.with_talk(talk.path.is_some(), talk.why);
+                let finding = finding.with_talk(talk.path.is_some(), talk.reasons);
                 finding.with_stream(camera.stream.as_ref())
             });
             if let Ok(finding) = &finding {
-                house.state.check_camera(camera.endpoint_id.as_str(), finding.fit, redact(&finding.says));
+                house.state.check_camera(camera.endpoint_id.as_str(), finding.fit, cleaned(&finding.says));
             }
             finding.map_err(|error| (error.kind(), error.to_string()))
         }

@@ -8,7 +8,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::House;
-use super::api::{self, Known, reply};
+use super::api::{self, reply};
+use super::cameras::{Known, known};
 use super::checklist::{CallFacts, CameraFacts, Checklist, Facts, HubFacts, checklist};
 use super::ui::PATIENCE;
 use crate::config;
@@ -19,7 +20,7 @@ use crate::telemetry::redact::redact;
 
 /// `GET /set_up`: `{"lines": [{id, state, code, values}], "complete": bool}`.
 pub(super) async fn set_up(house: web::Data<House>) -> HttpResponse {
-    let known = api::known(&house).await.unwrap_or_default();
+    let known = known(&house).await.unwrap_or_default();
     reply(&standing(&house, &known).await)
 }
 
@@ -34,7 +35,7 @@ pub(super) async fn standing(house: &House, known: &[Known]) -> Checklist {
     let hub = snapshot(house).await;
     let (config, state) = (&house.config, &house.state);
     let checked = state.checked();
-    let calls = Calls::of(state, known);
+    let calls = Calls::of(state, known, house.demo.is_some());
     let mut cameras = cameras(state, known, &hub);
     for camera in &mut cameras {
         camera.shown = calls.shown_by_camera.get(&camera.id).cloned();
@@ -106,13 +107,15 @@ fn cameras(state: &State, known: &[Known], hub: &HubSnapshot) -> Vec<CameraFacts
 struct Calls {
     shown: Option<CallFacts>,
     dark: Option<CallFacts>,
+    /// The page stands for Alexa.
+    page_counts: bool,
     /// When a call last showed a camera's picture, by endpoint id.
     shown_by_camera: BTreeMap<String, String>,
 }
 
 impl Calls {
-    fn of(state: &State, known: &[Known]) -> Self {
-        let mut calls = Self::default();
+    fn of(state: &State, known: &[Known], demo: bool) -> Self {
+        let mut calls = Self { page_counts: demo, ..Self::default() };
         state.with_calls(|records| records.iter().for_each(|record| calls.add(record)));
         let live = known.iter().filter_map(|one| one.live.as_ref());
         live.flat_map(|live| &live.calls).for_each(|record| calls.add(record));
@@ -132,7 +135,7 @@ impl Calls {
             self.shown_by_camera.insert(record.endpoint_id.clone(), record.started.clone());
         }
         // The page that plays an Echo shows that a camera is fit, not that Alexa gets through.
-        if record.from_page {
+        if record.from_page && !self.page_counts {
             return;
         }
         if has_shown {

@@ -13,8 +13,8 @@ use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
 use super::{
-    House, MAX_BODY, api, assets, changes, diagnostics, door, echo, guard, hub_try, login, me, probe, reach,
-    refusal, set_up, settings,
+    House, MAX_BODY, api, assets, cameras, changes, diagnostics, door, echo, guard, hub_try, login, me,
+    probe, reach, refusal, set_up, settings,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -29,9 +29,10 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/me", web::get().to(me::me))
         .route("/status", web::get().to(api::status))
         .route("/changes", web::get().to(changes::changes))
-        .route("/cameras", web::get().to(api::cameras))
-        .route("/cameras/{id}/power", web::post().to(api::power))
-        .route("/cameras/{id}/speaker", web::post().to(api::test_speaker))
+        .route("/cameras", web::get().to(cameras::cameras))
+        .route("/cameras/{id}/power", web::post().to(cameras::power))
+        .route("/cameras/{id}/speaker", web::post().to(cameras::test_speaker))
+        .route("/hub/entities", web::get().to(cameras::entities))
         .route("/calls", web::get().to(api::calls))
         .route("/calls/{id}", web::get().to(api::call))
         .route("/calls/{id}/end", web::post().to(api::end_call))

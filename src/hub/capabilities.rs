@@ -189,6 +189,7 @@ mod tests {
         let entity = |n: usize| HubCameraEntity {
             registry_id: format!("r{n}"),
             entity_id: format!("camera.c{n}"),
+            name: String::new(),
             available,
             streams: true,
             switches: false,

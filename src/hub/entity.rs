@@ -67,10 +67,7 @@ impl<'a> Group<'a> {
         } else {
             device.name.clone().or(picture_name)
         };
-        let name = name.or_else(|| {
-            let (_, object) = self.pictures.first()?.entity_id.split_once('.')?;
-            Some(object.replace('_', " "))
-        });
+        let name = name.or_else(|| Some(object_name(self.pictures.first()?.entity_id)));
         let sensor = |entity_id: &str| {
             let state = states.get(entity_id);
             HubSensor {
@@ -96,6 +93,7 @@ impl<'a> Group<'a> {
                 .into_iter()
                 .map(|picture| HubCameraEntity {
                     entity_id: picture.entity_id.to_owned(),
+                    name: picture.state.name.clone().unwrap_or_else(|| object_name(picture.entity_id)),
                     available: picture.state.available(),
                     streams: picture.state.features & STREAM != 0,
                     switches: picture.state.features & ON_OFF != 0,
@@ -106,6 +104,11 @@ impl<'a> Group<'a> {
                 .collect(),
         }
     }
+}
+
+/// `front door` of `camera.front_door`: what something is called that nobody gave a name.
+pub(super) fn object_name(entity_id: &str) -> String {
+    entity_id.split_once('.').map_or(entity_id, |(_, object)| object).replace('_', " ")
 }
 
 /// `hub#` and the id, within what Alexa allows in an endpoint id.

@@ -5,6 +5,7 @@
 //! motion, and whoever was given to it as `Recipient<HubChanged>` is woken and pulls a [`HubSnapshot`].
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -52,6 +53,8 @@ pub struct HubCameraEntity {
     pub registry_id: String,
     /// `camera.front_door`.
     pub entity_id: String,
+    /// What people call this picture at the hub, or its entity id without the domain.
+    pub name: String,
     /// False when the hub says `unavailable`.
     pub available: bool,
     /// True if it can stream (supported_features bit 2), false for stills only.
@@ -113,6 +116,27 @@ pub struct HubSensor {
     pub on: bool,
 }
 
+/// An entity that a camera may be tied to by hand: every one may be its bell, a binary sensor its motion sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubTieable {
+    /// `event.front_door`, `input_button.show_drive`, `binary_sensor.front_door_motion`.
+    pub entity_id: String,
+    /// What people call it at the hub, or its entity id without the domain.
+    pub name: String,
+    /// It is known as a bell.
+    pub rings: bool,
+    /// It is known as a motion sensor.
+    pub sees: bool,
+}
+
+impl HubTieable {
+    /// It tells when motion begins and when it ends.
+    #[must_use]
+    pub fn may_see(&self) -> bool {
+        self.entity_id.starts_with("binary_sensor.")
+    }
+}
+
 /// One device with at least one camera entity, or a camera entity without device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HubCamera {
@@ -147,6 +171,9 @@ pub struct HubSnapshot {
     pub cameras: Vec<HubCamera>,
     /// Endpoint ids of those cameras of the settings whose motion sensor, tied by hand, sees something.
     pub moving: BTreeSet<String>,
+    /// What cameras may be tied to by hand, in order of entity id.
+    #[serde(skip)]
+    pub tieable: Arc<[HubTieable]>,
     /// What the hub keeps from us and what that means, for people.
     pub trouble: Option<String>,
 }
@@ -161,6 +188,7 @@ impl HubSnapshot {
             external_url: None,
             cameras: Vec::new(),
             moving: BTreeSet::new(),
+            tieable: Arc::default(),
             trouble: None,
         }
     }

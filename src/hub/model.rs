@@ -308,9 +308,13 @@ impl Model {
         let external_url = self.home.external_url().cloned();
         let trouble = self.lists.trouble();
         // What a hub that starts has not told yet has not ended.
-        let before = || self.board.shown().moving.clone();
-        let moving = if link == Link::Running { self.home.moving() } else { before() };
-        self.board.renew(HubSnapshot { link, version, external_url, cameras, moving, trouble }, now);
+        let before = self.board.shown().clone();
+        let (moving, tieable) = match link {
+            Link::Running => (self.home.moving(), self.home.tieable().into()),
+            _ => (before.moving.clone(), before.tieable.clone()),
+        };
+        let snapshot = HubSnapshot { link, version, external_url, cameras, moving, tieable, trouble };
+        self.board.renew(snapshot, now);
         self.bells.look_again(&self.board.shown().cameras, now);
     }
 }

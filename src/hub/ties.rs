@@ -6,10 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::Cause;
-use super::entity::Group;
+use super::entity::{Group, object_name};
 use super::registries::Registries;
 use super::states::{Change, EntityState, States};
+use super::{Cause, HubTieable};
 
 /// The camera of a tie made by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,19 @@ pub(super) fn tie<'a>(
         }
         tie_by_area(groups, registries, &candidates, slot);
     }
+}
+
+/// What cameras may be tied to by hand, in order of entity id.
+#[must_use]
+pub fn tieable(states: &States, registries: &Registries) -> Vec<HubTieable> {
+    let all = ["binary_sensor", "event", "input_button"].into_iter().flat_map(|domain| states.of(domain));
+    let tieable = |(entity_id, state): (&str, &EntityState)| HubTieable {
+        entity_id: entity_id.to_owned(),
+        name: state.name.clone().unwrap_or_else(|| object_name(entity_id)),
+        rings: bell_rank(entity_id, state, registries).is_some_and(|rank| rank < UNSURE),
+        sees: motion_rank(entity_id, state, registries).is_some(),
+    };
+    all.map(tieable).collect()
 }
 
 /// A bell or a motion sensor; a lower rank is a surer one.

@@ -27,6 +27,7 @@ mod source;
 pub mod sps;
 pub mod talk;
 pub mod timeline;
+pub mod why;
 pub mod wire;
 
 pub use address_policy::{AddressPolicy, Lookup, Refusal};

@@ -117,6 +117,7 @@ mod tests {
         let entity = |id: &&str| HubCameraEntity {
             registry_id: (*id).into(),
             entity_id: (*id).into(),
+            name: String::new(),
             available: true,
             streams: true,
             ways: None,

@@ -40,7 +40,7 @@ pub(crate) fn camera(id: &str, name: &str) -> CameraSummary {
         model: String::new(),
         version: String::new(),
         full_duplex: false,
-        talk: Talk::none("").summary(),
+        talk: Talk::none(crate::camera::sentence::Sentence::default()).summary(),
         motion: None,
         reachable: true,
         reason: None,

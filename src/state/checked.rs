@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What was tried from the pages, and what came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +23,8 @@ pub struct CheckedCamera {
     pub at: String,
     /// A call would have shown a picture.
     pub fit: bool,
-    /// What was found, for people, without secrets.
-    pub says: String,
+    /// What was found, as the page puts it into words, without secrets.
+    pub says: Value,
 }
 
 /// A try of the door's public address.

@@ -8,8 +8,14 @@ use serde::{Deserialize, Serialize};
 pub struct Learned {
     /// FFmpeg's name of its codec, as it was last seen.
     pub codec: String,
+    /// Pixels, as they were last seen; 0 if they were not.
+    pub width: u32,
+    /// Pixels, as they were last seen; 0 if they were not.
+    pub height: u32,
     /// Its picture can be passed on as it is.
     pub copied: bool,
+    /// Why it can, or has to be encoded anew; for people.
+    pub why: String,
     /// Its speaker can be reached through the hub's relay; `None` before that was looked at.
     pub talk: Option<bool>,
     /// Why that could not be seen, for people.
@@ -22,6 +28,17 @@ pub struct Learned {
     pub back_channel: Option<LearnedBackChannel>,
     /// What was found out about a camera's echo: `none`, `cancelled`, `left`.
     pub echo: Option<String>,
+}
+
+impl Learned {
+    /// A picture was seen. Its size is known later than its codec.
+    pub fn see(&mut self, codec: &str, (width, height): (u32, u32), copied: bool) {
+        codec.clone_into(&mut self.codec);
+        self.copied = copied;
+        if width > 0 {
+            (self.width, self.height) = (width, height);
+        }
+    }
 }
 
 /// What the hub's HLS stream of a camera is.

@@ -375,7 +375,7 @@ impl State {
     }
 
     /// Keeps what a look at a camera found.
-    pub fn check_camera(&self, endpoint_id: &str, fit: bool, says: String) {
+    pub fn check_camera(&self, endpoint_id: &str, fit: bool, says: Value) {
         let mut kept = lock(&self.shared.kept);
         let cameras = &mut kept.checked.cameras;
         if !cameras.contains_key(endpoint_id) && cameras.len() >= LEARNED_KEPT {
@@ -412,6 +412,16 @@ impl State {
     /// Looks at the records of calls, oldest first, without copying them.
     pub fn with_calls<T>(&self, look: impl FnOnce(&VecDeque<CallRecord>) -> T) -> T {
         look(&lock(&self.shared.calls))
+    }
+
+    /// The last call of each camera that ended, by endpoint id.
+    #[must_use]
+    pub fn last_calls(&self) -> BTreeMap<String, CallRecord> {
+        let calls = lock(&self.shared.calls);
+        let mut last: BTreeMap<&str, &CallRecord> = BTreeMap::new();
+        // The newest one stays.
+        last.extend(calls.iter().map(|call| (call.endpoint_id.as_str(), call)));
+        last.into_iter().map(|(id, call)| (id.to_owned(), call.clone())).collect()
     }
 
     /// The call of that id.

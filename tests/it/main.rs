@@ -10,6 +10,7 @@ mod bystanders;
 mod cage;
 mod call_line;
 mod calls;
+mod cameras;
 mod codecs;
 mod demo;
 mod diagnostics;

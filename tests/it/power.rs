@@ -103,7 +103,7 @@ async fn a_camera_that_is_switched_off_lets_its_viewer_and_the_camera_go_and_sta
         (&json!(false), &json!(true), &Value::Null)
     );
     let probed = house.probe("yard").await;
-    assert!(probed["says"].as_str().unwrap().contains("switched off"), "{probed}");
+    assert!(probed["says"]["text"].as_str().unwrap().contains("switched off"), "{probed}");
     assert_eq!(yard.stands().await, is("OFF", "OK"));
 
     let house = House::start_in(house.stop(), &settings);

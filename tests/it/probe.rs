@@ -26,7 +26,7 @@ impl Said {
 }
 
 fn advises(finding: &Value, text: &str) -> bool {
-    finding["advice"].as_array().unwrap().iter().any(|advice| advice.as_str().unwrap().contains(text))
+    finding["advice"].as_array().unwrap().iter().any(|advice| advice["text"].as_str().unwrap().contains(text))
 }
 
 async fn run(arguments: &[&str]) -> std::process::Output {

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::hub::{HubSensor, StreamWays};
+use crate::hub::{HubSensor, HubTieable, StreamWays};
 
 fn hub() -> HubSnapshot {
     let sensor = HubSensor { entity_id: "event.front_door".into(), available: true, on: false };
@@ -15,6 +15,7 @@ fn hub() -> HubSnapshot {
         entities: vec![HubCameraEntity {
             registry_id: format!("r{id}"),
             entity_id: entity.into(),
+            name: name.into(),
             available: false,
             streams: true,
             switches: false,
@@ -33,6 +34,7 @@ fn hub() -> HubSnapshot {
             camera("2", "camera.garden", "Garden", None),
         ],
         moving: BTreeSet::new(),
+        tieable: std::sync::Arc::default(),
         trouble: None,
     }
 }
@@ -63,6 +65,7 @@ fn entity(id: &str, ways: Option<StreamWays>) -> HubCameraEntity {
     HubCameraEntity {
         registry_id,
         entity_id,
+        name: id.into(),
         available: true,
         streams: true,
         switches: false,
@@ -274,4 +277,49 @@ fn a_camera_of_the_settings_has_the_motion_sensor_that_they_name() {
     assert_eq!((motion(&snapshot, "yard"), motion(&snapshot, "shed")), (Some(false), None));
     snapshot.moving.insert("yard".into());
     assert_eq!(motion(&snapshot, "yard"), Some(true));
+}
+
+#[test]
+fn how_a_camera_is_laid_out_is_told_without_its_address() {
+    let config = config(
+        "[[camera]]\nentity = 'camera.front_door'\nsource = 'rtsp://me:hunter2@10.0.0.2/s'\nprefer = 'source'\n\
+         motion = 'binary_sensor.yard'\n[[camera]]\nid = 'shed'\nsource = 'test:'\nbell = 'event.gone'\nwarm = true",
+    );
+    let mut snapshot = hub();
+    let sensor = |id: &str| HubSensor { entity_id: id.into(), available: true, on: false };
+    snapshot.cameras[0].motion = Some(sensor("binary_sensor.yard"));
+    let yard = HubTieable {
+        entity_id: "binary_sensor.yard".into(),
+        name: "Yard <b>motion</b>".into(),
+        rings: false,
+        sees: true,
+    };
+    snapshot.tieable = vec![yard].into();
+    let why = format!("{}{}H.265", crate::media::why::ANEW, crate::media::why::SENDS);
+    let seen = Learned { codec: "hevc".into(), width: 2560, height: 1440, why, ..Learned::default() };
+    let known = catalogue(&config, Some(&snapshot), &Learnings::from([("hub#1".into(), seen)]));
+    let told = |id: &str| serde_json::to_value(&find(&known, id).details).unwrap();
+
+    let door = told("hub#1");
+    assert_eq!(door["table"], serde_json::json!({"entity": "camera.front_door"}));
+    assert_eq!(door["entities"], serde_json::json!([{"entity": "camera.front_door", "name": "Front door"}]));
+    assert_eq!((&door["ways"][0]["way"], &door["pinned"]), (&"source".into(), &"source".into()));
+    assert_eq!((&door["seen"]["why"], &door["seen"]["width"]), (&"codec".into(), &2560.into()));
+    let (bell, motion) = (&door["bell"], &door["motion"]);
+    assert_eq!((&bell["by_hand"], &bell["name"]), (&false.into(), &"event.front_door".into()));
+    assert_eq!((&motion["by_hand"], &motion["name"]), (&true.into(), &"Yard <b>motion</b>".into()));
+    assert!(!door.to_string().contains("hunter2") && !door.to_string().contains("10.0.0.2"), "{door}");
+
+    let shed = told("shed");
+    assert_eq!((&shed["table"], &shed["warm"]), (&serde_json::json!({"id": "shed"}), &true.into()));
+    assert_eq!(
+        shed["bell"],
+        serde_json::json!({"entity": "event.gone", "name": "event.gone", "available": false, "by_hand": true})
+    );
+    let garden = told("hub#2");
+    assert_eq!((&garden["table"], &garden["hub_name"]), (&serde_json::Value::Null, &"Garden".into()));
+    assert_eq!(
+        garden["ways"],
+        serde_json::json!([{"way": "relay", "entity": "camera.garden"}, {"way": "hls", "entity": "camera.garden"}, {"way": "still", "entity": "camera.garden"}])
+    );
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::camera::account::Account;
+use crate::camera::sentence::Sentence;
 
 /// A call that sees nothing for so long ends.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ const STILL: Duration = Duration::from_secs(3);
 /// Reads the account again and again, and tells what is new in it.
 pub async fn look<E>(
     mut read: impl AsyncFnMut() -> Result<Account, E>,
-    mut tell: impl FnMut(&str),
+    mut tell: impl FnMut(&Sentence),
 ) -> Result<Account, E> {
     let began = Instant::now();
     let mut before = Account::new(Vec::new());
@@ -59,34 +60,48 @@ fn is_enough(account: &Account) -> bool {
 }
 
 /// What happened in between, line by line.
-fn news(before: &Account, now: &Account) -> Vec<String> {
+fn news(before: &Account, now: &Account) -> Vec<Sentence> {
     let mut lines = Vec::new();
     let failed = now.tried().iter().filter(|tried| !before.tried().contains(tried));
-    lines.extend(failed.map(|tried| format!("{} shows nothing: {}", tried.way, tried.reason)));
+    lines.extend(failed.map(|tried| {
+        let text = format!("{} shows nothing: {}", tried.way, tried.reason);
+        Sentence::new("failed", text).with("way", tried.kind).with("reason", &tried.reason)
+    }));
     if now.way() != before.way() {
-        lines.push(format!("opening the camera by {}", now.way()));
+        let text = format!("opening the camera by {}", now.way());
+        lines.push(Sentence::new("opening", text).with("way", now.kind()));
     }
     match &now.video {
         Some(video) if video.width > 0 && now.video != before.video => {
-            lines.push(format!("it is open: {}, {} x {}", video.codec, video.width, video.height));
+            let (codec, width, height) = (&video.codec, video.width, video.height);
+            let text = format!("it is open: {codec}, {width} x {height}");
+            let open = Sentence::new("open", text).with("codec", codec);
+            lines.push(open.with("width", width).with("height", height));
         }
         _ => {}
     }
     if let (Some(first), false) = (now.first_picture(), before.is_lit()) {
-        lines.push(format!("there is a picture, after {} ms; looking at it", first.as_millis()));
+        let ms = u64::try_from(first.as_millis()).unwrap_or(u64::MAX);
+        let text = format!("there is a picture, after {ms} ms; looking at it");
+        lines.push(Sentence::new("picture", text).with("ms", ms));
     }
     lines
 }
 
-fn still(account: &Account) -> String {
+fn still(account: &Account) -> Sentence {
     match (&account.flow, account.is_lit(), account.opened()) {
-        (Some(flow), true, _) if flow.key_picture_seconds.is_none() => format!(
-            "the last key picture was {:.0} s ago; waiting up to {KEYS:.0} s for the next one",
-            flow.since_key_seconds
-        ),
-        (_, true, _) => "looking at the picture".into(),
-        (_, false, Some(_)) => "it is open; waiting for its first picture".into(),
-        (_, false, None) => format!("waiting for {}", account.way()),
+        (Some(flow), true, _) if flow.key_picture_seconds.is_none() => {
+            let seconds = flow.since_key_seconds.round();
+            let text = format!(
+                "the last key picture was {seconds} s ago; waiting up to {KEYS:.0} s for the next one"
+            );
+            Sentence::new("keys", text).with("seconds", seconds).with("longest", KEYS)
+        }
+        (_, true, _) => Sentence::new("looking", "looking at the picture"),
+        (_, false, Some(_)) => Sentence::new("first", "it is open; waiting for its first picture"),
+        (_, false, None) => {
+            Sentence::new("waiting", format!("waiting for {}", account.way())).with("way", account.kind())
+        }
     }
 }
 
@@ -96,6 +111,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
+    use crate::camera::way::WayKind;
     use crate::media::FeedEvent;
     use crate::media::flow::Flow;
 
@@ -111,7 +127,8 @@ mod tests {
 
     /// How many events it took, and what was told.
     async fn looked(events: Vec<FeedEvent>) -> (usize, Vec<String>) {
-        let (mut account, mut coming, mut read) = (Account::new(vec!["a", "b"]), events.into_iter(), 0);
+        let ways = vec![WayKind::Relay, WayKind::Hls];
+        let (mut account, mut coming, mut read) = (Account::new(ways), events.into_iter(), 0);
         let lines = RefCell::new(Vec::new());
         let next = async || {
             let event = coming.next().ok_or(())?;
@@ -119,7 +136,7 @@ mod tests {
             read += 1;
             Ok::<_, ()>(account.clone())
         };
-        let _out_of_events = look(next, |line| lines.borrow_mut().push(line.to_owned())).await;
+        let _out_of_events = look(next, |line| lines.borrow_mut().push(line.text.clone())).await;
         (read, lines.into_inner())
     }
 
@@ -147,10 +164,10 @@ mod tests {
         let (read, lines) = looked(events).await;
         assert_eq!(read, 4);
         let expected = [
-            "opening the camera by a",
-            "a shows nothing: x",
-            "opening the camera by b",
-            "b shows nothing: y",
+            "opening the camera by the hub's relay",
+            "the hub's relay shows nothing: x",
+            "opening the camera by the hub's stream",
+            "the hub's stream shows nothing: y",
         ];
         assert_eq!(lines, expected);
     }

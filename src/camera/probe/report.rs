@@ -6,7 +6,7 @@ use super::finding::Finding;
 #[must_use]
 pub fn report(finding: &Finding) -> String {
     let fit = if finding.fit { "fit for calls" } else { "not fit for calls" };
-    let mut lines = vec![format!("{}: {fit}", finding.camera), finding.says.clone()];
+    let mut lines = vec![format!("{}: {fit}", finding.camera), finding.says.text.clone()];
     if let Some(way) = finding.from {
         lines.push(format!("way:     {way}"));
     }

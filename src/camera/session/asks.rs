@@ -127,6 +127,7 @@ impl Handler<Status> for CameraSession {
         actix::MessageResult(CameraStatus {
             live: live.is_some(),
             picture: self.trouble.is_none() && live.is_some_and(Live::is_lit),
+            way: live.and_then(Live::way).map(Way::kind),
             video: live.and_then(|live| live.video.clone()),
             sound: live.and_then(|live| live.sound.clone()),
             speaker_dbfs: live.and_then(Live::speaker_dbfs),
@@ -169,7 +170,7 @@ impl Handler<PlayTone> for CameraSession {
                 live.play_tone();
                 Ok(())
             }
-            (_, None) => Err(CameraError::Speechless { camera, why: self.camera.talk.why.clone() }),
+            (_, None) => Err(CameraError::Speechless { camera, why: self.camera.talk.why() }),
             (None, _) => Err(CameraError::Unreachable { camera, reason: "it is not open".to_owned() }),
         }
     }

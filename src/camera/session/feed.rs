@@ -57,15 +57,12 @@ impl CameraSession {
         }
     }
 
-    /// Remembers what the open source teaches of the hub's camera entity.
+    /// Remembers what the open source teaches of the hub's camera entity, or of the camera at its own address.
     fn learn(&mut self, teach: impl FnOnce(&mut Learned)) {
-        let entity = self.live.as_ref().and_then(Live::way).and_then(Way::entity);
-        if let Some(entity) = entity
-            && self.resources.state.learn(&entity.registry_id, teach)
-        {
-            self.learned = true;
-            self.tell_registry();
-        }
+        let Some(way) = self.live.as_ref().and_then(Live::way) else { return };
+        let endpoint = &self.camera.summary.endpoint_id;
+        let id = way.entity().map_or(endpoint.as_str(), |entity| &entity.registry_id).to_owned();
+        self.learn_of(&id, teach);
     }
 
     /// Holds the picture to what all calls bear.
@@ -107,11 +104,15 @@ impl CameraSession {
                 for ongoing in self.calls.values_mut() {
                     ongoing.shows(&video, live.from());
                 }
-                let (codec, copied) = (video.codec.clone(), video.copyable);
+                let seen = video.clone();
                 live.opened(video, sound, || self.resources.encoding());
                 // A still says nothing of what the camera streams.
                 if !matches!(live.way(), Some(Way::Stills(_))) {
-                    self.learn(|learned| (learned.codec, learned.copied) = (codec, copied));
+                    self.learn(|learned| learned.see(&seen.codec, (seen.width, seen.height), seen.copyable));
+                    // What is made anew for a time is not so by itself.
+                    if seen.copied == seen.copyable {
+                        self.learn(|learned| learned.why = seen.why);
+                    }
                 }
             }
             FeedEvent::FirstPicture => {

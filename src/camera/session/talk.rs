@@ -149,7 +149,7 @@ impl CameraSession {
         }
     }
 
-    fn learn_of(&mut self, id: &str, teach: impl FnOnce(&mut Learned)) {
+    pub(super) fn learn_of(&mut self, id: &str, teach: impl FnOnce(&mut Learned)) {
         if self.resources.state.learn(id, teach) {
             self.learned = true;
             self.tell_registry();
@@ -159,7 +159,7 @@ impl CameraSession {
     /// A feed without a call is opened by the new way.
     pub(super) fn talk_may_have_changed(&mut self) {
         for ongoing in self.calls.values_mut() {
-            ongoing.explains_talk(&self.camera.talk.why);
+            ongoing.explains_talk(&self.camera.talk.why());
         }
         let is_outdated = self.live.as_ref().is_some_and(|live| live.is_outdated(&self.camera));
         if is_outdated && self.calls.is_empty() && self.camera.warm {

@@ -58,7 +58,7 @@ fn its_own_back_channel_is_the_best_way_and_the_relay_the_next() {
         let talk = judged(settings, source, true, &known);
         assert_eq!(path(&talk), expected, "{settings} {source:?} {known:?}");
         assert_eq!(talk.is_full_duplex(), expected.is_some(), "{settings} {source:?}");
-        assert!(!talk.why.is_empty() && !talk.why.contains("hunter2"), "{}", talk.why);
+        assert!(!talk.why().is_empty() && !talk.why().contains("hunter2"), "{}", talk.why());
     }
 }
 
@@ -77,7 +77,7 @@ fn what_is_not_known_is_looked_at_but_no_relay_is_opened_for_little_hope() {
     let none = judged("", Some(ADDRESS), true, &learned(Some(None), Some(false), None));
     assert!(none.looks.len() == 2 && none.is_known, "what had no speaker may have one since");
     let unlikely = judged("", Some(ADDRESS), false, &learned(Some(None), None, None));
-    assert!(unlikely.looks.len() == 1 && unlikely.why.contains("offers no speaker"), "{unlikely:?}");
+    assert!(unlikely.looks.len() == 1 && unlikely.why().contains("offers no speaker"), "{unlikely:?}");
 }
 
 #[test]

@@ -97,7 +97,8 @@ fn cameras_are_waited_for_only_while_a_hub_may_still_tell_of_them() {
 
 #[test]
 fn a_camera_is_fit_by_what_was_seen_of_it_last() {
-    let checked = |at: &str, fit| Some(CheckedCamera { at: at.into(), fit, says: "says".into() });
+    let checked =
+        |at: &str, fit| Some(CheckedCamera { at: at.into(), fit, says: json!({ "code": "nothing" }) });
     let (early, late) = ("2026-11-28T19:00:00Z", "2026-11-28T20:00:00Z");
     let shown = Some(early.to_owned());
     for (camera, stand) in [
@@ -224,6 +225,11 @@ fn the_first_call_is_one_that_showed_a_picture() {
     assert_eq!(stands("call", |_| {}), (Todo, "later"));
     let (state, code, values) = line("call", |facts| facts.cameras.push(camera("Porch")));
     assert_eq!((state, code, &values["say"]), (Todo, "none", &json!("Porch")));
+    let demo = |facts: &mut Facts| {
+        facts.cameras.push(camera("Porch"));
+        facts.demo = true;
+    };
+    assert_eq!(stands("call", demo), (Todo, "play"));
     let (state, code, values) = line("call", |facts| facts.dark = Some(call("d")));
     assert_eq!((state, code, &values["call"]["id"]), (Todo, "dark", &json!("d")));
     let both = |facts: &mut Facts| (facts.dark, facts.shown) = (Some(call("d")), Some(call("s")));

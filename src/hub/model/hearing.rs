@@ -57,9 +57,10 @@ impl Model {
         self.commands.send("get_config", json!({}), Why::Config, now);
         self.lists.read(&mut self.commands, now);
         let (cameras, external_url) = (self.home.kept().to_vec(), self.home.external_url().cloned());
-        let moving = self.board.shown().moving.clone();
+        let before = self.board.shown();
+        let (moving, tieable) = (before.moving.clone(), before.tieable.clone());
         let starting = HubSnapshot::without_cameras(Link::Starting);
-        self.board.show(HubSnapshot { version, external_url, cameras, moving, ..starting });
+        self.board.show(HubSnapshot { version, external_url, cameras, moving, tieable, ..starting });
     }
 
     fn subscribe_entities(&mut self, filtered: bool, now: Instant) {

@@ -9,7 +9,7 @@ use crate::hub::entity;
 use crate::hub::registries::Registries;
 use crate::hub::states::{Change, States};
 use crate::hub::ties::{self, HandTie, TiedCamera};
-use crate::hub::{Cause, HubCamera, HubCameraEntity, press};
+use crate::hub::{Cause, HubCamera, HubCameraEntity, HubTieable, press};
 
 /// What one event of the hub's states brought.
 #[derive(Debug, Default)]
@@ -155,6 +155,11 @@ impl Home {
             sensor.is_some_and(|state| state.state == "on")
         };
         self.ties.iter().filter(sees).filter_map(|tie| tie.camera.own()).map(str::to_owned).collect()
+    }
+
+    /// What cameras may be tied to by hand.
+    pub(super) fn tieable(&self) -> Vec<HubTieable> {
+        ties::tieable(&self.states, &self.registries)
     }
 
     /// Cameras of before.

@@ -43,6 +43,7 @@ fn the_recorded_front_door_is_one_camera_with_its_bell_and_motion() {
         entities: vec![super::super::HubCameraEntity {
             registry_id: "9111d5158842b09b59ed20ec6f0ebca6".into(),
             entity_id: "camera.front_door".into(),
+            name: "Front Door".into(),
             available: true,
             streams: true,
             switches: false,

@@ -166,3 +166,31 @@ fn motion_is_tied_as_bells_are_by_device_then_family_then_area_then_not_at_all()
     assert_eq!(motion(&[2]), [own(2), None]);
     assert_eq!(motion(&[3, 4]), [None, None], "two in one area: nobody knows whose");
 }
+
+#[test]
+fn whatever_may_be_tied_by_hand_is_named_and_what_the_hub_knows_it_for_is_told() {
+    let all = [
+        ["camera.a", "idle", ""],
+        ["event.door_bell", "unknown", "doorbell"],
+        ["event.remote", "unknown", "button"],
+        ["binary_sensor.yard", "off", "motion"],
+        ["binary_sensor.leak", "off", "moisture"],
+        ["input_button.show_drive", "unknown", ""],
+    ];
+    let (states, registries) = home(&all, json!([]), json!([]));
+    let found = tieable(&states, &registries);
+    let told: Vec<_> =
+        found.iter().map(|one| (one.entity_id.as_str(), one.rings, one.sees, one.may_see())).collect();
+    assert_eq!(
+        told,
+        [
+            ("binary_sensor.leak", false, false, true),
+            ("binary_sensor.yard", false, true, true),
+            ("event.door_bell", true, false, false),
+            ("event.remote", false, false, false),
+            ("input_button.show_drive", false, false, false),
+        ]
+    );
+    // What nobody gave a name is called after its entity id.
+    assert_eq!(found[4].name, "show drive");
+}

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::media::VideoFacts;
 use crate::media::annex_b::ParameterSets;
 use crate::media::sps::Sps;
+use crate::media::{VideoFacts, why};
 
 /// What becomes of a picture.
 pub enum Direct {
@@ -56,7 +56,7 @@ impl DirectPicture {
             height: sps.height,
             copied: true,
             copyable: true,
-            why: "copied as it is".into(),
+            why: why::COPIED.into(),
             keys_on_request: self.keys_on_request,
         }
     }

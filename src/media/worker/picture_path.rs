@@ -15,14 +15,12 @@ use crate::trouble::Trouble;
 use doorstep::media::annex_b::ParameterSets;
 use doorstep::media::flow::FlowMeter;
 use doorstep::media::sps::Sps;
+use doorstep::media::why::{ANEW, COPIED, FRESH, SENDS, TOO_MUCH, UNREADABLE};
 use doorstep::media::wire::MAX_PICTURE;
 use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
 
 pub const WIDEST: u32 = 4096;
 pub const HIGHEST: u32 = 2304;
-const COPIED: &str = "copied as it is";
-const TOO_MUCH: &str = "it takes more than its viewers' lines carry";
-const FRESH: &str = "up to the camera's next key picture, so that who joins need not wait for it";
 /// So many key pictures in a row that are too large end the stream.
 const OVERSIZED: u32 = 2;
 /// Room for parameter sets.
@@ -86,7 +84,7 @@ impl PicturePath {
             why: COPIED.into(),
         };
         if path.facts.codec != Id::H264 {
-            path.make_anew(&format!("the camera sends {name}"))?;
+            path.make_anew(&format!("{SENDS}{name}"))?;
         } else if !path.sets.sps().is_empty() {
             path.judge()?;
         }
@@ -194,7 +192,7 @@ impl PicturePath {
         self.sets.sps().clone_into(&mut self.seen);
         let before = self.opened();
         self.size = sps.map_or(self.size, |sps| (sps.width, sps.height));
-        match sps.map_or(Some("what it says of its form cannot be read"), |sps| sps.hindrance()) {
+        match sps.map_or(Some(UNREADABLE), |sps| sps.hindrance()) {
             Some(hindrance) if self.recoder.is_none() || self.for_a_time => {
                 self.for_a_time = false;
                 self.make_anew(hindrance)?;
@@ -273,7 +271,7 @@ impl PicturePath {
     }
 
     fn explain(&mut self, why: &str) {
-        self.why = format!("encoded anew: {why}");
+        self.why = format!("{ANEW}{why}");
     }
 }
 

@@ -84,7 +84,7 @@ fn opened(pattern: &TestPattern) -> FeedEvent {
             height: pattern.height,
             copied: false,
             copyable: false,
-            why: "the test pattern is made here".into(),
+            why: doorstep::media::why::TEST.into(),
             keys_on_request: pattern.answers_key_requests,
         },
         sound: SoundFacts { codec: "opus".into(), rate: 48_000 },

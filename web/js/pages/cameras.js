@@ -1,35 +1,57 @@
-// Every camera, and what can be done with it.
-import { html } from "../../vendor/preact-htm.js";
-import { Action } from "../parts/action.js";
-import { Probe } from "../parts/probe.js";
-import { Speaker } from "../parts/speaker.js";
+// Every camera at a glance.
+import { html, useState } from "../../vendor/preact-htm.js";
+import { AddCamera } from "../parts/add_camera.js";
+import { Still } from "../parts/still.js";
+import { Trouble, ending } from "../parts/trouble.js";
+import { codec, talk, why } from "../parts/words.js";
 import { to } from "../route.js";
-import { t } from "../text.js";
+import { date, t } from "../text.js";
 
-export function Power({ camera }) {
-  const what = camera.on ? "cameras.switch_off" : "cameras.switch_on";
-  const path = `cameras/${encodeURIComponent(camera.endpoint_id)}/power`;
-  return html`<${Action} path=${path} content=${{ on: !camera.on }} label=${t(what)} name=${t(`${what}_which`, { name: camera.name })} />`;
+const speaks = (camera) => (!camera.talk.path ? "cannot_talk" : camera.full_duplex ? "can_talk" : "can_talk_in_turns");
+
+// Whoever is no admin may look, and nothing else. Who it is comes a moment later.
+export const mayChange = ({ me }) => !me || me.admin === true;
+
+export function pictured({ picture }) {
+  if (!picture?.codec) return t("cameras.not_seen");
+  const size = picture.width > 0 ? `, ${picture.width} × ${picture.height}` : "";
+  return `${codec(picture.codec)}${size}: ${t(picture.copied ? "cameras.copied" : "cameras.anew", { why: why(picture) })}`;
 }
 
-const talk = (camera) => (!camera.talk.path ? "cannot_talk" : camera.full_duplex ? "can_talk" : "can_talk_in_turns");
+export function Kind({ camera }) {
+  return html`<ul class="tags">
+    <li>${t(camera.doorbell ? "cameras.doorbell" : "cameras.camera")}</li>
+    ${!camera.on && html`<li class="warns">${t("cameras.off")}</li>`}
+    ${camera.calls > 0 && html`<li class="live">${t("cameras.in_calls", { n: camera.calls })}</li>`}
+    ${camera.details.warm && html`<li>${t("cameras.warm")}</li>`}
+    ${!camera.alexa && html`<li class="warns">${t("cameras.not_shared")}</li>`}
+  </ul>`;
+}
 
-export function Cameras({ house: { cameras } }) {
-  return html`<h1 tabindex="-1">${t("cameras.cameras")}</h1>
-    ${!cameras.length && html`<p class="soft card">${t("cameras.no_cameras")}</p>`}
-    <ul class="plain">${cameras.map(
-      (camera) => html`<li key=${camera.endpoint_id} class="card">
-        <h2><a href=${to("cameras", camera.endpoint_id)}>${camera.name}</a></h2>
-        <p class="soft">
-          ${t(camera.doorbell ? "cameras.doorbell" : "cameras.camera")}, ${t(`cameras.${talk(camera)}`)}${camera.alexa ? "" : `, ${t("cameras.not_shared")}`}
-          <br />${t("cameras.talk", { why: camera.talk.why })}${camera.talk.echo && ` ${t(`cameras.finding_${camera.talk.echo}`)}`}
-          ${camera.live?.video && html`<br />${camera.live.video.codec} ${camera.live.video.width} × ${camera.live.video.height}: ${camera.live.video.why}`}
-        </p>
-        ${!camera.on && html`<p class="notice">${t("cameras.switched_off")}</p>`}
-        ${(camera.live?.trouble ?? camera.reason) && html`<p class="notice">${camera.live?.trouble ?? camera.reason}</p>`}
-        ${camera.stream?.withheld && html`<p class="notice">${t("cameras.no_stream", { why: camera.stream.withheld })}</p>`}
-        <${Probe} camera=${camera}><${Power} camera=${camera} /><//>
-        ${camera.talk.path && html`<${Speaker} camera=${camera} />`}
-      </li>`,
-    )}</ul>`;
+function Card({ camera }) {
+  const { last_call: last } = camera;
+  return html`<li class="card camera" data-endpoint=${camera.endpoint_id}>
+    <${Still} camera=${camera} />
+    <h2><a href=${to("cameras", camera.endpoint_id)} dir="auto">${camera.name}</a></h2>
+    <${Kind} camera=${camera} />
+    <${Trouble} camera=${camera} />
+    <dl class="narrow">
+      <dt>${t("cameras.picture")}</dt><dd data-fact="picture">${pictured(camera)}</dd>
+      <dt>${t("cameras.talking")}</dt><dd data-fact="talk">${t(`cameras.${speaks(camera)}`)}: ${talk(camera.talk)}</dd>
+      <dt>${t("cameras.last_call")}</dt><dd data-fact="last-call">${last ? html`<a href=${to("calls", last.id)}>${date(last.started)}</a>: ${ending(last)}` : t("cameras.no_call")}</dd>
+    </dl>
+  </li>`;
+}
+
+export function Cameras({ house }) {
+  const { cameras, status } = house;
+  const [adding, setAdding] = useState(false);
+  const changes = mayChange(house);
+  return html`<div class="head"><h1 tabindex="-1">${t("cameras.cameras")}</h1>
+      ${changes && !adding && html`<button class="primary" id="add" onClick=${() => setAdding(true)}>${t("cameras.add")}</button>`}
+    </div>
+    ${!changes && html`<p class="soft">${t("cameras.read_only")}</p>`}
+    ${adding && html`<${AddCamera} cameras=${cameras} close=${() => setAdding(false)} />`}
+    ${!cameras.length && html`<p class="card soft">${t(status.hub.state === "none" ? "cameras.none_no_hub" : status.hub.state === "running" ? "cameras.none" : "cameras.none_yet")}</p>`}
+    <ul class="plain cameras">${cameras.map((camera) => html`<${Card} key=${camera.endpoint_id} camera=${camera} />`)}</ul>`;
 }

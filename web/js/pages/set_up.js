@@ -65,6 +65,10 @@ function useJoining(hub) {
 
 export function SetUp({ house: { set_up: list, me, status } }) {
   const [joining, joined] = useJoining(list?.lines.find(({ id }) => id === "hub"));
+  // The house leads here while it has no cameras; whoever is here stays when they come.
+  useEffect(() => {
+    if (!location.hash) location.replace(to("set_up"));
+  }, []);
   const title = html`<h1 tabindex="-1">${t("app.page_set_up")}</h1>`;
   // Addresses of the house are told to nobody else.
   if (me && me.admin !== true) return html`${title}<p class="card notice">${t("set_up.admins_only")}</p>`;

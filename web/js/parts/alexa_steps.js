@@ -29,6 +29,6 @@ export function Events({ line: { state, values }, next }) {
 
 export function Call({ line: { state, values }, demo }) {
   return html`${state !== "done" && values.say && html`<p><q>${t("set_up.say", { camera: values.say })}</q></p>`}
-    <p>${values.call && html`<a href=${to("calls", values.call.id)}>${t("set_up.see_call")}</a> `}
-      ${state !== "done" && html`<a href=${demo ? to("demo") : to("activity")}>${t(demo ? "set_up.play_echo" : "set_up.see_activity")}</a>`}</p>`;
+    ${values.call && html`<p><a href=${to("calls", values.call.id)}>${t("set_up.see_call")}</a></p>`}
+    ${state !== "done" && html`<p><a href=${to(demo ? "demo" : "activity")}>${t(demo ? "set_up.play_echo" : "set_up.see_activity")}</a></p>`}`;
 }

@@ -81,7 +81,7 @@ export function DoorStep({ line: { state, code, values }, next }) {
     [t("set_up.lambda_path"), !base && path],
   ];
   return html`${tried && state !== "done" && html`<${Outcome} ...${tried} />`}
-    ${open && html`<${Reach} key=${base} base=${base} />`}
+    ${open && html`<details open=${state !== "done"}><summary>${t("set_up.try_door")}</summary><${Reach} key=${base} base=${base} /></details>`}
     ${!open && html`<p><a href=${to("settings")}>${t("set_up.open_settings")}</a></p>`}
     <details open=${next}><summary>${t("set_up.lambda")}</summary>
       <p class="hint">${t("set_up.lambda_hint")}</p>

@@ -4,11 +4,12 @@ import { lines } from "../api.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
 import { Waiting } from "./waiting.js";
+import { words } from "./words.js";
 
 function Camera({ camera }) {
   return html`<li data-camera=${camera.id} data-code=${camera.code}>
     <a href=${to("cameras", camera.id)}>${camera.name}</a>: <span class=${camera.state === "done" ? "well" : camera.state === "todo" ? "notice" : "soft"}>${t(`set_up.camera_${camera.code}`, { at: camera.at && date(camera.at) })}</span>
-    ${camera.state === "todo" && camera.says && html`<p class="soft hint">${camera.says}</p>`}
+    ${camera.state === "todo" && camera.says && html`<p class="soft hint">${camera.code === "unfit" ? words("probe", camera.says) : camera.says}</p>`}
   </li>`;
 }
 
@@ -27,7 +28,7 @@ export function Fit({ line: { values } }) {
       if (!here.current) return;
       const which = t("set_up.looking", { name, n: at + 1, of: wanted.length });
       setStep(which);
-      const take = ({ progress, error }) => (error ? setFailure(`${name}: ${error}`) : progress && setStep(`${which} ${progress}`));
+      const take = (line) => (line.error ? setFailure(`${name}: ${line.error}`) : line.progress && setStep(`${which} ${words("progress", { ...line, text: line.progress })}`));
       await lines("probe", { camera: id }, take).catch((error) => setFailure(`${name}: ${error.message}`));
     }
     setStep(null);

@@ -2,48 +2,65 @@
 import { html, useState } from "../../vendor/preact-htm.js";
 import { lines } from "../api.js";
 import { t } from "../text.js";
+import { codec, talk, way, words } from "./words.js";
 
 const number = (value, digits = 0) => value?.toFixed(digits);
 
 function keys({ key_picture_seconds: every, key_picture_longer_than: longer }) {
-  if (every != null) return t("cameras.key_every", { n: number(every, 1) });
-  return longer == null ? "" : t("cameras.key_longer", { n: number(longer) });
+  if (every != null) return t("camera.key_every", { n: number(every, 1) });
+  return longer == null ? "" : t("camera.key_longer", { n: number(longer) });
 }
 
-function Finding({ finding }) {
+function Facts({ finding }) {
   const { video, sound } = finding;
-  return html`<p class=${finding.fit ? "soft" : "notice"}>${finding.says}</p>
-    <dl>
-      ${finding.from && html`<dt>${t("cameras.way")}</dt><dd>${finding.from}${finding.running ? `, ${t("cameras.running")}` : ""}</dd>`}
-      ${finding.tried.map((tried) => html`<dt>${t("cameras.shows_nothing")}</dt><dd>${tried.way}: ${tried.reason}</dd>`)}
-      ${video && html`<dt>${t("echo.picture")}</dt><dd>${video.codec} ${video.width} × ${video.height}</dd>`}
-      ${finding.kbps != null && html`<dt>${t("cameras.flow")}</dt><dd>${t("cameras.flow_of", { n: number(finding.pictures_per_second), kbps: finding.kbps })} ${keys(finding)}</dd>`}
-      ${sound && html`<dt>${t("echo.sound")}</dt><dd>${sound.codec === "none" ? t("cameras.no_sound") : sound.codec}</dd>`}
-      ${finding.fit && html`<dt>${t("cameras.talking")}</dt><dd>${finding.talk_why}</dd>`}
-      ${finding.first_picture_ms != null && html`<dt>${t("cameras.first_picture")}</dt><dd>${t("units.ms", { n: finding.first_picture_ms })}</dd>`}
-    </dl>
-    ${finding.advice.length > 0 && html`<ul>${finding.advice.map((advice) => html`<li>${advice}</li>`)}</ul>`}`;
+  return html`<dl>
+    ${finding.way && html`<dt>${t("camera.way")}</dt><dd>${way(finding.way)}${finding.running ? `, ${t("camera.running")}` : ""}</dd>`}
+    ${finding.tried.map((tried) => html`<dt>${t("camera.shows_nothing")}</dt><dd>${way(tried.kind)}: ${tried.reason}</dd>`)}
+    ${video && html`<dt>${t("camera.picture")}</dt><dd>${codec(video.codec)}, ${video.width} × ${video.height}</dd>`}
+    ${finding.kbps != null && html`<dt>${t("camera.flow")}</dt><dd>${t("camera.flow_of", { n: number(finding.pictures_per_second), kbps: finding.kbps })} ${keys(finding)}</dd>`}
+    ${sound && html`<dt>${t("camera.sound")}</dt><dd>${sound.codec === "none" ? t("camera.no_sound") : sound.codec}</dd>`}
+    ${finding.fit && html`<dt>${t("camera.talking")}</dt><dd>${t(finding.talk ? "camera.possible" : "camera.not_possible")}: ${talk({ reasons: finding.talk_reasons, why: finding.talk_why })}</dd>`}
+    ${finding.first_picture_ms != null && html`<dt>${t("camera.first_picture")}</dt><dd>${t("units.ms", { n: finding.first_picture_ms })}</dd>`}
+  </dl>`;
+}
+
+// What a call would do first, then what to do better, then what was seen.
+export function Finding({ finding }) {
+  return html`<div class="finding" data-fit=${finding.fit}>
+    <p class=${finding.fit ? "well" : "notice"}><strong>${t(finding.fit ? "camera.fit" : "camera.unfit")}</strong> ${words("probe", finding.says)}</p>
+    ${finding.advice.length > 0
+      ? html`<p>${t("camera.to_do")}</p><ul>${finding.advice.map((advice) => html`<li>${words("advice", advice)}</li>`)}</ul>`
+      : finding.fit && html`<p class="soft">${t("camera.nothing_to_do")}</p>`}
+    <${Facts} finding=${finding} />
+  </div>`;
+}
+
+// `what` is looked at: `{ camera }` or `{ source }`.
+export function useLook() {
+  const [progress, setProgress] = useState(null);
+  const [last, setLast] = useState({});
+  const look = async (what) => {
+    setLast({});
+    setProgress(t("camera.opening"));
+    const take = (line) => (line.progress ? setProgress(words("progress", { ...line, text: line.progress })) : setLast({ ...line, what }));
+    await lines("probe", what, take).catch((error) => setLast({ error: error.message }));
+    setProgress(null);
+  };
+  return { progress, last, look };
+}
+
+export function Looked({ progress, last }) {
+  return html`<div role="status">${progress != null && html`<p class="soft waiting"><span class="spinner" aria-hidden="true"></span><span>${progress}</span></p>`}</div>
+    ${last.error && html`<p class="error" role="alert">${last.error}</p>`}
+    ${last.finding && html`<${Finding} finding=${last.finding} />`}`;
 }
 
 // The camera's other buttons stand beside its own.
 export function Probe({ camera, children }) {
-  const [progress, setProgress] = useState(null);
-  const [last, setLast] = useState({});
-  const look = async () => {
-    setLast({});
-    setProgress("");
-    try {
-      await lines("probe", { camera: camera.endpoint_id }, (line) => (line.progress ? setProgress(line.progress) : setLast(line)));
-    } catch (error) {
-      setLast({ error: error.message });
-    }
-    setProgress(null);
-  };
+  const { progress, last, look } = useLook();
   return html`<div class="buttons">
-      <button disabled=${progress != null || !camera.on} aria-label=${t("cameras.probe_which", { name: camera.name })} onClick=${look}>${t("cameras.probe")}</button>
+      <button disabled=${progress != null || !camera.on} aria-label=${t("camera.probe_which", { name: camera.name })} onClick=${() => look({ camera: camera.endpoint_id })}>${t("camera.probe")}</button>
       ${children}
-      ${progress != null && html`<span class="soft" role="status">${progress}</span>`}
     </div>
-    ${last.error && html`<p class="error" role="alert">${last.error}</p>`}
-    ${last.finding && html`<${Finding} finding=${last.finding} />`}`;
+    <${Looked} progress=${progress} last=${last} />`;
 }

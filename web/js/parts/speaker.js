@@ -2,6 +2,7 @@
 import { html, useState } from "../../vendor/preact-htm.js";
 import { act } from "../api.js";
 import { t } from "../text.js";
+import { words } from "./words.js";
 
 export function Speaker({ camera }) {
   const [busy, setBusy] = useState(false);
@@ -14,9 +15,9 @@ export function Speaker({ camera }) {
     setBusy(false);
   };
   return html`<div class="buttons">
-      <button disabled=${busy || !camera.on} aria-label=${t("cameras.test_speaker_which", { name: camera.name })} onClick=${test}>${t("cameras.test_speaker")}</button>
-      ${busy && html`<span class="soft" role="status">${t("cameras.testing_speaker")}</span>`}
+      <button disabled=${busy || !camera.on} aria-label=${t("camera.test_speaker_which", { name: camera.name })} onClick=${test}>${t("camera.test_speaker")}</button>
     </div>
+    <div role="status">${busy && html`<p class="soft waiting"><span class="spinner" aria-hidden="true"></span><span>${t("camera.testing_speaker")}</span></p>`}</div>
     ${last.error && html`<p class="error" role="alert">${last.error}</p>`}
-    ${last.says && html`<p class=${last.played ? "soft" : "notice"}>${last.says}</p>`}`;
+    ${last.says && html`<p class=${last.played ? "well" : "notice"}>${words("speaker", last.says)}</p>`}`;
 }

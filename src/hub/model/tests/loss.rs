@@ -31,7 +31,8 @@ fn the_recorded_restart_loses_no_camera_and_rings_no_old_ring() {
     }
     assert_eq!(play.presses.len(), 1);
     play.pass(Duration::from_secs(1));
-    let cameras = play.snapshot().cameras.clone();
+    let (cameras, tieable) = (play.snapshot().cameras.clone(), play.snapshot().tieable.clone());
+    assert!(!tieable.is_empty());
     play.presses.clear();
 
     play.model.on_lost("closed by the hub", false);
@@ -43,6 +44,7 @@ fn the_recorded_restart_loses_no_camera_and_rings_no_old_ring() {
             version: "2026.11.0".into(),
             cameras: cameras.clone(),
             moving: BTreeSet::new(),
+            tieable: tieable.clone(),
             trouble: None,
         }
     );
