@@ -128,6 +128,7 @@ pub(super) async fn house_status(house: &House) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": house.demo,
+        "settings": house.settings.as_ref().map(|settings| settings.saves()),
         "hub": hub,
         "door": { "listening": house.door_address, "public_url": house.config.door.public_url },
         "ui": { "listening": house.ui_address, "login": house.config.ui.token.is_some() },

@@ -75,6 +75,7 @@ pub fn start_logging(level: &str, overrides: Option<&str>) {
         if handle.reload(filter(level, overrides.as_deref())).is_err() {
             tracing::error!(level, "the log's level could not be changed");
         }
+        tracing::debug!(level, "the log has this level");
     };
     LEVEL.get_or_init(|| Box::new(set));
 }

@@ -10,6 +10,7 @@ mod frame;
 mod ingress;
 mod installed;
 mod set_up;
+mod settings;
 mod visitor;
 
 use std::time::Duration;

@@ -40,6 +40,7 @@ mod relay_source;
 mod screen_stream;
 mod sessions;
 mod set_up;
+mod settings;
 mod soak;
 mod speech;
 mod supervised;
