@@ -28,7 +28,7 @@ function start({ me, status, cameras }) {
 }
 
 function page([first, id], house) {
-  const Page = id ? SINGLE[first] : PAGES[first] ?? PAGES[start(house)];
+  const Page = id ? SINGLE[first] : PAGES[first ?? start(house)];
   const hidden = (Page === Demo && !house.status.demo) || (ADMINS.includes(first) && !house.me.admin);
   if (!Page || hidden) return html`<p class="card" role="alert">${t("app.no_page")}</p>`;
   return html`<${Page} key=${id ?? first} house=${house} id=${id} />`;
@@ -49,9 +49,10 @@ function Bar({ house, now }) {
     const here = row.current.querySelector("[aria-current]");
     if (here) row.current.scrollLeft = here.offsetLeft - (row.current.clientWidth - here.offsetWidth) / 2;
   }, [now]);
+  const show = ({ target }) => target.scrollIntoView({ block: "nearest", inline: "nearest" });
   return html`<header class="bar">
     <a class="home" href=${to(start(house))}><img src="icon.svg" alt="" /><span>${t("app.title")}</span></a>
-    <nav ref=${row} aria-label=${t("app.pages")}>${pages.map((name) => html`<a href=${to(name)} aria-current=${name === now ? "page" : null}>${t(`app.page_${name}`)}</a>`)}</nav>
+    <nav ref=${row} onfocusin=${show} aria-label=${t("app.pages")}>${pages.map((name) => html`<a href=${to(name)} aria-current=${name === now ? "page" : null}>${t(`app.page_${name}`)}</a>`)}</nav>
     <p class="hub" id="hub" role="status" data-state=${status.hub.state}><span class="dot"></span>${t(`app.hub_${status.hub.state}`)}</p>
   </header>`;
 }

@@ -71,7 +71,7 @@ export function Settings({ house }) {
       setState({ busy: false, failure: null, saved: true });
       await look();
     } catch (error) {
-      const problems = error.body?.problems ?? [];
+      const problems = error.problems ?? [];
       setRefused(problems);
       setState({ busy: false, failure: problems.length ? t("settings.refused") : error.message, saved: false });
     }
