@@ -146,9 +146,9 @@ impl Handler<TakeStill> for CameraSession {
             (false, false) => None,
         };
         let Some(look) = feed.or_else(|| self.look_at_hub()) else {
-            return Box::pin(ready(
-                self.took(Err("it has not been open since Doorstep was started".to_owned())),
-            ));
+            let known = self.camera.summary.reason.clone();
+            let why = known.unwrap_or_else(|| "it has not been open since Doorstep was started".to_owned());
+            return Box::pin(ready(self.took(Err(why))));
         };
         Box::pin(look.into_actor(self).map(|found, act, _| act.took(found)))
     }
