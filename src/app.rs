@@ -22,6 +22,7 @@ use tracing::{error, info, warn};
 use crate::alexa::gateway::{self, EventGateway};
 use crate::camera::EndpointId;
 use crate::camera::call::EndReason;
+use crate::camera::exchanges::Exchanges;
 use crate::camera::hub_servers;
 use crate::camera::places::Places;
 use crate::camera::registry::{ConfigChanged, Pressed, Registry, Sessions};
@@ -180,7 +181,7 @@ impl App {
         let resources = Resources {
             media: media.handle(),
             peers: peers.clone(),
-            worker,
+            worker: worker.clone(),
             max_kbps: config.webrtc.max_kbps,
             bridge: bridge.clone(),
             events: events.clone(),
@@ -191,8 +192,10 @@ impl App {
             places: Places::default(),
             transcodes: Places::default(),
             looks: Places::default(),
+            exchanges: Exchanges::default(),
             stills: StillStore::default(),
         };
+        let exchanges = resources.exchanges.clone();
         let (broken_tx, broken) = watch::channel(false);
         let keeper = Keeper {
             config: config.clone(),
@@ -222,6 +225,7 @@ impl App {
             .with_addresses(ui, door)
             .with_paths(Arc::new(move || paths.paths()))
             .with_policy(policy)
+            .with_media(worker, exchanges)
             .with_certificate(certificate.clone());
 
         let mut servers = Vec::new();

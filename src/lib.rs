@@ -16,7 +16,7 @@
 //! | [`hub`] | the hub's wire and the link to it |
 //! | [`peer`] | WebRTC: offer, answer, connection, the one UDP port |
 //! | [`media`] | the worker process, its protocol, its supervision |
-//! | [`state`], [`config`], [`telemetry`], [`error`], [`seat`], [`runtime`] | what all may use |
+//! | [`state`], [`config`], [`telemetry`], [`error`], [`seat`], [`runtime`], [`road`] | what all may use |
 //! | [`manifest`] | what the hub must know before it runs us |
 //! | [`sim`] | the demo: a hub simulator, and the page that plays the visitor |
 
@@ -30,6 +30,7 @@ pub mod hub;
 pub mod manifest;
 pub mod media;
 pub mod peer;
+pub mod road;
 pub mod router;
 pub mod runtime;
 pub mod seat;

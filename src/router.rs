@@ -25,11 +25,13 @@ use crate::error::ErrorKind;
 use crate::hub::Link;
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::seat::{self, AskError, Seat};
+use crate::state::State;
 
 mod control;
 pub mod forward;
 mod grant;
 mod merge;
+mod offer;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -49,6 +51,8 @@ pub struct Router {
     cameras: Arc<dyn Cameras>,
     /// Who sends events; without it no grant is accepted.
     events: Option<Seat<EventGateway>>,
+    /// Keeps what is left of offers that got no answer.
+    state: Option<Arc<State>>,
 }
 
 /// Why there is no good event.
@@ -111,7 +115,7 @@ impl Router {
     /// Routes to whoever sits in these seats at the time.
     #[must_use]
     pub fn new(registry: Seat<Registry>, bridge: Option<Seat<HubBridge>>) -> Self {
-        Self { cameras: Arc::new(Seated { registry, bridge }), events: None }
+        Self { cameras: Arc::new(Seated { registry, bridge }), events: None, state: None }
     }
 
     /// Says who sends events; without it no grant is accepted.
@@ -121,9 +125,16 @@ impl Router {
         self
     }
 
+    /// Says who keeps what is left of offers that got no answer.
+    #[must_use]
+    pub fn with_state(mut self, state: Arc<State>) -> Self {
+        self.state = Some(state);
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn over(cameras: Arc<dyn Cameras>) -> Self {
-        Self { cameras, events: None }
+        Self { cameras, events: None, state: None }
     }
 
     /// Answers a directive that came at `arrived`. Always an event, always in time.
@@ -190,19 +201,7 @@ impl Router {
             Request::Power { on } => self.switch(directive, *on, arrived).await,
             Request::Stream => self.open_stream(directive, arrived).await,
             Request::Offer { session_id, sdp } => {
-                let session = session(session_id)?;
-                let (camera, calls) = self.locate(directive).await?;
-                shared(&camera)?;
-                let offer = Offer {
-                    session,
-                    caller,
-                    sdp: sdp.clone(),
-                    arrived,
-                    deadline: arrived + (REPLY_BUDGET - RESERVE),
-                };
-                // A little longer than the camera's own deadline: it knows better what was late.
-                let answer = calls.offer(offer, remaining(arrived, (RESERVE + LAST_CALL) / 2)).await?;
-                Ok(rtc::answer_generated(envelope, &answer))
+                self.offer(directive, session_id, sdp, caller, arrived).await
             }
             Request::Connected { session_id } => {
                 let session = session(session_id)?;

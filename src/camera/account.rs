@@ -98,8 +98,8 @@ impl Account {
                 self.tried.retain(|tried| tried.place != self.using);
             }
             FeedEvent::Flow(flow) => self.flow = Some(*flow),
-            FeedEvent::Failed { reason, unauthorized, last_words } => {
-                self.failed(&super::explained(reason.clone(), last_words.clone()), *unauthorized);
+            FeedEvent::Failed { reason, kind, last_words } => {
+                self.failed(&super::explained(reason.clone(), last_words.clone()), kind.is_login());
             }
             FeedEvent::WorkerLost(reason) => self.failed(reason, false),
             FeedEvent::SpeakerLevel(_)
@@ -187,9 +187,10 @@ fn without(way: &str, reason: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::media::TroubleKind;
 
     fn failed(reason: &str) -> FeedEvent {
-        FeedEvent::Failed { reason: reason.into(), unauthorized: false, last_words: None }
+        FeedEvent::Failed { reason: reason.into(), kind: TroubleKind::Other, last_words: None }
     }
 
     #[test]

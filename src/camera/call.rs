@@ -6,6 +6,11 @@
 
 use std::time::{Duration, Instant};
 
+use super::CameraError;
+use super::trouble::Trouble;
+use crate::media::TroubleKind;
+use crate::peer::PeerEnd;
+
 /// A call that never connects ends after this long (one minute is the least that Alexa allows).
 const CONNECT: Duration = Duration::from_secs(61);
 /// A call whose peer fell silent ends after this long. Silence is told after five seconds, so that
@@ -42,14 +47,14 @@ pub enum EndReason {
     NeverConnected,
     /// The far end vanished.
     Vanished,
-    /// The far end closed the connection, or it failed; the text says how.
-    Closed(String),
+    /// The far end closed the connection, or it failed.
+    Closed(PeerEnd),
     /// The longest time for a call is over.
     TooLong,
-    /// The camera showed nothing; the text is its last trouble.
-    NoPicture(String),
-    /// No answer could be made; the text says why.
-    NotAnswered(String),
+    /// The camera showed nothing, and why.
+    NoPicture(Trouble),
+    /// No answer could be made, and why.
+    NotAnswered(CameraError),
     /// The camera was switched off.
     SwitchedOff,
     /// The camera is gone from the settings or the hub.
@@ -117,14 +122,25 @@ pub struct Call {
     lost: Option<Instant>,
     /// Since when the camera has shown nothing of its own; `None` while it shows something.
     dark: Option<Instant>,
-    trouble: Option<String>,
+    /// Why it shows nothing; of several reasons the one that tells more.
+    trouble: Option<Trouble>,
+    /// The camera has shown a picture of its own.
+    shown: bool,
 }
 
 impl Call {
     /// A call whose offer came at `now` and that may last for `longest`.
     #[must_use]
     pub fn new(now: Instant, longest: Duration) -> Self {
-        Self { state: CallState::Answering, began: now, longest, lost: None, dark: Some(now), trouble: None }
+        Self {
+            state: CallState::Answering,
+            began: now,
+            longest,
+            lost: None,
+            dark: Some(now),
+            trouble: None,
+            shown: false,
+        }
     }
 
     /// Where it stands.
@@ -177,12 +193,27 @@ impl Call {
     pub fn lit(&mut self) {
         self.dark = None;
         self.trouble = None;
+        self.shown = true;
     }
 
     /// The camera shows nothing, for the given reason.
-    pub fn darkened(&mut self, now: Instant, trouble: &str) {
+    pub fn darkened(&mut self, now: Instant, trouble: &Trouble) {
         self.dark.get_or_insert(now);
-        self.trouble = Some(trouble.to_owned());
+        if self.trouble.as_ref().is_none_or(|known| trouble.kind.weight() >= known.kind.weight()) {
+            self.trouble = Some(trouble.clone());
+        }
+    }
+
+    /// Why the camera shows nothing now, if it said so.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&Trouble> {
+        self.trouble.as_ref()
+    }
+
+    /// True once the camera has shown a picture of its own.
+    #[must_use]
+    pub fn was_shown(&self) -> bool {
+        self.shown
     }
 
     /// Ends it; the first reason stays.
@@ -205,7 +236,8 @@ impl Call {
                 } else if self.lost.is_some_and(|since| past(since, CONSENT)) {
                     self.end(EndReason::Vanished);
                 } else if self.dark.is_some_and(|since| past(since, PICTURE)) {
-                    let trouble = self.trouble.clone().unwrap_or_else(|| "no reason is known".into());
+                    let unknown = || Trouble::new(TroubleKind::NoPicture, "no reason is known");
+                    let trouble = self.trouble.clone().unwrap_or_else(unknown);
                     self.end(EndReason::NoPicture(trouble));
                 }
             }
@@ -219,6 +251,10 @@ mod tests {
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
+
+    fn trouble(text: &str) -> Trouble {
+        Trouble::new(TroubleKind::Other, text)
+    }
 
     fn live_call(now: Instant) -> Call {
         let mut call = Call::new(now, HOUR);
@@ -262,20 +298,20 @@ mod tests {
     fn a_dark_camera_ends_the_call_after_a_minute_with_its_trouble() {
         let now = Instant::now();
         let mut call = live_call(now);
-        call.darkened(now + Duration::from_secs(10), "it stalled");
-        call.darkened(now + Duration::from_secs(30), "it refuses");
+        call.darkened(now + Duration::from_secs(10), &trouble("it stalled"));
+        call.darkened(now + Duration::from_secs(30), &trouble("it refuses"));
         assert_eq!(reason_after(&mut call, now, 69), None);
-        assert_eq!(reason_after(&mut call, now, 71), Some(EndReason::NoPicture("it refuses".into())));
+        assert_eq!(reason_after(&mut call, now, 71), Some(EndReason::NoPicture(trouble("it refuses"))));
     }
 
     #[test]
     fn a_picture_that_returns_starts_the_minute_anew() {
         let now = Instant::now();
         let mut call = live_call(now);
-        call.darkened(now, "it stalled");
+        call.darkened(now, &trouble("it stalled"));
         call.elapse(now + Duration::from_secs(50));
         call.lit();
-        call.darkened(now + Duration::from_secs(51), "it stalled");
+        call.darkened(now + Duration::from_secs(51), &trouble("it stalled"));
         assert_eq!(reason_after(&mut call, now, 100), None);
     }
 

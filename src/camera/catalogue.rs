@@ -11,7 +11,7 @@ use super::way::Way;
 use super::{CameraSummary, EndpointId};
 use crate::config::{self, Config, Kind, Prefer};
 use crate::hub::{HubCamera, HubCameraEntity, HubSnapshot, Link};
-use crate::media::Source;
+use crate::media::{Source, TroubleKind};
 use crate::state::Learned;
 
 /// A camera and all that is needed to show it.
@@ -35,6 +35,8 @@ pub struct KnownCamera {
     pub hub_away: bool,
     /// What people may want to know or change of it.
     pub details: Details,
+    /// What kind of trouble keeps it from being shown; `None` if it can be reached.
+    pub lack: Option<TroubleKind>,
 }
 
 impl KnownCamera {
@@ -152,6 +154,7 @@ fn missing_camera(id: EndpointId, name: &str, settings: &config::Camera) -> Know
     camera.talk = Talk::none(Sentence::new("missing", "the hub does not have it"));
     camera.summary.talk = camera.talk.summary();
     camera.summary.reason = Some(reason);
+    camera.lack = Some(TroubleKind::Hub);
     camera
 }
 
@@ -171,10 +174,13 @@ fn camera_of_hub(
     let mut available = camera.entities.iter().filter(|entity| entity.available);
     // While the hub is away or still starting, what it said of its entities is not news.
     let unavailable = *link == Link::Running && available.next().is_none();
-    let reason = match &ways {
-        Err(reason) => Some(reason.clone()),
-        Ok(_) if unavailable => Some("the hub says that it is unavailable; look at it in the hub".to_owned()),
-        Ok(_) => None,
+    let (lack, reason) = match &ways {
+        Err(reason) => (Some(TroubleKind::Settings), Some(reason.clone())),
+        Ok(_) if unavailable => {
+            let reason = "the hub says that it is unavailable; look at it in the hub";
+            (Some(TroubleKind::Hub), Some(reason.to_owned()))
+        }
+        Ok(_) => (None, None),
     };
     let ways = ways.unwrap_or_default();
     let own = settings.and_then(own_address).and_then(Result::ok);
@@ -207,6 +213,7 @@ fn camera_of_hub(
         stream: None,
         hub_away: is_away && ways.iter().all(|way| way.entity().is_some()),
         details: Details::of_hub(camera, settings, &ways, hub, learned),
+        lack,
         ways,
         prefer: settings.map_or(Prefer::Auto, |settings| settings.prefer),
         talk,
@@ -231,6 +238,7 @@ fn own_camera(
     };
     let own = own_address(settings).and_then(Result::ok);
     let talk = Talk::judge(Some(settings), id.as_str(), &ways, own.as_ref(), true, learned);
+    let lack = reason.is_some().then_some(TroubleKind::Settings);
     let motion = settings.motion.as_ref().and(hub).map(|hub| hub.moving.contains(id.as_str()));
     KnownCamera {
         details: Details::own(id.as_str(), settings, &ways, hub, learned),
@@ -259,6 +267,7 @@ fn own_camera(
         switches: Vec::new(),
         stream: None,
         hub_away: false,
+        lack,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::hub::bridge::{HubBridge, Snapshot};
 use crate::hub::{HubSnapshot, Link};
+use crate::media::TroubleKind;
 use crate::media::fetch::FetchEnd;
 use crate::seat::Seat;
 
@@ -34,18 +35,12 @@ impl Entity {
             match snapshot.as_ref().ok().map(|snapshot| (&snapshot.link, self.named_in(snapshot))) {
                 Some((Link::Running, Some(entity_id))) => return Ok(entity_id.to_owned()),
                 Some((Link::Running, None)) => {
-                    return Err(FetchEnd {
-                        reason: format!("{} is no longer there at the hub; look at it there", self.entity_id),
-                        unauthorized: false,
-                        lasting: true,
-                    });
+                    let reason =
+                        format!("{} is no longer there at the hub; look at it there", self.entity_id);
+                    return Err(FetchEnd::lasting(TroubleKind::Hub, reason));
                 }
                 _ if Instant::now() >= until => {
-                    return Err(FetchEnd {
-                        reason: "the hub is not connected".into(),
-                        unauthorized: false,
-                        lasting: false,
-                    });
+                    return Err(FetchEnd::passing(TroubleKind::HubAway, "the hub is not connected"));
                 }
                 _ => tokio::time::sleep(AGAIN).await,
             }

@@ -18,9 +18,9 @@ const SPAN: Duration = Duration::from_secs(5);
 /// Fewer packets make no share.
 const FEW: u64 = 50;
 /// A loss that people see, percent.
-const NOTABLE_LOSS: f64 = 5.0;
+pub(super) const NOTABLE_LOSS: f64 = 5.0;
 /// A round trip that people notice.
-const NOTABLE_ROUND_TRIP: Duration = Duration::from_millis(600);
+pub(super) const NOTABLE_ROUND_TRIP: Duration = Duration::from_millis(600);
 
 /// What is known of a line since its call is connected.
 #[derive(Debug)]
@@ -151,13 +151,13 @@ fn is_recent(at: Instant, now: Instant) -> bool {
 }
 
 /// Packets that did not arrive at once.
-fn missing_of(counters: &PeerCounters) -> u64 {
+pub(super) fn missing_of(counters: &PeerCounters) -> u64 {
     // Some ask for what is merely late; so reports count more, where there are any.
     if counters.reported.reports > 0 { counters.reported.missing } else { counters.repairs_wanted }
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn percent(part: u64, whole: u64) -> f64 {
+pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { (part as f64 * 100.0 / whole as f64).min(100.0) }
 }
 

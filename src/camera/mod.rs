@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::error::ErrorKind;
+use crate::media::TroubleKind;
 
 pub mod account;
 pub mod backlog;
@@ -15,6 +16,7 @@ pub mod call;
 pub mod catalogue;
 pub mod details;
 pub mod entity;
+pub mod exchanges;
 pub mod fanout;
 pub mod fit;
 pub mod hub_servers;
@@ -22,6 +24,7 @@ pub mod line;
 pub mod line_rate;
 pub mod live;
 pub mod ongoing;
+pub mod outcome;
 pub mod pace;
 pub mod places;
 pub mod probe;
@@ -29,6 +32,7 @@ pub mod registry;
 pub mod relay;
 pub mod resources;
 pub mod round_trip;
+pub mod sampler;
 pub mod screen_stream;
 pub mod sentence;
 pub mod session;
@@ -37,6 +41,8 @@ pub mod speaker;
 pub mod speaker_test;
 pub mod still_store;
 pub mod talk;
+pub mod trouble;
+pub mod unanswered;
 pub mod viewer;
 pub mod way;
 
@@ -93,6 +99,8 @@ pub enum Caller {
     User(String),
     /// The holder of the door token where there is no hub.
     Door,
+    /// Whoever plays an Echo in the page.
+    Page,
 }
 
 /// A camera as the outside may know it.
@@ -258,6 +266,8 @@ pub enum CameraError {
     Unreachable {
         /// The camera's name.
         camera: String,
+        /// What kind of trouble it is in.
+        kind: TroubleKind,
         /// Why, for people.
         reason: String,
     },
@@ -294,10 +304,10 @@ pub enum CameraError {
         why: String,
     },
     /// All places are taken.
-    #[error("{camera}: {limit} calls are going on, no more fit")]
+    #[error("{}: {limit} calls are going on, no more fit", camera.as_deref().unwrap_or("all cameras"))]
     Full {
-        /// The camera's name, or "all cameras".
-        camera: String,
+        /// The camera's name; `None`: all cameras together.
+        camera: Option<String>,
         /// The limit that was met.
         limit: usize,
     },

@@ -4,24 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::call::{Call, CallState, EndReason};
 use super::line::Line;
 use super::live::Live;
+use super::outcome::{Ways, judge};
 use super::places::Place;
 use super::resources::Resources;
+use super::sampler::Sampler;
 use super::session::Notice;
 use super::speaker::Speaker;
+use super::trouble::Trouble;
 use super::viewer::Viewer;
 use super::{Caller, CameraError, CameraSummary, Offer};
 use crate::media::VideoFacts;
 use crate::media::talk::{Duplex, TalkReport};
-use crate::peer::{Answered, Peer, PeerEvent, TalkPacket};
-use crate::state::{CallRecord, NetworkRecord, TalkRecord, VideoRecord};
+use crate::peer::port::Nat;
+use crate::peer::{Answered, Peer, PeerEnd, PeerEvent, TalkPacket};
+use crate::state::{self, CallRecord, NetworkRecord, TalkRecord, VideoRecord};
 use crate::telemetry;
 
 /// Where a call's answer arrives; closed if the call ends before.
@@ -51,6 +53,10 @@ pub struct Ongoing {
     bandwidth_kbps: Option<u32>,
     /// The line to the far end, once it is connected.
     line: Option<Line>,
+    /// How the line was over time, once it is connected.
+    sampler: Option<Sampler>,
+    /// What the answer names of us.
+    ways: Ways,
     answer: watch::Sender<Option<Result<String, CameraError>>>,
     peer: Option<Arc<dyn Peer>>,
     /// Events, talk and pictures of the peer; aborted with this.
@@ -83,7 +89,9 @@ impl Ongoing {
     pub fn connected(&mut self, now: Instant) {
         self.record.stages.dtls_connected.get_or_insert(self.since_offer());
         self.call.connected(now);
+        let after = self.since_offer();
         self.line.get_or_insert_with(|| Line::new(now));
+        self.sampler.get_or_insert_with(|| Sampler::new(now, after));
     }
 
     /// The far end says that it can receive so much (REMB), kbit/s.
@@ -97,6 +105,9 @@ impl Ongoing {
     pub fn weigh(&mut self, wanted_kbps: u32, now: Instant) {
         if let (Some(line), Some(peer)) = (&mut self.line, &self.peer) {
             line.take(peer.counters(), wanted_kbps, now);
+        }
+        if let (Some(sampler), Some(peer)) = (&mut self.sampler, &self.peer) {
+            sampler.take(&peer.counters(), now);
         }
     }
 
@@ -133,7 +144,8 @@ impl Ongoing {
             camera: camera.name.clone(),
             endpoint_id: camera.endpoint_id.to_string(),
             session_id: offer.session.as_str().to_owned(),
-            started: stamp(),
+            from_page: offer.caller == Caller::Page,
+            started: state::now(),
             talk: Some(TalkRecord {
                 path: camera.talk.path.map(str::to_owned),
                 why: camera.talk.why.clone(),
@@ -143,6 +155,7 @@ impl Ongoing {
             ..CallRecord::default()
         };
         telemetry::call_began();
+        resources.exchanges.offered(&record.id, &offer.sdp);
         Self {
             serial,
             call,
@@ -152,6 +165,8 @@ impl Ongoing {
             arrived: offer.arrived,
             bandwidth_kbps,
             line: None,
+            sampler: None,
+            ways: Ways::default(),
             answer: watch::Sender::new(None),
             peer: None,
             tasks: Vec::new(),
@@ -199,8 +214,9 @@ impl Ongoing {
         self.record.stages.answer_sent.get_or_insert(self.since_offer());
         telemetry::answered(self.arrived.elapsed());
         self.call.answered();
+        self.ways = Ways::named_in(&sdp);
         if live.is_lit() {
-            self.call.lit();
+            self.lit();
         }
         if let Some(video) = &live.video {
             self.shows(video, live.from());
@@ -232,6 +248,7 @@ impl Ongoing {
             }
         }));
         self.peer = Some(peer);
+        self.resources.exchanges.answered(&self.record.id, &sdp);
         self.answer.send_replace(Some(Ok(sdp)));
     }
 
@@ -304,6 +321,18 @@ impl Ongoing {
         name(report.duplex).clone_into(&mut talk.duplex);
     }
 
+    /// The camera shows a picture of its own.
+    pub fn lit(&mut self) {
+        self.record.stages.camera_shown.get_or_insert(self.since_offer());
+        self.call.lit();
+    }
+
+    /// The camera shows nothing.
+    pub fn darkened(&mut self, now: Instant, trouble: &Trouble) {
+        self.call.darkened(now, trouble);
+        self.troubled(&trouble.text);
+    }
+
     /// What went wrong; each thing is kept once.
     pub fn troubled(&mut self, reason: &str) {
         let troubles = &mut self.record.trouble;
@@ -332,7 +361,22 @@ impl Ongoing {
             line.describe(record.network.get_or_insert_default());
             record.trouble.extend(line.troubles());
         }
+        record.plot = self.sampler.as_ref().map(Sampler::plot);
         record
+    }
+}
+
+impl Ongoing {
+    /// What is known of the ways between the far end and us.
+    fn ways(&self) -> Ways {
+        let peers = &self.resources.peers;
+        let symmetric = peers.paths().sockets.iter().any(|socket| socket.nat == Nat::AddressDependent);
+        Ways {
+            symmetric,
+            sought: self.peer.as_ref().is_some_and(|peer| peer.counters().sought),
+            port: peers.addresses().first().map_or(0, |address| address.port()),
+            ..self.ways
+        }
     }
 }
 
@@ -342,14 +386,16 @@ impl Drop for Ongoing {
             task.abort();
         }
         let mut record = self.current_record();
-        record.ended = Some(stamp());
-        let reason = match self.call.state() {
-            CallState::Ended(reason) => reason,
-            // Dropped in mid-call: its session died.
-            _ => &EndReason::Internal,
-        };
-        record.end_reason = Some(reason.to_string());
-        telemetry::call_ended(reason.label());
+        record.ended = Some(state::now());
+        // Dropped in mid-call: its session died.
+        self.call.end(EndReason::Internal);
+        let lasted = self.arrived.elapsed();
+        let verdict = judge(&self.call, &record, self.ways(), lasted, self.resources.longest_call());
+        (record.outcome, record.outcome_values) = (Some(verdict.outcome), verdict.values);
+        if let CallState::Ended(reason) = self.call.state() {
+            record.end_reason = Some(reason.to_string());
+            telemetry::call_ended(reason.label());
+        }
         telemetry::pictures_dropped(record.counters.pictures_dropped);
         telemetry::packets_sent(record.counters.packets_sent, record.counters.retransmitted);
         if let Some(network) = &record.network {
@@ -387,8 +433,7 @@ async fn forward_events(
         }
     }
     // A peer whose events end without a word has ended all the same.
-    let _gone =
-        notices.send(Notice::Peer(serial, PeerEvent::Ended("the connection was closed".into()))).await;
+    let _gone = notices.send(Notice::Peer(serial, PeerEvent::Ended(PeerEnd::Closed))).await;
 }
 
 async fn forward_talk(
@@ -411,11 +456,4 @@ fn name(duplex: Duplex) -> &'static str {
         Duplex::Full => "full",
         Duplex::Half => "half",
     }
-}
-
-/// Now, RFC 3339 in UTC with ms.
-fn stamp() -> String {
-    let now = OffsetDateTime::now_utc();
-    let now = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
-    now.format(&Rfc3339).unwrap_or_default()
 }

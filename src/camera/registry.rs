@@ -17,10 +17,13 @@ use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{Cause, HubCamera, HubSnapshot, Link};
+use crate::media::TroubleKind;
 use crate::seat::Seat;
+use crate::state::What;
 
 mod described;
 mod events;
+mod happenings;
 mod power;
 
 pub use described::{DescribeCameras, Described};
@@ -73,6 +76,8 @@ pub struct Registry {
     is_complete: bool,
     /// What Alexa was told last.
     told: Option<Told>,
+    /// Cameras that are away, and whether the list of cameras says so.
+    away: HashMap<EndpointId, bool>,
 }
 
 struct Trouble {
@@ -98,6 +103,8 @@ pub struct CameraNews {
     pub endpoint: EndpointId,
     /// What is wrong, for people; `None` if all is well.
     pub trouble: Option<String>,
+    /// It shows a picture now.
+    pub shows: bool,
     /// Calls that go on.
     pub calls: usize,
     /// Something was learned of it that the list of cameras depends on.
@@ -157,6 +164,7 @@ impl Registry {
             calls: HashMap::new(),
             is_complete: false,
             told: None,
+            away: HashMap::new(),
         };
         registry.catalogue = registry.with_power(catalogue);
         registry
@@ -185,6 +193,7 @@ impl Registry {
             let kept: Vec<HubCamera> = before.cameras.iter().filter(missing).cloned().collect();
             snapshot.cameras.extend(kept);
         }
+        self.note_hub(&snapshot.link);
         if snapshot.link == Link::Running {
             self.hub_away_since = None;
             self.is_complete = true;
@@ -213,6 +222,7 @@ impl Registry {
             }
         }
         self.resources.stills.retain(|id| fresh.get(id).is_some_and(|camera| camera.summary.on));
+        self.note_changes(&fresh);
         self.catalogue = fresh;
         self.warm_up();
         self.tell_alexa();
@@ -263,6 +273,7 @@ impl Registry {
         if self.deaths.get(id).is_some_and(|deaths| deaths.iter().filter(recent).count() >= DEATHS) {
             return Err(CameraError::Unreachable {
                 camera: camera.summary.name.clone(),
+                kind: TroubleKind::WorkerLost,
                 reason:
                     "its part of Doorstep failed three times within a minute; it is tried again in a minute"
                         .into(),
@@ -405,6 +416,7 @@ impl Handler<CameraStopped> for Registry {
         self.calls.remove(&stopped.endpoint);
         if stopped.died {
             warn!(camera = %stopped.endpoint, "the camera's session died; the next call builds a new one");
+            self.note(What::Restarted, &stopped.endpoint);
             let deaths = self.deaths.entry(stopped.endpoint).or_default();
             deaths.retain(|at| at.elapsed() < UNHEALTHY);
             deaths.push(Instant::now());
@@ -420,6 +432,7 @@ impl Handler<CameraNews> for Registry {
 
     fn handle(&mut self, news: CameraNews, _: &mut Self::Context) {
         self.calls.insert(news.endpoint.clone(), news.calls);
+        self.note_news(&news);
         if news.learned {
             self.lay_out();
         }

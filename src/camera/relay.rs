@@ -12,6 +12,7 @@ use super::entity::Entity;
 use super::way::ask;
 use crate::hub::bridge::{HubBridge, OpenRelay, RelayWishes};
 use crate::hub::{RelayLine, RelayNews};
+use crate::media::TroubleKind;
 use crate::media::fetch::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece, SoundCodec, SpeakerLine};
 use crate::media::talk::SpeakerFormat;
 use crate::peer::connection::Peers;
@@ -72,7 +73,11 @@ impl Fetch for Relay {
 }
 
 fn ended(reason: impl Into<String>) -> FetchEnd {
-    FetchEnd { reason: reason.into(), unauthorized: false, lasting: false }
+    FetchEnd::passing(TroubleKind::Hub, reason)
+}
+
+fn unlinked() -> FetchEnd {
+    FetchEnd::passing(TroubleKind::HubAway, "the link to the hub was lost")
 }
 
 /// An answered session.
@@ -108,7 +113,7 @@ async fn answer(line: &mut RelayLine, call: &dyn OutgoingCall) -> Result<Agreed,
             }
             Some(RelayNews::Candidate(candidate)) => call.candidate(&candidate).await,
             Some(RelayNews::Failed { message, .. }) => return Err(ended(message)),
-            None => return Err(ended("the link to the hub was lost")),
+            None => return Err(unlinked()),
         }
     }
 }
@@ -131,7 +136,7 @@ impl Session {
                 // What is there is taken before the time is looked at.
                 biased;
                 event = events.recv() => match event {
-                    Some(PeerEvent::Ended(reason)) => return ended(reason),
+                    Some(PeerEvent::Ended(how)) => return ended(how.to_string()),
                     Some(_) => continue,
                     None => return ended("the hub's relay has ended"),
                 },
@@ -175,7 +180,7 @@ impl Session {
                 },
                 () = sleep_until(silent_at) => {
                     let sends_nothing = "the hub's relay sends no picture";
-                    return ended(if linked { sends_nothing } else { "the link to the hub was lost" });
+                    return if linked { ended(sends_nothing) } else { unlinked() };
                 }
             };
             if to.send(piece).await.is_err() {

@@ -1,9 +1,11 @@
 //! What all sessions share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::exchanges::Exchanges;
 use super::places::{Place, Places};
 use super::still_store::StillStore;
 use super::way::Reach;
@@ -44,6 +46,8 @@ pub struct Resources {
     pub transcodes: Places,
     /// Cameras that are being looked at for a speaker.
     pub looks: Places,
+    /// What the last calls' ends said to each other.
+    pub exchanges: Exchanges,
     /// The last still picture of each camera.
     pub stills: StillStore,
 }
@@ -53,6 +57,12 @@ impl Resources {
     #[must_use]
     pub fn encoding(&self) -> Option<Place> {
         self.transcodes.take(self.limits.transcodes)
+    }
+
+    /// The longest time for a call.
+    #[must_use]
+    pub fn longest_call(&self) -> Duration {
+        Duration::from_secs(self.limits.call_minutes.saturating_mul(60))
     }
 
     /// A user has granted that events are sent to Alexa.

@@ -14,6 +14,7 @@ use super::entity::Entity;
 use crate::hub::bridge::{FindState, HubAddress, HubBridge, OpenStream};
 use crate::hub::protocol::http_address;
 use crate::hub::{HubCameraEntity, HubError};
+use crate::media::TroubleKind;
 use crate::seat::{AskError, Seat};
 use crate::state::LearnedStream;
 
@@ -161,6 +162,7 @@ impl StreamSource {
         let away = |_| CameraError::HubAway(camera.to_owned());
         let none = || CameraError::Unreachable {
             camera: camera.to_owned(),
+            kind: TroubleKind::Hub,
             reason: "the hub gives no still picture of it".into(),
         };
         let request = http.get(state.url).bearer_auth(state.bearer.expose_secret());
@@ -188,7 +190,8 @@ pub(super) fn told<T>(camera: &str, reply: Result<Result<T, HubError>, AskError>
     match reply {
         Ok(Ok(told)) => Ok(told),
         Ok(Err(HubError::Command { message, .. })) => {
-            Err(CameraError::Unreachable { camera, reason: format!("the hub says: {message}") })
+            let reason = format!("the hub says: {message}");
+            Err(CameraError::Unreachable { camera, kind: TroubleKind::Hub, reason })
         }
         Err(AskError::Late) => Err(CameraError::Late(camera)),
         Ok(Err(_)) | Err(_) => Err(CameraError::HubAway(camera)),

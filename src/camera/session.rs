@@ -14,10 +14,11 @@ use super::ongoing::{Ongoing, Reply};
 use super::places::Place;
 use super::registry::{CameraNews, CameraStopped, Registry};
 use super::resources::Resources;
+use super::trouble::Trouble;
 use super::way::Way;
 use super::{Caller, CameraError, Offer, SessionId};
-use crate::media::FeedEvent;
 use crate::media::still::Still;
+use crate::media::{FeedEvent, TroubleKind};
 use crate::peer::{AnswerOptions, Answered, PeerError, PeerEvent};
 use crate::runtime::release_memory;
 use crate::seat::Seat;
@@ -64,7 +65,7 @@ pub struct CameraSession {
     /// Names peers and feeds, so that news of one that is gone is told apart.
     serial: u64,
     /// The camera's last trouble and when it was seen; `None` while it shows a picture.
-    trouble: Option<(Instant, String)>,
+    trouble: Option<(Instant, Trouble)>,
     /// Ways that showed nothing, when that was seen, and why; cleared when one shows a picture.
     failed: Vec<(Way, Instant, String)>,
     /// Something was learned that the Registry has not been told yet.
@@ -165,9 +166,14 @@ impl CameraSession {
         }
         if !self.camera.summary.reachable {
             let reason = self.camera.summary.reason.clone().unwrap_or_default();
-            return Err(CameraError::Unreachable { camera, reason });
+            return Err(CameraError::Unreachable { camera, kind: self.lack(), reason });
         }
         Ok(())
+    }
+
+    /// What kind of trouble keeps it from being shown at all.
+    fn lack(&self) -> TroubleKind {
+        self.camera.lack.unwrap_or_default()
     }
 
     /// Whether the camera can take an offer at all.
@@ -177,10 +183,10 @@ impl CameraSession {
         if self.camera.hub_away && !self.live.as_ref().is_some_and(Live::is_lit) {
             return Err(CameraError::HubAway(camera));
         }
-        if let Some((since, reason)) = &self.trouble
+        if let Some((since, Trouble { kind, text })) = &self.trouble
             && since.elapsed() < KNOWN_DOWN
         {
-            return Err(CameraError::Unreachable { camera, reason: reason.clone() });
+            return Err(CameraError::Unreachable { camera, kind: *kind, reason: text.clone() });
         }
         Ok(())
     }
@@ -191,9 +197,9 @@ impl CameraSession {
         self.elapse();
         let limits = &self.resources.limits;
         if self.calls.len() >= limits.calls_per_camera {
-            return Err(CameraError::Full { camera, limit: limits.calls_per_camera });
+            return Err(CameraError::Full { camera: Some(camera), limit: limits.calls_per_camera });
         }
-        let full = CameraError::Full { camera: "all cameras".into(), limit: limits.calls };
+        let full = CameraError::Full { camera: None, limit: limits.calls };
         self.resources.places.take(limits.calls).ok_or(full)
     }
 
@@ -212,8 +218,7 @@ impl CameraSession {
             None => self.camera.talk.way.is_some(),
         };
         let serial = self.next_serial();
-        let longest = Duration::from_secs(self.resources.limits.call_minutes.saturating_mul(60));
-        let call = Call::new(offer.arrived, longest);
+        let call = Call::new(offer.arrived, self.resources.longest_call());
         let options = AnswerOptions {
             talk: can_talk,
             label: format!("{} {}", self.camera.summary.endpoint_id, offer.session.as_str()),
@@ -250,11 +255,12 @@ impl CameraSession {
                 ongoing.answered(answered, live, fresh, self.notices.clone());
             }
             (Some(ongoing), Err(error)) => {
-                ongoing.refuse(match error {
+                let error = match error {
                     PeerError::Offer(_) => CameraError::Offer(error.to_string()),
                     _ => CameraError::Internal(error.to_string()),
-                });
-                self.end(session, EndReason::NotAnswered(error.to_string()));
+                };
+                ongoing.refuse(error.clone());
+                self.end(session, EndReason::NotAnswered(error));
             }
             // Hung up or replaced while the answer was being made.
             (None, Ok(answered)) => {
@@ -382,7 +388,8 @@ impl CameraSession {
     fn tell_registry(&mut self) {
         let news = CameraNews {
             endpoint: self.camera.summary.endpoint_id.clone(),
-            trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
+            trouble: self.trouble.as_ref().map(|(_, trouble)| trouble.text.clone()),
+            shows: self.trouble.is_none() && self.live.as_ref().is_some_and(Live::is_lit),
             calls: self.calls.len(),
             learned: self.learned,
         };

@@ -10,6 +10,7 @@ use super::sentence::Sentence;
 use super::session::CameraSession;
 use super::talk::TalkWay;
 use super::{CameraError, CameraStatus, CameraSummary, PlayTone, Probe, Status};
+use crate::media::TroubleKind;
 use crate::seat::ask;
 
 /// Longest wait for a session, which answers from memory.
@@ -50,7 +51,11 @@ pub async fn test_speaker(
     while !ask(session, Probe, SESSION).await.map_err(gone)??.is_lit() {
         if began.elapsed() >= OPENS {
             let reason = "it showed no picture in time".to_owned();
-            return Err(CameraError::Unreachable { camera: camera.name.clone(), reason });
+            return Err(CameraError::Unreachable {
+                camera: camera.name.clone(),
+                kind: TroubleKind::NoPicture,
+                reason,
+            });
         }
         sleep(STEP).await;
     }

@@ -11,11 +11,12 @@ use serde::Serialize;
 use super::entity::Entity;
 use super::relay::Relay;
 use crate::config::Prefer;
+use crate::hub::HubError;
 use crate::hub::bridge::{FindStill, HubBridge, OpenStream};
-use crate::media::Source;
 use crate::media::fetch::FetchEnd;
 use crate::media::fetch::hls::Hls;
 use crate::media::fetch::stills::{StillRequest, Stills};
+use crate::media::{Source, TroubleKind};
 use crate::peer::connection::Peers;
 use crate::seat::Seat;
 
@@ -182,14 +183,21 @@ pub(super) async fn open_stream(entity: Entity, bridge: Seat<HubBridge>) -> Resu
 pub(super) async fn ask<M, T>(bridge: &Seat<HubBridge>, message: M, within: Duration) -> Result<T, FetchEnd>
 where
     HubBridge: actix::Handler<M>,
-    M: actix::Message<Result = Result<T, crate::hub::HubError>> + Send + 'static,
+    M: actix::Message<Result = Result<T, HubError>> + Send + 'static,
     T: Send + 'static,
     <HubBridge as actix::Actor>::Context: actix::dev::ToEnvelope<HubBridge, M>,
 {
-    let ended = |reason: String| FetchEnd { reason, unauthorized: false, lasting: false };
     match bridge.ask(message, within).await {
         Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(error)) => Err(ended(error.to_string())),
-        Err(error) => Err(ended(format!("hub not reached: {error}"))),
+        Ok(Err(error)) => Err(FetchEnd::passing(kind(&error), error.to_string())),
+        Err(error) => Err(FetchEnd::passing(TroubleKind::HubAway, format!("hub not reached: {error}"))),
+    }
+}
+
+fn kind(error: &HubError) -> TroubleKind {
+    match error {
+        HubError::Down(_) | HubError::Protocol(_) => TroubleKind::HubAway,
+        HubError::Refused => TroubleKind::HubLogin,
+        HubError::Command { .. } => TroubleKind::Hub,
     }
 }

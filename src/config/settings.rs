@@ -1,6 +1,7 @@
 //! The settings while a house runs: which are in use, what lies in the file, and who may change what.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -28,6 +29,7 @@ pub struct Settings {
     /// One save at a time.
     saving: Mutex<()>,
     used: watch::Sender<Arc<Config>>,
+    saves: AtomicU64,
     notes: Mutex<Notes>,
 }
 
@@ -86,6 +88,7 @@ impl Settings {
             judge,
             saving: Mutex::default(),
             used: watch::Sender::new(Arc::default()),
+            saves: AtomicU64::default(),
             notes: Mutex::default(),
         }
     }
@@ -129,6 +132,12 @@ impl Settings {
     #[must_use]
     pub fn used(&self) -> watch::Receiver<Arc<Config>> {
         self.used.subscribe()
+    }
+
+    /// How often somebody has saved so far: when it changes, [`Settings::look`] is worth it.
+    #[must_use]
+    pub fn saves(&self) -> u64 {
+        self.saves.load(Ordering::Relaxed)
     }
 
     /// What people should know of the settings.
@@ -192,6 +201,7 @@ impl Settings {
         let edit = |document: &mut _| changes.iter().try_for_each(|change| change.apply(document));
         save(&self.place.config, edit, |text| judge(text, &around, self.judge))?;
         let loaded = self.load();
+        self.saves.fetch_add(1, Ordering::Relaxed);
         self.used.send_modify(|used| {
             let mut now = Config::clone(used);
             now.cameras.clone_from(&loaded.config.cameras);

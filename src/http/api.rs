@@ -2,33 +2,28 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::cameras::{Known, known};
+use super::asker::Asker;
+use super::cameras::known;
 use super::ui::{PATIENCE, hub_link};
-use super::{House, cameras, failure};
+use super::veil::veil;
+use super::{House, calls, cameras, failure, set_up};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
 use crate::camera::registry::ListCameras;
-use crate::camera::{Caller, Disconnect, Revoked, SessionId};
+use crate::camera::{Caller, Revoked};
 use crate::config;
 use crate::error::ErrorKind;
 use crate::hub::Link;
 use crate::seat::{AskError, ask};
-use crate::state::CallRecord;
 use crate::telemetry::redact::redact;
 
 /// Longest wait for a call to end.
 const END_PATIENCE: Duration = Duration::from_secs(2);
-/// Calls that are listed when nobody says how many.
-const CALLS: usize = 50;
-/// Calls that pages are told of by themselves.
-const TOLD_CALLS: usize = 20;
-/// Calls in the diagnostics.
-const DIAGNOSED_CALLS: usize = 100;
 
 pub(super) fn reply(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
@@ -38,91 +33,36 @@ pub(super) fn unanswered(error: AskError) -> HttpResponse {
     failure(error.kind(), &format!("the list of cameras: {error}"))
 }
 
-/// What pages are told when it changes, by name.
+/// What pages are told when it changes, by name. For admins: others are told what [`veil`] leaves of it.
 pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
     let status = house_status(house).await;
-    let mut topics = vec![("status", status)];
+    let activity = json!(house.state.happenings(calls::TOLD_HAPPENINGS));
+    let mut topics = vec![("status", status), ("activity", activity)];
     // While the list of cameras is built anew, the last one is still good.
     let Ok(known) = known(house).await else { return topics };
     topics.push(("cameras", cameras::views(house, &known)));
-    topics.push(("calls", json!(records(house, known, TOLD_CALLS))));
+    topics.push(("set_up", json!(set_up::standing(house, &known).await)));
+    topics.push(("calls", json!(calls::records(house, known, calls::TOLD))));
     topics
 }
 
-/// How many calls are wanted.
-#[derive(Deserialize)]
-pub(super) struct Paging {
-    limit: Option<usize>,
-}
-
-/// `GET /calls?limit=`: `{"calls": [record, ...]}`, those that go on first, then newest first.
-pub(super) async fn calls(house: web::Data<House>, paging: web::Query<Paging>) -> HttpResponse {
-    // While the list of cameras is built anew, the calls that ended are there all the same.
-    let known = known(&house).await.unwrap_or_default();
-    reply(&json!({ "calls": records(&house, known, paging.limit.unwrap_or(CALLS)) }))
-}
-
-fn records(house: &House, known: Vec<Known>, limit: usize) -> Vec<CallRecord> {
-    let mut records: Vec<CallRecord> =
-        known.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls).collect();
-    // RFC 3339 in UTC sorts as text.
-    records.sort_by(|a, b| b.started.cmp(&a.started));
-    for ended in house.state.calls(limit) {
-        if !records.iter().any(|record| record.id == ended.id) {
-            records.push(ended);
-        }
-    }
-    records.truncate(limit);
-    records
-}
-
-/// `GET /calls/{id}`: the record.
-pub(super) async fn call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
-    let ongoing = known(&house).await.unwrap_or_default();
-    let mut ongoing = ongoing.into_iter().filter_map(|one| one.live).flat_map(|live| live.calls);
-    match ongoing.find(|call| call.id == *id).or_else(|| house.state.call(&id)) {
-        Some(record) => reply(&record),
-        None => failure(ErrorKind::NotFound, "there is no call of that id"),
-    }
-}
-
-/// `POST /calls/{id}/end`: hangs up. Succeeds for a call that has ended.
-pub(super) async fn end_call(house: web::Data<House>, id: web::Path<String>) -> HttpResponse {
-    let known = match known(&house).await {
-        Ok(known) => known,
-        Err(error) => return unanswered(error),
-    };
-    for one in known {
-        let calls = one.live.map(|live| live.calls).unwrap_or_default();
-        let Some(call) = calls.into_iter().find(|call| call.id == *id) else { continue };
-        let (Some(camera), Some(session)) = (one.session, SessionId::parse(&call.session_id)) else {
-            continue;
-        };
-        tracing::info!(call = %id, "ended from the page");
-        return match ask(&camera, Disconnect { session, caller: None }, END_PATIENCE).await {
-            Ok(Ok(())) => reply(&json!({ "ended": true })),
-            Ok(Err(error)) => failure(error.kind(), &error.to_string()),
-            Err(error) => failure(error.kind(), &error.to_string()),
-        };
-    }
-    match house.state.call(&id) {
-        Some(_) => reply(&json!({ "ended": true })),
-        None => failure(ErrorKind::NotFound, "there is no call of that id"),
-    }
-}
-
 /// `GET /status`.
-pub(super) async fn status(house: web::Data<House>) -> HttpResponse {
-    reply(&house_status(&house).await)
+pub(super) async fn status(house: web::Data<House>, asker: web::ReqData<Asker>) -> HttpResponse {
+    let mut status = house_status(&house).await;
+    if !asker.me(&house).await.may_change() {
+        veil(&mut status);
+    }
+    reply(&status)
 }
 
-async fn house_status(house: &House) -> Value {
+pub(super) async fn house_status(house: &House) -> Value {
     let state = &house.state;
     let hub = hub_link(house).await;
     let events = events(house).await;
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": house.demo,
+        "settings": house.settings.as_ref().map(|settings| settings.saves()),
         "hub": hub,
         "door": { "listening": house.door_address, "public_url": house.config.door.public_url },
         "ui": { "listening": house.ui_address, "login": house.config.ui.token.is_some() },
@@ -139,7 +79,7 @@ async fn house_status(house: &House) -> Value {
 }
 
 /// How sending events stands; all empty where it is not configured or cannot say.
-async fn events(house: &House) -> EventsStatus {
+pub(super) async fn events(house: &House) -> EventsStatus {
     let Some(events) = &house.events else { return EventsStatus::default() };
     events.ask(HowItStands, PATIENCE).await.unwrap_or_else(|error| EventsStatus {
         configured: true,
@@ -179,52 +119,6 @@ fn advice(link: &Link, hub: &config::Hub) -> Option<String> {
         )),
         Link::Down(reason) => Some(format!("the hub is not reached: {reason}")),
         Link::None | Link::Starting | Link::Running => None,
-    }
-}
-
-/// `GET /diagnostics`: all that helps to find a fault, without secrets, to be shown to others.
-pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
-    let known = known(&house).await.unwrap_or_default();
-    let config = &house.config;
-    let mut all = json!({
-        "made": crate::state::now(),
-        "system": { "os": std::env::consts::OS, "arch": std::env::consts::ARCH, "supervised": config.supervised },
-        "status": house_status(&house).await,
-        "settings": {
-            "log_level": house.config_now().log.level,
-            "hub_configured": config.hub.url.is_some(),
-            "door_listen": config.door.listen,
-            "forward_to_hub": config.door.forward_to_hub,
-            "ui_listen": config.ui.listen,
-            "alexa_events": config.alexa.client_id.is_some(),
-            "udp_port": config.webrtc.udp_port,
-            "max_kbps": config.webrtc.max_kbps,
-            "calls": config.limits.calls,
-            "calls_per_camera": config.limits.calls_per_camera,
-        },
-        "cameras": cameras::views(&house, &known),
-    });
-    // A user of the hub is nobody's business but the house's.
-    all["status"]["links"] = house.state.links().len().into();
-    if let Some(linked) = all["status"]["events"]["linked"].as_object_mut() {
-        linked.remove("by");
-    }
-    all["calls"] = json!(records(&house, known, DIAGNOSED_CALLS));
-    // A user name may be as telling as a password, and texts of cameras and hub may hold either.
-    clean(&mut all);
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_DISPOSITION, "inline; filename=\"doorstep-diagnostics.json\""))
-        .json(all)
-}
-
-/// Redacts every text in it.
-pub(super) fn clean(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = redact(text),
-        Value::Array(all) => all.iter_mut().for_each(clean),
-        Value::Object(all) => all.values_mut().for_each(clean),
-        _ => {}
     }
 }
 

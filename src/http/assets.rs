@@ -6,7 +6,7 @@ use std::fmt::Write;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, body};
-use rust_embed::RustEmbed;
+use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::refusal;
 
@@ -22,13 +22,8 @@ pub async fn serve(request: HttpRequest) -> HttpResponse {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
         return refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
     }
-    let name = match request.path().trim_start_matches('/') {
-        "" => "index.html",
-        name => name,
-    };
-    // A name that is not exactly one of the files is none: nothing is decoded or resolved.
-    let listed = Files::iter().any(|file| file == name);
-    let Some(file) = listed.then(|| Files::get(name)).flatten() else {
+    let name = name(request.path());
+    let Some(file) = file(name) else {
         return refusal(StatusCode::NOT_FOUND, "there is no such page");
     };
     let tag = tag(&file.metadata.sha256_hash());
@@ -49,6 +44,28 @@ pub async fn serve(request: HttpRequest) -> HttpResponse {
         Cow::Borrowed(bytes) => response.body(bytes),
         Cow::Owned(bytes) => response.body(bytes),
     }
+}
+
+/// True for the path of one of the pages' files.
+pub(super) fn has(path: &str) -> bool {
+    file(name(path)).is_some()
+}
+
+/// One of the pages' files as text.
+pub(super) fn text(name: &str) -> Option<String> {
+    String::from_utf8(file(name)?.data.into_owned()).ok()
+}
+
+fn name(path: &str) -> &str {
+    match path.strip_prefix('/').unwrap_or(path) {
+        "" => "index.html",
+        name => name,
+    }
+}
+
+/// A name that is not exactly one of the files is none: nothing is decoded or resolved.
+fn file(name: &str) -> Option<EmbeddedFile> {
+    Files::iter().any(|file| file == name).then(|| Files::get(name)).flatten()
 }
 
 fn tag(hash: &[u8]) -> String {

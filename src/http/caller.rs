@@ -261,7 +261,7 @@ impl Callers {
     pub fn still_speaks(&self, caller: &Caller) -> bool {
         match caller {
             Caller::User(id) => self.state.is_linked(id),
-            Caller::Door => true,
+            Caller::Door | Caller::Page => true,
         }
     }
 }

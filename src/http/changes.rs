@@ -1,7 +1,8 @@
 //! `GET /api/v1/changes`: what the pages show, as server-sent events (WHATWG HTML 9.2), told whenever it changes.
 //!
-//! Each event bears the name of what is told: `status` (as `GET /status` answers it), `cameras` and `calls` (the lists
-//! that `GET /cameras` and `GET /calls` hold). Whoever listens is told everything first.
+//! Each event bears the name of what is told: `me`, `status` and `set_up` (as `GET` answers them), `cameras`, `calls` and
+//! `activity` (the lists that `GET /cameras`, `GET /calls` and `GET /activity` hold). Whoever listens is told everything
+//! first, and nothing more once the login is over.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,6 +13,9 @@ use actix_web::{HttpResponse, web};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::asker::Asker;
+use super::login::now;
+use super::veil::veil;
 use super::{House, api, failure};
 use crate::error::ErrorKind;
 
@@ -23,6 +27,9 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 const LISTENERS: usize = 32;
 /// What a page does when the connection broke, ms.
 const HEAD: &str = "retry: 1000\n\n";
+
+/// What users of the hub are told who may not change anything.
+const SEEN: [&str; 4] = ["status", "cameras", "calls", "activity"];
 
 /// Places for those who listen.
 pub(super) struct Listeners(Arc<Semaphore>);
@@ -36,6 +43,7 @@ impl Default for Listeners {
 /// One page that listens.
 struct Listener {
     house: web::Data<House>,
+    asker: Asker,
     /// Last told, by name.
     told: Vec<(&'static str, Value)>,
     last: Option<Instant>,
@@ -43,13 +51,18 @@ struct Listener {
 }
 
 /// Goes on until whoever listens leaves.
-pub(super) async fn changes(house: web::Data<House>, listeners: web::Data<Listeners>) -> HttpResponse {
+pub(super) async fn changes(
+    house: web::Data<House>,
+    listeners: web::Data<Listeners>,
+    asker: web::ReqData<Asker>,
+) -> HttpResponse {
     let Ok(place) = listeners.0.clone().try_acquire_owned() else {
         return failure(ErrorKind::Busy, "too many pages are open; close some");
     };
-    let listener = Listener { house, told: Vec::new(), last: None, _place: place };
+    let asker = asker.into_inner();
+    let listener = Listener { house, asker, told: Vec::new(), last: None, _place: place };
     let body = futures_util::stream::unfold(listener, async |mut listener| {
-        let text = listener.next().await;
+        let text = listener.next().await?;
         Some((Ok::<_, Infallible>(web::Bytes::from(text)), listener))
     });
     HttpResponse::Ok()
@@ -61,13 +74,17 @@ pub(super) async fn changes(house: web::Data<House>, listeners: web::Data<Listen
 }
 
 impl Listener {
-    async fn next(&mut self) -> String {
+    /// `None`: the login is over.
+    async fn next(&mut self) -> Option<String> {
         if self.last.is_none() {
             self.last = Some(Instant::now());
-            return HEAD.to_owned() + &self.news().await;
+            return Some(HEAD.to_owned() + &self.news().await);
         }
         loop {
             tokio::time::sleep(LOOK).await;
+            if self.asker.until.is_some_and(|until| until <= now()) {
+                return None;
+            }
             let mut text = self.news().await;
             if text.is_empty() {
                 if self.last.is_some_and(|last| last.elapsed() < SIGN_OF_LIFE) {
@@ -76,13 +93,20 @@ impl Listener {
                 text = ":\n\n".to_owned();
             }
             self.last = Some(Instant::now());
-            return text;
+            return Some(text);
         }
     }
 
     async fn news(&mut self) -> String {
+        let me = self.asker.me(&self.house).await;
+        let mut topics = api::topics(&self.house).await;
+        if !me.may_change() {
+            topics.retain(|(name, _)| SEEN.contains(name));
+            topics.iter_mut().filter(|(name, _)| *name == "status").for_each(|(_, status)| veil(status));
+        }
+        topics.insert(0, ("me", serde_json::json!(me)));
         let mut text = String::new();
-        for (name, value) in api::topics(&self.house).await {
+        for (name, value) in topics {
             match self.told.iter_mut().find(|(told, _)| *told == name) {
                 Some((_, told)) if *told == value => continue,
                 Some((_, told)) => *told = value,

@@ -7,9 +7,14 @@ use std::io;
 use std::num::NonZeroU32;
 use std::time::Instant;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+};
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
@@ -31,6 +36,8 @@ mod tests;
 
 /// Where directives come in; the hub's own Alexa endpoint has the same path.
 pub const PATH: &str = "/api/alexa/smart_home";
+/// Header of the door's replies: a number that this process made of itself at its start.
+pub const INSTANCE: &str = "doorstep-instance";
 /// Directives a second.
 const RATE: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// Directives at once after a pause.
@@ -47,9 +54,26 @@ pub fn pace() -> Pace {
 
 /// The routes of the door's listener. Nothing else is there.
 pub fn configure(routes: &mut ServiceConfig) {
-    routes
-        .service(web::resource(PATH).route(web::post().to(smart_home)))
-        .service(web::resource("/healthz").route(web::get().to(healthz)).route(web::head().to(healthz)));
+    routes.service(
+        web::scope("")
+            .wrap(from_fn(sign))
+            .service(web::resource(PATH).route(web::post().to(smart_home)))
+            .service(web::resource("/healthz").route(web::get().to(healthz)).route(web::head().to(healthz))),
+    );
+}
+
+/// Shows whose door this is, so that it is known again from outside.
+async fn sign<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, actix_web::Error> {
+    let instance = request.app_data::<web::Data<House>>().map(|house| house.instance);
+    let mut response = next.call(request).await?;
+    let shown = instance.and_then(|instance| HeaderValue::from_str(&instance.to_string()).ok());
+    if let Some(shown) = shown {
+        response.headers_mut().insert(HeaderName::from_static(INSTANCE), shown);
+    }
+    Ok(response)
 }
 
 /// Process and actors answer.
@@ -97,6 +121,17 @@ async fn answer(
         Ok(caller) => caller,
         Err(error) => return refuse(directive, error.kind(), &error.to_string()),
     };
+    obey(house, directive, body, caller, arrived).await
+}
+
+/// Answers a directive of somebody who may speak.
+pub(super) async fn obey(
+    house: &House,
+    directive: &Directive,
+    body: &[u8],
+    caller: Caller,
+    arrived: Instant,
+) -> Value {
     // After the token: strangers must not be able to use up the pace of the people who live here.
     if house.pace.check().is_err() {
         return refuse(directive, ErrorKind::Throttled, "more than 20 directives a second");
@@ -118,8 +153,8 @@ async fn handle(
     caller: Caller,
     arrived: Instant,
 ) -> Value {
-    // The door token is none of the hub's.
-    let Some(forward) = house.forward.as_ref().filter(|_| caller != Caller::Door) else {
+    // Only a user's token is one of the hub's.
+    let Some(forward) = house.forward.as_ref().filter(|_| matches!(caller, Caller::User(_))) else {
         return house.router.handle(directive, caller, arrived).await;
     };
     match forward.handle(directive, body, caller, arrived).await {

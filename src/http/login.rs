@@ -19,7 +19,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{House, failure, refusal};
+use super::{House, failure, login_page, refusal};
 use crate::error::ErrorKind;
 
 /// The cookie's name.
@@ -42,7 +42,7 @@ pub(super) struct WrongTokens(Mutex<HashMap<IpAddr, (Instant, u32)>>);
 
 impl WrongTokens {
     /// Counts one; true if there were too many within a minute.
-    pub(super) fn count(&self, from: Option<IpAddr>) -> bool {
+    fn count(&self, from: Option<IpAddr>) -> bool {
         let Some(from) = from else { return false };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = |(since, _): &(Instant, u32)| since.elapsed() < Duration::from_secs(60);
@@ -59,14 +59,38 @@ impl WrongTokens {
         tries.1 += 1;
         tries.1 > TRIES
     }
+
+    /// Counts one, and waits if there were too many; true if so.
+    async fn count_slowly(&self, request: &HttpRequest) -> bool {
+        let many = self.count(request.peer_addr().map(|address| address.ip()));
+        if many {
+            tokio::time::sleep(PENALTY).await;
+        }
+        many
+    }
 }
 
-/// True if the request carries the token or a good cookie. `None` for neither.
-pub(super) fn proof(request: &HttpRequest, token: &SecretString) -> Option<bool> {
+/// What a request shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// The token.
+    Token,
+    /// A good cookie.
+    Cookie {
+        /// When it runs out, seconds since 1970.
+        until: u64,
+    },
+    /// Another token.
+    Wrong,
+}
+
+/// What a request shows; `None` for nothing.
+pub(super) fn proof(request: &HttpRequest, token: &SecretString) -> Option<Proof> {
     if let Some(header) = request.headers().get(AUTHORIZATION) {
         let given = header.to_str().unwrap_or_default();
         let given = given.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        return Some(given.is_some_and(|(_, given)| same(given.trim(), token)));
+        let right = given.is_some_and(|(_, given)| same(given.trim(), token));
+        return Some(if right { Proof::Token } else { Proof::Wrong });
     }
     let cookies = request.headers().get_all(COOKIE).filter_map(|header| header.to_str().ok());
     let mut ours = cookies
@@ -74,7 +98,8 @@ pub(super) fn proof(request: &HttpRequest, token: &SecretString) -> Option<bool>
         .filter_map(|cookie| cookie.trim().split_once('='))
         .filter(|(name, _)| *name == NAME);
     // A cookie that has run out is no wrong token.
-    ours.any(|(_, value)| sealed_until(value, token).is_some_and(|end| end > now())).then_some(true)
+    ours.find_map(|(_, value)| sealed_until(value, token).filter(|end| *end > now()))
+        .map(|until| Proof::Cookie { until })
 }
 
 /// Compares in constant time, whatever the lengths.
@@ -83,7 +108,8 @@ fn same(given: &str, token: &SecretString) -> bool {
     given.as_slice().ct_eq(token.as_slice()).into()
 }
 
-fn now() -> u64 {
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
@@ -127,7 +153,16 @@ pub(super) async fn login(
     };
     let end = now() + LASTS.as_secs();
     let Some(value) = same(given.expose_secret().trim(), token).then(|| seal(end, token)).flatten() else {
-        return refuse(&request, &wrong).await;
+        let many = wrong.count_slowly(&request).await;
+        return match (form, many) {
+            (false, many) => refused(many),
+            (true, false) => {
+                login_page::form(&request, StatusCode::UNAUTHORIZED, Some("login.wrong"), "../../")
+            }
+            (true, true) => {
+                login_page::form(&request, StatusCode::TOO_MANY_REQUESTS, Some("login.too_many"), "../../")
+            }
+        };
     };
     let cookie = set_cookie(&value, LASTS);
     if form {
@@ -149,12 +184,20 @@ pub(super) async fn logout() -> HttpResponse {
 
 /// The answer to a wrong token; late if there were many.
 pub(super) async fn refuse(request: &HttpRequest, wrong: &WrongTokens) -> HttpResponse {
-    let from = request.peer_addr().map(|address| address.ip());
-    if wrong.count(from) {
-        tokio::time::sleep(PENALTY).await;
-        return refusal(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a minute");
+    refused(wrong.count_slowly(request).await)
+}
+
+fn refused(many: bool) -> HttpResponse {
+    match many {
+        true => refusal(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens; wait a minute"),
+        false => failure(ErrorKind::Unauthorized, "the token is not the one of ui.token"),
     }
-    failure(ErrorKind::Unauthorized, "the token is not the one of ui.token")
+}
+
+/// A cookie as a browser sends it.
+#[cfg(test)]
+pub(super) fn cookie(end: u64, token: &SecretString) -> Option<String> {
+    Some(format!("{NAME}={}", seal(end, token)?))
 }
 
 #[cfg(test)]

@@ -15,14 +15,17 @@ use actix_web::{App, HttpResponse, HttpServer};
 use secrecy::SecretString;
 use serde::Serialize;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::alexa::gateway::EventGateway;
+use crate::camera::exchanges::Exchanges;
 use crate::camera::registry::Registry;
 use crate::config::Config;
 use crate::config::settings::Settings;
 use crate::error::ErrorKind;
 use crate::hub::bridge::HubBridge;
 use crate::media::AddressPolicy;
+use crate::media::feed::WorkerProgram;
 use crate::peer::port::Paths;
 use crate::router::Router;
 use crate::router::forward::Forward;
@@ -30,26 +33,39 @@ use crate::seat::Seat;
 use crate::state::State;
 
 pub mod api;
+mod asker;
 pub mod assets;
 pub mod caller;
+mod calls;
 mod cameras;
 mod changes;
+mod checklist;
 mod claims;
+mod diagnostics;
 pub mod door;
 mod echo;
 mod fingerprint;
 pub mod guard;
+mod hub_try;
 mod limits;
+mod lines;
 mod login;
+mod login_page;
+mod me;
 mod paths;
 mod probe;
+pub mod reach;
+pub mod roles;
+mod set_up;
 mod settings;
 mod stills;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tls;
 pub mod ui;
+mod veil;
 mod verdicts;
+mod words;
 
 /// Longest wait for a request's head.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -119,8 +135,8 @@ pub struct House {
     pub router: Router,
     /// The road to the hub's own skill, for what is not ours; `None`: nothing goes on.
     pub forward: Option<Arc<Forward>>,
-    /// Asks the hub for a user of an id; none is configured without it.
-    pub users: Option<guard::UserOf>,
+    /// What the hub's users may do.
+    pub roles: roles::Roles,
     /// Who may speak at the door, and for whom.
     pub callers: Arc<caller::Callers>,
     /// How many directives a second the door takes.
@@ -131,8 +147,14 @@ pub struct House {
     pub door_address: Option<SocketAddr>,
     /// Where cameras may be.
     pub policy: AddressPolicy,
+    /// Made anew at each start; the door shows it, to be known again from outside.
+    pub instance: Uuid,
     /// The door's certificate; `None` without TLS there.
     pub certificate: Option<Arc<tls::Certificate>>,
+    /// What the last calls' ends said to each other.
+    pub exchanges: Exchanges,
+    /// Holds FFmpeg; `None` where there are no feeds.
+    pub worker: Option<WorkerProgram>,
 }
 
 impl House {
@@ -147,8 +169,8 @@ impl House {
         demo: Option<DemoInfo>,
         port_counters: PortCounters,
     ) -> Self {
-        let router = Router::new(registry.clone(), bridge.clone());
-        let users = bridge.clone().map(guard::hub_users);
+        let router = Router::new(registry.clone(), bridge.clone()).with_state(state.clone());
+        let roles = roles::Roles::of_hub(bridge.clone());
         let direct = config.hub.direct.clone();
         let identify = bridge.clone().map(|bridge| caller::hub_identify(bridge, direct));
         let door_token_suffices = identify.is_none() || demo.is_some();
@@ -171,13 +193,16 @@ impl House {
             paths: Arc::new(Paths::default),
             router,
             forward: None,
-            users,
+            roles,
             callers,
             pace,
             ui_address: None,
             door_address: None,
             policy: AddressPolicy::default(),
+            instance: Uuid::new_v4(),
             certificate: None,
+            exchanges: Exchanges::default(),
+            worker: None,
         }
     }
 
@@ -229,6 +254,13 @@ impl House {
     #[must_use]
     pub fn with_policy(mut self, policy: AddressPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Says who opens cameras, and where the calls' exchanges are kept.
+    #[must_use]
+    pub fn with_media(mut self, worker: WorkerProgram, exchanges: Exchanges) -> Self {
+        (self.worker, self.exchanges) = (Some(worker), exchanges);
         self
     }
 

@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use actix::Addr;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tokio::sync::{Semaphore, mpsc};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Semaphore;
 
-use super::api::{clean, reply};
+use super::api::reply;
+use super::diagnostics::cleaned;
 use super::ui::PATIENCE;
-use super::{House, failure, refusal};
+use super::{House, failure, lines, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
 use crate::camera::registry::FindCamera;
 use crate::camera::sentence::Sentence;
@@ -23,12 +22,7 @@ use crate::camera::{CameraError, CameraSummary, Locate};
 use crate::config::validate::source_address;
 use crate::config::{self, Config};
 use crate::error::ErrorKind;
-use crate::telemetry::redact::hide;
-
-/// The type of an answer that comes line by line.
-const LINES: &str = "application/x-ndjson";
-/// Lines that wait for whoever reads them.
-const WAITING: usize = 64;
+use crate::telemetry::redact::hide_for_now;
 
 /// One probe at a time: each opens a camera and a worker.
 pub(super) struct Prober(Arc<Semaphore>);
@@ -78,40 +72,22 @@ pub(super) async fn probe(
             "another camera is being looked at; try again in a moment",
         );
     };
-    let wants_lines = request.headers().get(ACCEPT).is_some_and(|kinds| kinds.as_bytes() == LINES.as_bytes());
-    if !wants_lines {
+    if !lines::wanted(&request) {
         return match look(&target, &house, |_| {}).await {
             Ok(finding) => reply(&cleaned(&finding)),
             Err((kind, text)) => failure(kind, &text),
         };
     }
-    let (lines, told) = mpsc::channel(WAITING);
-    actix_web::rt::spawn(async move {
-        let _place = place;
+    lines::lines(place, async move |progress| {
         let tell = |news: &Sentence| {
-            // Whoever reads too slowly misses progress, not the finding.
-            let mut line = json!({ "progress": news.text, "code": news.code, "values": news.values });
-            clean(&mut line);
-            lines.try_send(line).ok();
+            let line = json!({ "progress": news.text, "code": news.code, "values": news.values });
+            progress.line(cleaned(&line));
         };
-        let last = tokio::select! {
-            () = lines.closed() => return,
-            finding = look(&target, &house, tell) => match finding {
-                Ok(finding) => json!({ "finding": cleaned(&finding) }),
-                Err((_, text)) => json!({ "error": text }),
-            },
-        };
-        lines.send(last).await.ok();
-    });
-    let body = futures_util::stream::unfold(told, async |mut told| Some((told.recv().await?, told)));
-    let body =
-        body.map(|line: Value| Ok::<_, std::convert::Infallible>(web::Bytes::from(format!("{line}\n"))));
-    HttpResponse::Ok()
-        .content_type(LINES)
-        .insert_header((CACHE_CONTROL, "no-store"))
-        // A compressor would hold lines back.
-        .insert_header((CONTENT_ENCODING, "identity"))
-        .streaming(body)
+        match look(&target, &house, tell).await {
+            Ok(finding) => json!({ "finding": cleaned(&finding) }),
+            Err((_, text)) => json!({ "error": text }),
+        }
+    })
 }
 
 async fn look(target: &Target, house: &House, tell: impl FnMut(&Sentence)) -> Result<Finding, Refused> {
@@ -129,6 +105,9 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&Sentence)) -> Re
                 let finding = finding.with_talk(talk.path.is_some(), talk.reasons);
                 finding.with_stream(camera.stream.as_ref())
             });
+            if let Ok(finding) = &finding {
+                house.state.check_camera(camera.endpoint_id.as_str(), finding.fit, cleaned(&finding.says));
+            }
             finding.map_err(|error| (error.kind(), error.to_string()))
         }
         Target::Address(name, address) => {
@@ -136,12 +115,6 @@ async fn look(target: &Target, house: &House, tell: impl FnMut(&Sentence)) -> Re
             finding.map_err(|text| (ErrorKind::Internal, text))
         }
     }
-}
-
-fn cleaned(finding: &impl Serialize) -> Value {
-    let mut value = json!(finding);
-    clean(&mut value);
-    value
 }
 
 async fn target(house: &House, wish: Probe) -> Result<Target, Refused> {
@@ -169,7 +142,7 @@ fn address(name: String, source: SecretString) -> Result<Target, Refused> {
     if let Err(why) = source_address(source.expose_secret()) {
         return Err((ErrorKind::InvalidValue, format!("the source {why}")));
     }
-    config::secrets_in(&source).iter().for_each(hide);
+    config::secrets_in(&source).iter().for_each(hide_for_now);
     Ok(Target::Address(name, source))
 }
 

@@ -13,7 +13,7 @@ use crate::config::change::Change;
 use crate::config::key::{Key, KeyKind, TURN};
 use crate::config::save::SaveError;
 use crate::error::ErrorKind;
-use crate::telemetry::redact::hide;
+use crate::telemetry::redact::hide_for_now;
 
 /// What is to be changed.
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub(super) async fn change(house: web::Data<House>, wish: web::Json<Wish>) -> Ht
     let Some(settings) = house.settings.clone() else { return without_file() };
     let changes = wish.into_inner().changes;
     // Before anything can go wrong that somebody would tell of.
-    changes.iter().flat_map(secrets_of).for_each(|secret| hide(&secret));
+    changes.iter().flat_map(secrets_of).for_each(|secret| hide_for_now(&secret));
     let names: Vec<String> = changes.iter().map(Change::name).collect();
     match web::block(move || settings.change(&changes)).await {
         Ok(Ok(restart)) => {

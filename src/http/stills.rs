@@ -32,12 +32,6 @@ impl Wish {
     }
 }
 
-/// Whether a request would open a camera: more than a look, though it is a GET.
-pub(super) fn opens_a_camera(request: &HttpRequest) -> bool {
-    let wish = web::Query::<Wish>::from_query(request.query_string());
-    request.path().ends_with(STILL) && wish.is_ok_and(|wish| wish.is_fresh())
-}
-
 /// A JPEG, or 404 with the reason why there is none. `Last-Modified` says when the camera showed it.
 pub(super) async fn still(
     house: web::Data<House>,

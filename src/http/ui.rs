@@ -13,8 +13,8 @@ use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
 use super::{
-    House, MAX_BODY, api, assets, cameras, changes, door, echo, guard, login, probe, refusal, settings,
-    stills,
+    House, MAX_BODY, api, assets, calls, cameras, changes, diagnostics, door, echo, guard, hub_try, login, me,
+    probe, reach, refusal, set_up, settings, stills,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -26,19 +26,27 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(1_500);
 /// The routes of the pages' listener.
 pub fn configure(routes: &mut ServiceConfig) {
     let v1 = web::scope("/api/v1")
+        .route("/me", web::get().to(me::me))
         .route("/status", web::get().to(api::status))
         .route("/changes", web::get().to(changes::changes))
         .route("/cameras", web::get().to(cameras::cameras))
+        .route("/cameras/{id}/still", web::get().to(stills::still))
         .route("/cameras/{id}/power", web::post().to(cameras::power))
         .route("/cameras/{id}/speaker", web::post().to(cameras::test_speaker))
         .route("/hub/entities", web::get().to(cameras::entities))
-        .route("/cameras/{id}/still", web::get().to(stills::still))
-        .route("/calls", web::get().to(api::calls))
-        .route("/calls/{id}", web::get().to(api::call))
-        .route("/calls/{id}/end", web::post().to(api::end_call))
-        .route("/diagnostics", web::get().to(api::diagnostics))
+        .route("/calls", web::get().to(calls::calls))
+        .route("/calls/{id}", web::get().to(calls::call))
+        .route("/calls/{id}/end", web::post().to(calls::end_call))
+        .route("/activity", web::get().to(calls::activity))
+        .route("/diagnostics", web::get().to(diagnostics::diagnostics))
+        .route("/versions", web::get().to(diagnostics::versions))
+        .route("/logs", web::get().to(diagnostics::logs))
         .route("/links/open", web::post().to(api::open_linking))
         .route("/links/{user_id}", web::delete().to(api::revoke_link))
+        .route("/set_up", web::get().to(set_up::set_up))
+        .route("/hub/try", web::post().to(hub_try::hub_try))
+        .route("/reach", web::post().to(reach::reach))
+        .route("/door/token", web::post().to(set_up::door_token))
         .route("/probe", web::post().to(probe::probe))
         .route("/echo", web::post().to(echo::echo))
         .route("/demo/ring", web::post().to(echo::ring))
@@ -57,8 +65,9 @@ pub fn configure(routes: &mut ServiceConfig) {
             InternalError::from_response(text, refusal(StatusCode::BAD_REQUEST, text)).into()
         }))
         .app_data(web::Data::new(login::WrongTokens::default()))
-        .app_data(web::Data::new(echo::Echo::default()))
         .app_data(web::Data::new(probe::Prober::default()))
+        .app_data(web::Data::new(hub_try::Trials::default()))
+        .app_data(web::Data::new(reach::Reaches::default()))
         .app_data(web::Data::new(changes::Listeners::default()))
         .service(
             web::scope("")

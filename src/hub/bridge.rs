@@ -6,6 +6,7 @@
 //! | `dialer` | sockets, TLS, and why one did not come about |
 //! | `desk` | what others in the house want of the link, and what it has for them |
 //! | `identify`, `users`, `service`, `camera` | what the actor can be asked |
+//! | `trial` | a hub that is tried before anything of it is kept |
 //! | `clock` | the link's time |
 //!
 //! The task's loop waits for nobody but the hub: it feeds the [`Model`], puts each new snapshot
@@ -37,11 +38,13 @@ mod dialer;
 mod identify;
 mod link;
 mod service;
+mod trial;
 mod users;
 
 pub use camera::{FindState, FindStill, HubAddress, IceServers, OpenRelay, OpenStream, RelayWishes};
 pub use identify::Identify;
 pub use service::CallService;
+pub use trial::{TrialError, TriedHub, try_hub};
 pub use users::FindUser;
 
 /// Between two wakes.

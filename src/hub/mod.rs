@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::error::ErrorKind;
 
+pub mod address;
 pub mod bridge;
 pub mod capabilities;
 pub mod entity;

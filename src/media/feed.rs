@@ -96,7 +96,8 @@ impl Feed {
         async move { still.await.ok() }
     }
 
-    /// The source in use is not to be shown, and why; the next one is tried, and this one again later.
+    /// There is no place to encode the picture of the source in use, which is not shown then, and why; the next one is
+    /// tried, and this one again later.
     pub fn refuse(&self, reason: &str) {
         self.outbox.try_send(ToWorker::End { reason: reason.to_owned() }).ok();
     }

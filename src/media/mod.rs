@@ -28,12 +28,14 @@ pub mod sps;
 pub mod still;
 pub mod talk;
 pub mod timeline;
+mod trouble_kind;
 pub mod why;
 pub mod wire;
 
 pub use address_policy::{AddressPolicy, Lookup, Refusal};
 pub use destination::Destination;
 pub use source::TestPattern;
+pub use trouble_kind::TroubleKind;
 
 /// Where a camera's picture comes from. Addresses may hold a password. Made by [`Source::parse`].
 #[derive(Debug, Clone)]
@@ -171,8 +173,9 @@ pub enum FeedEvent {
     Failed {
         /// For people, without secrets: what failed and what to do next.
         reason: String,
-        /// The kind of failure.
-        unauthorized: bool,
+        /// What kind of failure it is.
+        #[serde(default)]
+        kind: TroubleKind,
         /// What FFmpeg said last, if it says more; without secrets.
         #[serde(default)]
         last_words: Option<String>,

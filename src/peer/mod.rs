@@ -15,8 +15,10 @@ pub mod connection;
 pub mod depacketizer;
 pub mod ice_server;
 pub mod local_candidate;
+pub mod masked;
 pub mod offer;
 pub mod packetizer;
+mod peer_end;
 pub mod port;
 mod reception;
 pub mod reorder;
@@ -32,6 +34,7 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use crate::error::ErrorKind;
+pub use peer_end::PeerEnd;
 
 /// One video picture, cut into RTP payloads once per camera and shared by all its viewers.
 #[derive(Debug, Clone)]
@@ -88,9 +91,8 @@ pub enum PeerEvent {
     Connected,
     /// ICE lost consent; it may come back, then with another `IceConnected`.
     Disconnected,
-    /// The peer ended for good: closed by the far end, ICE failed, DTLS failed (a wrong fingerprint
-    /// among others). The text is a plain reason.
-    Ended(String),
+    /// The peer ended for good.
+    Ended(PeerEnd),
     /// The far end asks for a key frame.
     KeyFrameWanted(KeyFrameRequest),
     /// The far end estimates what it can receive, in kbit/s.
@@ -139,6 +141,8 @@ pub struct PeerCounters {
     pub reported: Reported,
     /// The last check of ours that the far end answered.
     pub checked: Option<Measured>,
+    /// Checks of the far end's have come: it reaches us.
+    pub sought: bool,
 }
 
 impl PeerCounters {

@@ -82,6 +82,7 @@ impl PeerTally {
             video_bytes: get(&self.video_bytes),
             reported: *self.reported.lock().unwrap_or_else(PoisonError::into_inner),
             checked: self.meter.last(),
+            sought: self.meter.was_sought(),
         }
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn accept(
     let Some(events) = events else { return grant_failed(directive, NOT_CONFIGURED) };
     let user = match caller {
         Caller::User(id) => Some(id),
-        Caller::Door => None,
+        Caller::Door | Caller::Page => None,
     };
     let deadline = Instant::now() + remaining(arrived, 2 * RESERVE);
     let accepted =

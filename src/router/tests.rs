@@ -8,6 +8,8 @@ use serde_json::json;
 use super::*;
 use crate::camera::screen_stream::ScreenStreamFacts;
 use crate::camera::talk::Talk;
+use crate::media::TroubleKind;
+use crate::state::Outcome;
 
 mod golden;
 
@@ -262,12 +264,19 @@ async fn what_a_camera_says_no_with_becomes_the_right_error_type() {
     for (error, told) in [
         (CameraError::Unknown("garden".into()), "NO_SUCH_ENDPOINT"),
         (CameraError::Foreign, "NO_SUCH_ENDPOINT"),
-        (CameraError::Unreachable { camera: camera(), reason: "refused".into() }, "ENDPOINT_UNREACHABLE"),
+        (
+            CameraError::Unreachable {
+                camera: camera(),
+                kind: TroubleKind::Refused,
+                reason: "refused".into(),
+            },
+            "ENDPOINT_UNREACHABLE",
+        ),
         (CameraError::Disabled(camera()), "CLOUD_CONTROL_DISABLED"),
         (CameraError::SwitchedOff(camera()), "NOT_SUPPORTED_IN_CURRENT_MODE"),
         (CameraError::NoStream(camera()), "INVALID_DIRECTIVE"),
         (CameraError::HubAway(camera()), "BRIDGE_UNREACHABLE"),
-        (CameraError::Full { camera: camera(), limit: 4 }, "ENDPOINT_BUSY"),
+        (CameraError::Full { camera: Some(camera()), limit: 4 }, "ENDPOINT_BUSY"),
         (CameraError::Offer("no fingerprint".into()), "INVALID_VALUE"),
         (CameraError::NoCall(SESSION.into()), "INVALID_VALUE"),
         (CameraError::Ended, "INVALID_VALUE"),
@@ -432,4 +441,33 @@ mod rebuilt_actor {
         let reply = seat.ask_patiently(|| Touch, Duration::from_millis(200)).await;
         assert_eq!(reply, Err(AskError::Empty));
     }
+}
+
+/// Outcomes of the records that an offer leaves.
+async fn left_by(house: Scripted, endpoint: &str) -> Vec<Outcome> {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    let router = house.router().with_state(state.clone());
+    let arrived = Instant::now().checked_sub(Duration::from_millis(3_500)).unwrap();
+    let event = ask(&router, &offer(endpoint), arrived).await;
+    assert_eq!(event["event"]["header"]["name"], "ErrorResponse", "{event}");
+    state.calls(9).into_iter().filter_map(|call| call.outcome).collect()
+}
+
+#[tokio::test]
+async fn an_offer_that_never_comes_to_a_session_leaves_a_record_unless_its_endpoint_is_nobodys() {
+    let late = Scripted { delay: Duration::from_secs(3_600), ..Scripted::default() };
+    assert_eq!(left_by(late, "garden").await, [Outcome::AnswerLate]);
+    let died = Scripted { broken: Some(RouteError::Registry(AskError::Empty)), ..Scripted::default() };
+    assert_eq!(left_by(died, "garden").await, [Outcome::Internal]);
+    let incomplete = Scripted { complete: false, ..Scripted::default() };
+    assert_eq!(left_by(incomplete, "hub#other").await, [Outcome::HubAway]);
+    let mut kept_away = Scripted::default();
+    kept_away.cameras[1].alexa = false;
+    assert_eq!(left_by(kept_away, "garden").await, [Outcome::NotShared]);
+    assert_eq!(left_by(Scripted::default(), "nobody").await, []);
+    // What a session refuses it remembers itself.
+    let refused =
+        Scripted { reply: Err(CameraError::SwitchedOff("Garden".into()).into()), ..Scripted::default() };
+    assert_eq!(left_by(refused, "garden").await, []);
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{CALLS_KEPT, CallRecord};
+use super::{CALLS_KEPT, CallRecord, Outcome, UNANSWERED_KEPT};
 use crate::config::save::replace;
 
 const FILE: &str = "calls.jsonl";
@@ -28,7 +28,11 @@ pub(super) fn put(calls: &mut VecDeque<CallRecord>, record: CallRecord) {
     match calls.iter_mut().rev().find(|call| call.id == record.id) {
         Some(call) => *call = record,
         None => {
-            if calls.len() >= CALLS_KEPT {
+            let mut unanswered = calls.iter().enumerate().filter(|(_, call)| call.is_unanswered());
+            let oldest = unanswered.next().map(|(place, _)| place);
+            if record.is_unanswered() && unanswered.count() + 1 >= UNANSWERED_KEPT {
+                oldest.and_then(|place| calls.remove(place));
+            } else if calls.len() >= CALLS_KEPT {
                 calls.pop_front();
             }
             calls.push_back(record);
@@ -53,7 +57,11 @@ impl CallLog {
         for line in bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
             log.lines += 1;
             match serde_json::from_slice::<CallRecord>(line) {
-                Ok(record) if !record.id.is_empty() => put(&mut calls, record),
+                Ok(mut record) if !record.id.is_empty() => {
+                    record.outcome =
+                        record.outcome.or_else(|| record.ended.as_ref().map(|_| Outcome::Unknown));
+                    put(&mut calls, record);
+                }
                 _ => damaged += 1,
             }
         }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Grant, KnownLogin, Learned, UserLink};
+use super::{Checked, Grant, KnownLogin, Learned, UserLink};
 use crate::config::save::replace;
 
 const FILE: &str = "state.json";
@@ -39,6 +39,7 @@ pub(super) struct Kept {
     pub(super) grant: Option<Grant>,
     /// What Alexa was told of endpoints; only who tells it reads this.
     pub(super) reported: Value,
+    pub(super) checked: Checked,
     /// What a newer version wrote; kept, so that going back and forth loses nothing.
     #[serde(flatten)]
     other: Map<String, Value>,
@@ -56,6 +57,7 @@ impl Default for Kept {
             logins: Vec::new(),
             grant: None,
             reported: Value::Null,
+            checked: Checked::default(),
             other: Map::new(),
         }
     }

@@ -20,15 +20,24 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 mod calls;
+mod checked;
 mod grant;
+mod happening;
 mod kept;
 mod learned;
+mod outcome;
+mod plot;
 mod record;
 
 use calls::CallLog;
+pub use checked::{Checked, CheckedCamera, CheckedDoor};
 pub use grant::{AccessToken, Grant, LinkAgain};
+use happening::Happenings;
+pub use happening::{Happening, What};
 use kept::Kept;
 pub use learned::{Learned, LearnedBackChannel, LearnedStream};
+pub use outcome::Outcome;
+pub use plot::Plot;
 pub use record::{CallRecord, Counters, NetworkRecord, Stages, TalkRecord, VideoRecord};
 
 /// How long linking stays open after an admin opened it.
@@ -36,6 +45,11 @@ pub const LINKING: Duration = Duration::from_secs(600);
 
 /// Records of calls that are kept.
 pub const CALLS_KEPT: usize = 500;
+
+/// Of those, offers that got no answer: a flood of them must not push the calls out.
+pub const UNANSWERED_KEPT: usize = 100;
+/// Offers to one camera within a minute that leave a record though they got no answer.
+const UNANSWERED_A_MINUTE: usize = 3;
 
 /// Cameras and camera entities of which something is remembered: as many cameras as Alexa takes, and some entities of each.
 const LEARNED_KEPT: usize = 2_048;
@@ -82,6 +96,7 @@ struct Shared {
     /// Oldest first, at most [`CALLS_KEPT`].
     calls: Mutex<VecDeque<CallRecord>>,
     calls_dropped: AtomicU64,
+    happenings: Mutex<Happenings>,
     linking_until: Mutex<Option<Instant>>,
     noted: Mutex<Vec<String>>,
     hub_trouble: Mutex<Option<String>>,
@@ -101,8 +116,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Now, RFC 3339 in UTC.
 #[must_use]
 pub fn now() -> String {
-    let now = OffsetDateTime::now_utc();
-    let whole_ms = now.replace_nanosecond(now.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(now);
+    stamp(OffsetDateTime::now_utc())
+}
+
+fn stamp(at: OffsetDateTime) -> String {
+    let whole_ms = at.replace_nanosecond(at.nanosecond() / 1_000_000 * 1_000_000).unwrap_or(at);
     whole_ms.format(&Rfc3339).unwrap_or_default()
 }
 
@@ -131,6 +149,7 @@ impl State {
             dirty: AtomicBool::new(fresh),
             calls: Mutex::new(calls),
             calls_dropped: AtomicU64::new(0),
+            happenings: Mutex::default(),
             linking_until: Mutex::new(None),
             noted: Mutex::default(),
             hub_trouble: Mutex::default(),
@@ -144,6 +163,7 @@ impl State {
             .inspect_err(|e| problems.push(format!("nothing can be saved: {e}")))
             .ok();
         let state = Self { shared, work: Some(work), writer };
+        state.happened(What::Started, None);
         if fresh {
             state.save();
         }
@@ -366,6 +386,31 @@ impl State {
         }
     }
 
+    /// What was tried from the pages, and what came of it.
+    #[must_use]
+    pub fn checked(&self) -> Checked {
+        lock(&self.shared.kept).checked.clone()
+    }
+
+    /// Keeps what a look at a camera found.
+    pub fn check_camera(&self, endpoint_id: &str, fit: bool, says: Value) {
+        let mut kept = lock(&self.shared.kept);
+        let cameras = &mut kept.checked.cameras;
+        if !cameras.contains_key(endpoint_id) && cameras.len() >= LEARNED_KEPT {
+            return;
+        }
+        cameras.insert(endpoint_id.to_owned(), CheckedCamera { at: now(), fit, says });
+        drop(kept);
+        self.save();
+    }
+
+    /// Keeps what came of a try of the door's public address.
+    pub fn check_door(&self, url: &str, code: &str) {
+        let door = CheckedDoor { url: url.to_owned(), at: now(), code: code.to_owned() };
+        lock(&self.shared.kept).checked.door = Some(door);
+        self.save();
+    }
+
     /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.
     pub fn record_call(&self, record: CallRecord) {
         let mut calls = lock(&self.shared.calls);
@@ -376,10 +421,33 @@ impl State {
         }
     }
 
-    /// The last calls, newest first, at most `limit`.
+    /// Keeps the record of an offer that got no answer, unless this camera has just left some of them.
+    pub fn record_unanswered(&self, record: CallRecord) {
+        let minute_ago = stamp(OffsetDateTime::now_utc() - Duration::from_secs(60));
+        let calls = lock(&self.shared.calls);
+        // RFC 3339 in UTC sorts as text.
+        let of_late = calls.iter().rev().filter(|call| call.started > minute_ago && call.is_unanswered());
+        let count = of_late.filter(|call| call.endpoint_id == record.endpoint_id).count();
+        drop(calls);
+        if count < UNANSWERED_A_MINUTE {
+            self.record_call(record);
+        } else {
+            tracing::debug!(
+                endpoint = record.endpoint_id,
+                "one more offer without an answer leaves no record"
+            );
+        }
+    }
+
+    /// The calls that ended last, newest first, at most `limit`.
     #[must_use]
     pub fn calls(&self, limit: usize) -> Vec<CallRecord> {
         lock(&self.shared.calls).iter().rev().take(limit).cloned().collect()
+    }
+
+    /// Looks at the records of calls, oldest first, without copying them.
+    pub fn with_calls<T>(&self, look: impl FnOnce(&VecDeque<CallRecord>) -> T) -> T {
+        look(&lock(&self.shared.calls))
     }
 
     /// The last call of each camera that ended, by endpoint id.
@@ -390,6 +458,36 @@ impl State {
         // The newest one stays.
         last.extend(calls.iter().map(|call| (call.endpoint_id.as_str(), call)));
         last.into_iter().map(|(id, call)| (id.to_owned(), call.clone())).collect()
+    }
+
+    /// Those that ended before the call of that id; none if it is not known.
+    #[must_use]
+    pub fn calls_before(&self, id: &str, limit: usize) -> Vec<CallRecord> {
+        let calls = lock(&self.shared.calls);
+        calls.iter().rev().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect()
+    }
+
+    /// Those that ended after the call of that id, the last one first; of many those that came next. None if it is not
+    /// known.
+    #[must_use]
+    pub fn calls_after(&self, id: &str, limit: usize) -> Vec<CallRecord> {
+        let calls = lock(&self.shared.calls);
+        let mut next: Vec<_> =
+            calls.iter().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect();
+        next.reverse();
+        next
+    }
+
+    /// Remembers what was heard: of a camera, by its endpoint id and name, or of the house.
+    pub fn happened(&self, what: What, camera: Option<(&str, &str)>) {
+        let (endpoint_id, camera) = camera.map(|(id, name)| (id.to_owned(), name.to_owned())).unzip();
+        lock(&self.shared.happenings).add(Happening { at: now(), what, endpoint_id, camera });
+    }
+
+    /// What was heard last, newest first, at most `limit`. Begins anew with each start.
+    #[must_use]
+    pub fn happenings(&self, limit: usize) -> Vec<Happening> {
+        lock(&self.shared.happenings).last(limit)
     }
 
     /// The call of that id.

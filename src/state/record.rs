@@ -1,6 +1,9 @@
 //! What is kept of one call.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Outcome, Plot};
 
 /// What is kept of one call.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,12 +17,18 @@ pub struct CallRecord {
     pub endpoint_id: String,
     /// Alexa's id of the call.
     pub session_id: String,
+    /// The page played the Echo.
+    pub from_page: bool,
     /// RFC 3339, UTC, ms.
     pub started: String,
     /// RFC 3339, UTC, ms; absent while it goes on.
     pub ended: Option<String>,
     /// How it ended, for people; absent while it goes on.
     pub end_reason: Option<String>,
+    /// What became of it; absent while it goes on.
+    pub outcome: Option<Outcome>,
+    /// What the outcome's sentence says beside the names, such as seconds.
+    pub outcome_values: Map<String, Value>,
     /// What was shown: copied or encoded and why, codec, size; absent before the first picture.
     pub video: Option<VideoRecord>,
     /// What went wrong during the call, for people.
@@ -32,6 +41,17 @@ pub struct CallRecord {
     pub network: Option<NetworkRecord>,
     /// How one talked; absent before the answer.
     pub talk: Option<TalkRecord>,
+    /// How the line was over time; absent in lists of calls that have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plot: Option<Plot>,
+}
+
+impl CallRecord {
+    /// An offer that got no answer.
+    #[must_use]
+    pub fn is_unanswered(&self) -> bool {
+        self.ended.is_some() && self.stages.answer_sent.is_none()
+    }
 }
 
 /// See [`CallRecord::talk`]. Levels are in dBFS, of the loudest second; absent before somebody talked.
@@ -114,7 +134,9 @@ pub struct Stages {
     pub ice_connected: Option<u64>,
     /// DTLS is up.
     pub dtls_connected: Option<u64>,
-    /// The first picture left.
+    /// The camera's own picture was there to be sent.
+    pub camera_shown: Option<u64>,
+    /// The first picture left, or one that says that the camera shows nothing.
     pub first_video_sent: Option<u64>,
     /// The first sound from the far end.
     pub first_talk_received: Option<u64>,

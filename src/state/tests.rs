@@ -161,6 +161,57 @@ fn the_record_of_calls_is_capped_in_memory_and_on_disk() {
     assert!((CALLS_KEPT..=2 * CALLS_KEPT).contains(&lines), "{lines}");
 }
 
+fn unanswered(id: String, endpoint: &str) -> CallRecord {
+    let endpoint_id = endpoint.to_owned();
+    CallRecord { endpoint_id, started: now(), ended: Some(now()), ..call(&id) }
+}
+
+#[test]
+fn offers_without_an_answer_leave_three_records_a_minute_and_camera_and_never_push_out_the_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    state.record_call(call("talked"));
+    for n in 0..10 {
+        state.record_unanswered(unanswered(format!("a{n}"), "garden"));
+    }
+    assert_eq!(state.calls(99).len(), 1 + UNANSWERED_A_MINUTE);
+    for n in 0..2 * CALLS_KEPT {
+        state.record_unanswered(unanswered(format!("b{n}"), &format!("camera {n}")));
+        if n % 100 == 0 {
+            assert!(state.flush());
+        }
+    }
+    let kept = |state: &State| {
+        let unanswered = state.calls(9_999).iter().filter(|call| call.is_unanswered()).count();
+        (unanswered, state.call("talked").is_some())
+    };
+    assert_eq!(kept(&state), (UNANSWERED_KEPT, true));
+    assert!(state.flush());
+    drop(state);
+    assert_eq!(kept(&State::open(folder.path()).0), (UNANSWERED_KEPT, true));
+}
+
+#[test]
+fn calls_are_paged_from_one_to_the_next_and_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, _) = State::open(folder.path());
+    (0..6).for_each(|n| state.record_call(call(&format!("c{n}"))));
+    let ids = |calls: Vec<CallRecord>| calls.into_iter().map(|call| call.id).collect::<Vec<_>>();
+    assert_eq!(ids(state.calls_before("c4", 2)), ["c3", "c2"]);
+    assert_eq!(ids(state.calls_after("c2", 2)), ["c4", "c3"]);
+    assert_eq!(ids(state.calls_before("gone", 2)), [""; 0]);
+    assert_eq!(ids(state.calls_after("c5", 2)), [""; 0]);
+}
+
+#[test]
+fn a_call_that_an_older_version_kept_has_an_outcome_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = r#"{"id":"old","ended":"2026-01-01T00:00:00Z","end_reason":"hung up"}"#;
+    std::fs::write(folder.path().join("calls.jsonl"), format!("{old}\n")).unwrap();
+    let (state, problems) = State::open(folder.path());
+    assert_eq!((state.call("old").unwrap().outcome, problems.len()), (Some(Outcome::Unknown), 0));
+}
+
 #[test]
 fn without_a_folder_to_write_to_everything_works_in_memory_and_is_said() {
     let folder = tempfile::tempdir().unwrap();

@@ -8,10 +8,14 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, reload};
 
+pub mod public;
 pub mod redact;
+pub mod ring;
 
 /// Seconds from an offer to its answer.
 pub const OFFER_TO_ANSWER: &str = "doorstep_offer_to_answer_seconds";
@@ -50,17 +54,19 @@ const ROUND_TRIP_BUCKETS: [f64; 8] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 2.0
 /// Buckets of the loss.
 const LOSS_BUCKETS: [f64; 7] = [0.001, 0.005, 0.01, 0.03, 0.05, 0.1, 0.2];
 
-/// Starts logging to stderr. `level` is `log.level`; the crates below us log from warnings up.
-/// What `overrides` holds ([`crate::config::load::LOG_VARIABLE`]) wins. Later calls change nothing.
+/// Starts logging to stderr, and keeps the last lines in memory ([`ring`]). `level` is `log.level`; the crates
+/// below us log from warnings up. What `overrides` holds ([`crate::config::load::LOG_VARIABLE`]) wins. Later calls
+/// change nothing.
 pub fn start_logging(level: &str, overrides: Option<&str>) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter(level, overrides))
+    let (wanted, handle) = reload::Layer::new(filter(level, overrides));
+    let stderr = tracing_subscriber::fmt::layer()
         .with_ansi(false)
         .with_target(false)
         .with_writer(Redacted(io::stderr))
-        .with_filter_reloading();
-    let handle = subscriber.reload_handle();
-    if subscriber.try_init().is_err() {
+        .with_filter(wanted);
+    // Whoever looks for a fault afterwards has it all, however little was wanted on stderr.
+    let kept = ring::Keep.with_filter(filter("debug", None));
+    if tracing_subscriber::registry().with(stderr).with(kept).try_init().is_err() {
         tracing::debug!("logging had been started already");
         return;
     }
@@ -69,6 +75,7 @@ pub fn start_logging(level: &str, overrides: Option<&str>) {
         if handle.reload(filter(level, overrides.as_deref())).is_err() {
             tracing::error!(level, "the log's level could not be changed");
         }
+        tracing::debug!(level, "the log has this level");
     };
     LEVEL.get_or_init(|| Box::new(set));
 }
@@ -88,11 +95,16 @@ pub fn set_level(level: &str) {
 const SILENCED: &str =
     "webrtc=off,rtc=off,rtc_ice=off,rtc_dtls=off,rtc_srtp=off,rtc_interceptor=off,rtc_stun=off";
 
+/// These write what passes through them byte by byte, which no redaction reads: they do so only for those who name
+/// them.
+const TALKATIVE: &str = "tungstenite=debug,tokio_tungstenite=debug,h2=info";
+
 fn filter(level: &str, overrides: Option<&str>) -> EnvFilter {
     let own = format!("warn,{SILENCED},doorstep={level}");
     let wanted = overrides.filter(|text| !text.trim().is_empty());
+    let wanted = wanted.map(|text| format!("{SILENCED},{TALKATIVE},{text}"));
     // The last resort is what a typing mistake falls back to.
-    [wanted, Some(own.as_str())]
+    [wanted, Some(own)]
         .into_iter()
         .flatten()
         .find_map(|text| EnvFilter::try_new(text).ok())

@@ -1,7 +1,10 @@
 //! Takes secrets out of text: those that are known ([`hide`]), and whatever looks like one.
 
+use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 /// What stands in the place of a secret.
@@ -10,7 +13,18 @@ pub const MASK: &str = "***";
 /// Shorter secrets would take half of the text with them; the patterns still catch them.
 const SHORTEST: usize = 6;
 
-static KNOWN: RwLock<Vec<String>> = RwLock::new(Vec::new());
+/// Forms of secrets that come and go: so many are remembered.
+const PASSING: usize = 256;
+
+static KNOWN: RwLock<Known> = RwLock::new(Known { forms: Vec::new(), passing: VecDeque::new() });
+
+/// Secrets in all the forms in which they may be written.
+struct Known {
+    /// Longest first: a secret that holds another one goes before it.
+    forms: Vec<String>,
+    /// Those of `forms` that make room for others, oldest first.
+    passing: VecDeque<String>,
+}
 
 /// Words in front of a secret, lower case. Followed by `=` or `:`, with or without quotes.
 const NAMES: [&str; 11] = [
@@ -29,21 +43,48 @@ const NAMES: [&str; 11] = [
 
 /// From now on this secret is in no line of the log and in no diagnostics.
 pub fn hide(secret: &SecretString) {
-    let secret = secret.expose_secret();
-    if secret.len() < SHORTEST {
-        return;
-    }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    let escaped = format!("{secret:?}");
-    let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let decoded = decode_percent(secret);
-    for form in [secret, escaped.trim_matches('"'), &encoded, &decoded] {
-        if form.len() >= SHORTEST && !known.iter().any(|other| other == form) {
-            known.push(form.to_owned());
+    for form in forms(secret) {
+        known.passing.retain(|other| *other != form);
+        known.add(form);
+    }
+}
+
+/// The same for a secret that is needed for a while only, as the password of an address that is tried: it
+/// makes room for later ones.
+pub fn hide_for_now(secret: &SecretString) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    for form in forms(secret) {
+        if known.add(form.clone()) {
+            known.passing.push_back(form);
         }
     }
-    // A secret that holds another one goes first.
-    known.sort_by_key(|form| std::cmp::Reverse(form.len()));
+    while known.passing.len() > PASSING {
+        let oldest = known.passing.pop_front();
+        known.forms.retain(|form| Some(form) != oldest.as_ref());
+    }
+}
+
+impl Known {
+    /// True if it was not there.
+    fn add(&mut self, form: String) -> bool {
+        if self.forms.contains(&form) {
+            return false;
+        }
+        let at = self.forms.partition_point(|other| other.len() >= form.len());
+        self.forms.insert(at, form);
+        true
+    }
+}
+
+/// The secret as it may be written.
+fn forms(secret: &SecretString) -> impl Iterator<Item = String> {
+    let secret = secret.expose_secret();
+    let escaped = format!("{secret:?}").trim_matches('"').to_owned();
+    let encoded = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let all = [secret.to_owned(), escaped, encoded, decode_percent(secret)];
+    let fits = secret.len() >= SHORTEST;
+    all.into_iter().filter(move |form| fits && form.len() >= SHORTEST)
 }
 
 fn decode_percent(text: &str) -> String {
@@ -69,12 +110,12 @@ fn decode_percent(text: &str) -> String {
 #[must_use]
 pub fn redact(text: &str) -> String {
     let mut text = text.to_owned();
-    for secret in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
+    for secret in &KNOWN.read().unwrap_or_else(PoisonError::into_inner).forms {
         if text.contains(secret.as_str()) {
             text = text.replace(secret.as_str(), MASK);
         }
     }
-    amazon_tokens(&web_tokens(&after_names(&after_bearer(&addresses(&text)))))
+    amazon_tokens(&web_tokens(&basic_logins(&after_names(&after_bearer(&addresses(&text))))))
 }
 
 /// `rtsp://user:pass@host/` becomes `rtsp://***@host/`.
@@ -113,6 +154,9 @@ fn after_names(text: &str) -> String {
             while let Some(found) = lower[search..].find(name) {
                 let at = search + found;
                 search = at + name.len();
+                if is_prose(&lower[search..]) {
+                    continue;
+                }
                 let rest = lower[search..].trim_start_matches(['"', '\'', '\\', ' ']);
                 let Some(value) = rest.strip_prefix('=').or_else(|| rest.strip_prefix(':')) else { continue };
                 let value = value.trim_start_matches(' ').trim_start_matches(['"', '\'', '\\']);
@@ -124,6 +168,19 @@ fn after_names(text: &str) -> String {
         }
         best
     })
+}
+
+/// True where a sentence goes on: `: `, and two words. Most secrets are no words, and hardly any is followed
+/// by one.
+fn is_prose(rest: &str) -> bool {
+    let Some(rest) = rest.strip_prefix(": ") else { return false };
+    let line = rest.lines().next().unwrap_or_default();
+    let mut words = line.split(' ');
+    let mut is_word = |more: &[char]| {
+        let word = words.next().unwrap_or_default().trim_end_matches([',', '.', ';', ':']);
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || more.contains(&c))
+    };
+    is_word(&['\'', '-']) && is_word(&['\'', '-', '(', ')', '"'])
 }
 
 /// Masks the word behind each place that `find(lower case text, from)` gives as (begin, end of what
@@ -144,6 +201,27 @@ fn after(text: &str, find: impl Fn(&str, usize) -> Option<(usize, usize)>) -> St
         if from >= text.len() {
             break;
         }
+    }
+    out.push_str(&text[from..]);
+    out
+}
+
+/// `Basic dXNlcjpwYXNz` (RFC 7617): base64 of user and password.
+fn basic_logins(text: &str) -> String {
+    const SIGN: &str = "basic ";
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    while let Some(word) = lower[from..].find(SIGN).map(|at| from + at + SIGN.len()) {
+        let piece = |c: char| c.is_ascii_alphanumeric() || "+/=".contains(c);
+        let end = text[word..].find(|c| !piece(c)).map_or(text.len(), |end| word + end);
+        // What was cut off still holds the beginning.
+        let whole = text[word..end].trim_end_matches('=');
+        let whole = &whole[..whole.len() / 4 * 4];
+        let is_login = STANDARD.decode(whole).is_ok_and(|login| login.contains(&b':'));
+        out.push_str(&text[from..word]);
+        out.push_str(if is_login { MASK } else { &text[word..end] });
+        from = end;
     }
     out.push_str(&text[from..]);
     out

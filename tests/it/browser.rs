@@ -1,14 +1,19 @@
 //! The page, in a real browser: calls through the demo as a user makes them.
 
 mod axe;
+mod calls;
 mod cameras;
 mod chromedriver;
 mod chromium;
 mod demo;
+mod doors;
 mod every_page;
+mod frame;
 mod ingress;
 mod installed;
 mod live;
+mod set_up;
+mod settings;
 mod visitor;
 
 use std::time::Duration;
@@ -103,7 +108,7 @@ async fn without_a_microphone_the_page_says_view_only_and_leaving_it_hangs_up() 
 }
 
 #[tokio::test]
-async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_again() {
+async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_until_the_page_is_loaded_anew() {
     let (demo, browser) = visit(Microphone::Beeping).await;
     browser.press("Answer the front door").await;
     browser.wait_until(LIVE, SOON).await;
@@ -118,10 +123,12 @@ async fn a_call_that_the_house_ends_says_why_and_the_next_one_is_live_again() {
     browser.wait_until(LIVE, SOON).await;
     assert_eq!(browser.value("document.querySelector('#lost')").await, serde_json::Value::Null);
     pictures_flow(&browser).await;
-    browser.press("Hang up").await;
+
+    browser.reload().await;
     let next = demo.quiet(SOON).await;
     assert_eq!(next["end_reason"], "hung up", "{next}");
     assert_ne!(next["id"], call["id"]);
+    browser.wait_until("document.querySelector('#stage').dataset.stage === 'idle'", SOON).await;
     browser.close().await;
 }
 
@@ -131,7 +138,7 @@ async fn a_press_at_the_door_reaches_alexa_and_the_echo_shows_the_door_by_itself
     let told = "document.querySelector('#events li[data-what=AddOrUpdateReport], #events li[data-what=ChangeReport]')";
     browser.follow("Activity").await;
     browser.wait_until(told, SOON).await;
-    browser.follow("The Echo").await;
+    browser.follow("Demo").await;
     browser.press("Ring the bell, as a visitor").await;
     browser.wait_until(LIVE, SOON).await;
     pictures_flow(&browser).await;

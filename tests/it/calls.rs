@@ -213,6 +213,7 @@ async fn n2_a_peer_that_vanishes_in_mid_call_is_noticed_within_30_s_and_its_came
     ended.await.expect("the call ends");
     let record = house.call_record("gone", |call| call["ended"].is_string()).await;
     assert!(record["end_reason"].as_str().unwrap().contains("vanished"), "{record}");
+    assert_eq!(record["outcome"], "path_lost", "{record}");
     assert_quiet(&house).await;
     camera.wait_for("closed", LINGER + Duration::from_secs(10)).await;
 }

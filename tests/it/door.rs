@@ -126,3 +126,32 @@ async fn a_revoked_user_is_heard_no_more_and_the_calls_of_that_user_end_but_no_o
     assert_eq!(house.api("status").await["linking"]["open"], false);
     assert_eq!(name(&offer_as(&house, &owner, "shed", "o2").await), "AnswerGeneratedForSession");
 }
+
+#[actix::test]
+async fn a_call_of_the_page_is_told_apart_and_neither_ends_or_answers_the_others() {
+    let house = House::start("[[camera]]\nid = 'shed'\nsource = 'test:'\n");
+    let offer = json!({ "format": "SDP", "value": offer("g3-2023") });
+    let page = async |name: &str, session: &str| {
+        let payload = json!({ "sessionId": session, "offer": offer });
+        let wish = json!({ "endpoint_id": "shed", "name": name, "payload": payload });
+        house.ask(reqwest::Method::POST, "echo", wish).await.1
+    };
+    let alexa = async |name: &str, session: &str| {
+        house.rtc(name, "shed", json!({ "sessionId": session, "offer": offer })).await
+    };
+    assert_eq!(name(&alexa("InitiateSessionWithOffer", "alexas").await), "AnswerGeneratedForSession");
+    assert_eq!(name(&page("InitiateSessionWithOffer", "pages").await), "AnswerGeneratedForSession");
+    for directive in ["InitiateSessionWithOffer", "SessionConnected", "SessionDisconnected"] {
+        assert_eq!(error_type(&page(directive, "alexas").await), "NO_SUCH_ENDPOINT", "{directive}");
+        assert_eq!(error_type(&alexa(directive, "pages").await), "NO_SUCH_ENDPOINT", "{directive}");
+    }
+    for (session, from_page) in [("alexas", false), ("pages", true)] {
+        let record = house.call_record(session, |_| true).await;
+        assert_eq!(record["from_page"], from_page, "{record}");
+        assert_eq!(record["ended"], Value::Null, "{record}");
+    }
+    assert_eq!(name(&page("SessionDisconnected", "pages").await), "SessionDisconnected");
+    house.call_record("pages", |call| call["ended"].is_string()).await;
+    let going_on = house.call_record("alexas", |_| true).await;
+    assert_eq!(going_on["ended"], Value::Null, "{going_on}");
+}

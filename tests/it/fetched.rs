@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use doorstep::media::fetch::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece, SoundCodec, SpeakerLine};
 use doorstep::media::talk::{Duplex, EchoRule, SpeakerFormat, SpeakerSpec, SpeakerWay};
-use doorstep::media::{AccessUnit, FeedEvent, Source};
+use doorstep::media::{AccessUnit, FeedEvent, Source, TroubleKind};
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -46,7 +46,7 @@ where
 }
 
 fn ended(reason: &str, lasting: bool) -> FetchEnd {
-    FetchEnd { reason: reason.into(), unauthorized: false, lasting }
+    FetchEnd { reason: reason.into(), kind: TroubleKind::Other, lasting }
 }
 
 fn begin(form: Form, speaker: Option<SpeakerLine>) -> Piece {

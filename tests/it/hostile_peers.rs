@@ -62,6 +62,7 @@ async fn n5_a_peer_with_another_certificate_than_its_offer_names_gets_no_media_a
     assert_eq!(record["counters"]["packets_sent"].as_u64(), Some(0), "{record}");
     let reason = record["end_reason"].as_str().unwrap();
     assert!(reason.contains("certificate") || reason.contains("DTLS"), "{reason}");
+    assert_eq!(record["outcome"], "encryption_failed", "{record}");
 }
 
 /// Key pictures of the fullest second.

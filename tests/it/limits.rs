@@ -58,6 +58,7 @@ async fn more_cameras_than_may_be_encoded_at_once_say_so_instead_of_taking_the_o
     assert_eq!(outcome.summary().width, Some(1280), "the slate: {:?}", outcome.summary());
     let record = record(&house, "second").await;
     assert!(record["trouble"].to_string().contains("limits.transcodes"), "{record}");
+    assert_eq!(record["outcome"], "encoder_full", "{record}");
     assert_eq!(house.camera("first").await["live"]["picture"], true);
 }
 

@@ -104,7 +104,7 @@ async fn ended(calling: &mut Calling) -> String {
     let ending = async {
         loop {
             match calling.events.recv().await.expect("the reason comes before the end") {
-                PeerEvent::Ended(reason) => return reason,
+                PeerEvent::Ended(how) => return how.to_string(),
                 _ => continue,
             }
         }

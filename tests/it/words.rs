@@ -30,19 +30,21 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// The scripts of the pages, the visitor's as well.
-fn scripts() -> Vec<(PathBuf, String)> {
-    let folders = ["web/js", "src/sim/visitor/page"].map(|folder| Path::new(ROOT).join(folder));
-    let scripts =
-        folders.iter().flat_map(|folder| files(folder)).filter(|file| file.extension().unwrap() == "js");
-    scripts.map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect()
+/// Files of these folders with this ending, and their text.
+fn texts(folders: &[&str], ending: &str) -> Vec<(PathBuf, String)> {
+    let files = folders.iter().flat_map(|folder| files(&Path::new(ROOT).join(folder)));
+    let wanted = files.filter(|file| file.extension().is_some_and(|one| one == ending));
+    wanted.map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect()
 }
 
-/// Whatever stands between one of `opening` and the next `closing`.
-fn between<'a>(text: &'a str, opening: &'static [&str], closing: char) -> impl Iterator<Item = &'a str> {
-    opening.iter().flat_map(move |opening| {
-        text.split(opening).skip(1).filter_map(move |rest| rest.split_once(closing)).map(|(inside, _)| inside)
-    })
+/// Each `t("section.key")` and `has("section.key")`: the function and the key.
+fn said_by(script: &str) -> impl Iterator<Item = (&str, &str)> {
+    let calls = script.match_indices("(\"").filter_map(|(at, _)| {
+        let begins = script[..at].rfind(|one: char| !one.is_alphanumeric()).map_or(0, |before| before + 1);
+        let key = script[at + 2..].split('"').next()?;
+        Some((&script[begins..at], key))
+    });
+    calls.filter(|(function, _)| ["t", "has"].contains(function))
 }
 
 #[test]
@@ -65,17 +67,19 @@ fn the_languages_have_the_same_words_with_the_same_values_in_them() {
 #[test]
 fn every_key_that_a_script_names_has_words_and_every_word_is_said_somewhere() {
     let words = words("en");
-    let scripts = scripts();
+    // The visitor's page has words of the same files, and so has the page of the login, which the house writes.
+    let scripts = texts(&["web/js", "src/sim/visitor/page"], "js");
     let mut named = 0;
     for (file, text) in &scripts {
-        for key in between(text, &["t(\"", "has(\""], '"').filter(|key| key.contains('.')) {
-            assert!(words.contains_key(key), "{}: {key}", file.display());
+        for (before, key) in said_by(text) {
+            assert!(words.contains_key(key), "{}: {before}(\"{key}\")", file.display());
             named += 1;
         }
     }
     assert!(named > 100, "the scripts name only {named} keys");
     // A key may be put together: what stands before the first value, or before an underscore, leads to it.
-    let whole: BTreeSet<&str> = scripts.iter().flat_map(|(_, text)| text.split('"')).collect();
+    let house = texts(&["src/http"], "rs");
+    let whole: BTreeSet<&str> = scripts.iter().chain(&house).flat_map(|(_, text)| text.split('"')).collect();
     let parts = scripts.iter().flat_map(|(_, text)| text.split('`')).filter_map(|part| part.split_once("${"));
     let begun: BTreeSet<&str> =
         parts.map(|(start, _)| start).filter(|start| start.contains('.') && !start.contains(' ')).collect();

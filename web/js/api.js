@@ -29,7 +29,7 @@ export async function lines(path, body, take) {
   }
 }
 
-// Sends a directive as Alexa would, through the real door, and gives the event that came back.
+// Sends a directive as Alexa would, and gives the event that came back.
 export async function directive(name, endpointId, payload, keepalive = false) {
   const body = JSON.stringify({ name, endpoint_id: endpointId, payload });
   const headers = { "Content-Type": "application/json" };

@@ -1,12 +1,12 @@
-// What the house tells, kept up to date: { status, cameras, calls, set_up, me }, each null until it was told.
+// What the house tells, kept up to date: { status, cameras, calls, activity, set_up, me }, each null until it was told.
 import { useEffect, useState } from "../vendor/preact-htm.js";
 import { get } from "./api.js";
 
-const TOPICS = ["status", "cameras", "calls", "set_up"];
+const TOPICS = ["me", "status", "cameras", "calls", "activity", "set_up"];
 // From a stream that was refused to the next try.
 const AGAIN_MS = 2000;
 
-let known = { status: null, cameras: null, calls: null, set_up: null, me: null, away: false, login: false };
+let known = { status: null, cameras: null, calls: null, activity: null, set_up: null, me: null, away: false, login: false };
 const listeners = new Set();
 let stream = null;
 let timer = null;
@@ -20,10 +20,7 @@ function listen() {
   clearTimeout(timer);
   stream?.close();
   stream = new EventSource("api/v1/changes");
-  stream.onopen = async () => {
-    tell({ away: false, login: false });
-    tell({ me: await get("me").catch(() => known.me) });
-  };
+  stream.onopen = () => tell({ away: false, login: false });
   for (const topic of TOPICS) {
     stream.addEventListener(topic, ({ data }) => tell({ [topic]: JSON.parse(data) }));
   }

@@ -1,4 +1,4 @@
-// Strings of the page, by `section.key`; missing ones show their key, which a test would see.
+// Strings of the page, by `section.key`. One that is missing shows its key, and is told to the console.
 export const LANGUAGES = ["en", "de"];
 const KEPT = "doorstep_language";
 let strings = {};
@@ -40,7 +40,9 @@ export function has(key) {
 }
 
 export function t(key, values = {}) {
-  return (find(key) ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  const words = find(key);
+  if (words === undefined) console.error(`no words for ${key}`);
+  return (words ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 function find(key) {

@@ -92,7 +92,7 @@ impl EventGateway {
         }
         for dropped in self.outbox.dropped() {
             tracing::warn!(what = dropped.what, endpoint = ?dropped.endpoint_id, why = %dropped.why, "an event is given up");
-            self.journal.add(dropped.what, dropped.endpoint_id, dropped.why.to_string());
+            self.journal.given_up(dropped);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::outbox::{Outcome, Standing, Waiting};
+use super::outbox::{Dropped, Outcome, Standing, Waiting};
 use crate::state;
 
 /// What was sent last is remembered up to this number.
@@ -58,7 +58,9 @@ pub struct Sent {
     pub what: &'static str,
     /// Its endpoint; `None`: several.
     pub endpoint_id: Option<String>,
-    /// `delivered`, or why not.
+    /// What became of it, of a closed list: `delivered`, `refused`, ...
+    pub code: &'static str,
+    /// The same for people: `delivered`, or why not.
     pub outcome: String,
 }
 
@@ -80,13 +82,18 @@ impl Journal {
             (_, Some(rejected)) => Some(Rejected { why: words, ..rejected }),
             (_, None) => Some(Rejected { since: state::now(), why: words }),
         };
-        self.add(what, endpoint_id, words.to_owned());
+        self.add(what, endpoint_id, code(outcome), words.to_owned());
     }
 
     /// An event was not sent, or not again.
-    pub(super) fn add(&mut self, what: &'static str, endpoint_id: Option<String>, outcome: String) {
+    pub(super) fn given_up(&mut self, dropped: Dropped) {
+        let Dropped { what, endpoint_id, why } = dropped;
+        self.add(what, endpoint_id, why.code(), why.to_string());
+    }
+
+    fn add(&mut self, what: &'static str, endpoint_id: Option<String>, code: &'static str, outcome: String) {
         self.sent.truncate(SENT_KEPT - 1);
-        self.sent.push_front(Sent { at: state::now(), what, endpoint_id, outcome });
+        self.sent.push_front(Sent { at: state::now(), what, endpoint_id, code, outcome });
     }
 
     pub(super) fn sent(&self) -> Vec<Sent> {
@@ -95,6 +102,22 @@ impl Journal {
 
     pub(super) fn rejected(&self) -> Option<Rejected> {
         self.rejected.clone()
+    }
+}
+
+fn code(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Refused => "refused",
+        Outcome::TokenBad => "token_bad",
+        Outcome::SkillDisabled => "skill_disabled",
+        Outcome::SkillNeverEnabled => "skill_never_enabled",
+        Outcome::NoPermission => "no_permission",
+        Outcome::NotFound => "not_found",
+        Outcome::TooLarge => "too_large",
+        Outcome::Throttled => "throttled",
+        Outcome::ServerTrouble => "server_trouble",
+        Outcome::Unreachable => "unreachable",
     }
 }
 

@@ -113,6 +113,7 @@ mod tests {
     use super::*;
     use crate::camera::way::WayKind;
     use crate::media::FeedEvent;
+    use crate::media::TroubleKind;
     use crate::media::flow::Flow;
 
     fn flow(seconds: f32, keys: Option<f32>, since: f32) -> FeedEvent {
@@ -152,8 +153,11 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_over_when_each_way_has_failed_and_each_failure_is_told() {
-        let failed =
-            |reason: &str| FeedEvent::Failed { reason: reason.into(), unauthorized: false, last_words: None };
+        let failed = |reason: &str| FeedEvent::Failed {
+            reason: reason.into(),
+            kind: TroubleKind::Other,
+            last_words: None,
+        };
         let events = vec![
             FeedEvent::Tries { source: 0 },
             failed("x"),

@@ -12,6 +12,7 @@ use crate::camera::catalogue::KnownCamera;
 use crate::camera::{EndpointId, shared};
 use crate::hub::Cause;
 use crate::seat::Seat;
+use crate::state::What;
 
 /// Some changes come with time alone; this often Alexa is told of them.
 const TELL: Duration = Duration::from_secs(5);
@@ -48,6 +49,7 @@ impl Registry {
 
     /// A bell was pressed; only a doorbell that Alexa may know rings at the Echos.
     pub(super) fn ring(&mut self, endpoint: &EndpointId, at: String, cause: Cause) {
+        self.note(What::Rang, endpoint);
         // The camera may be one that Alexa was not told of yet.
         self.tell_alexa();
         if !self.resources.sends_events() {

@@ -13,6 +13,7 @@ use crate::camera::catalogue::Catalogue;
 use crate::camera::screen_stream::told;
 use crate::camera::{CameraError, CameraSummary, EndpointId};
 use crate::hub::bridge::CallService;
+use crate::media::TroubleKind;
 
 /// What the hub was asked for holds for this long, until it tells the same: some cameras are only looked
 /// at once in a while.
@@ -103,7 +104,11 @@ impl Handler<SwitchPower> for Registry {
         if !camera.summary.reachable {
             // The hub would say yes and do nothing.
             let reason = camera.summary.reason.clone().unwrap_or_default();
-            return Box::pin(ready(Err(CameraError::Unreachable { camera: name, reason })));
+            return Box::pin(ready(Err(CameraError::Unreachable {
+                camera: name,
+                kind: TroubleKind::Hub,
+                reason,
+            })));
         }
         let Some(bridge) = self.bridge.clone() else {
             return Box::pin(ready(Err(CameraError::HubAway(name))));

@@ -13,11 +13,13 @@ use crate::camera::call::EndReason;
 use crate::camera::catalogue::KnownCamera;
 use crate::camera::live::Live;
 use crate::camera::ongoing::Ongoing;
+use crate::camera::unanswered::unanswered;
 use crate::camera::way::{Way, own};
 use crate::camera::{
     Caller, CameraError, CameraStatus, Connected, Disconnect, Offer, PlayTone, Probe, Revoked, SessionId,
     Status,
 };
+use crate::media::TroubleKind;
 
 impl Handler<Offer> for CameraSession {
     type Result = ResponseActFuture<Self, Result<String, CameraError>>;
@@ -29,7 +31,7 @@ impl Handler<Offer> for CameraSession {
             Some(ongoing) if ongoing.caller != offer.caller => Err(CameraError::Foreign),
             Some(ongoing) if ongoing.is_retry(&offer) => Ok(ongoing.reply()),
             _ if self.hung_up_before(&offer) => Err(CameraError::Ended),
-            _ => self.begin(offer, ctx),
+            _ => self.begin(offer, ctx).inspect_err(|error| self.leave_record(&session, error)),
         };
         let camera = self.name().to_owned();
         match reply {
@@ -39,8 +41,9 @@ impl Handler<Offer> for CameraSession {
                 Box::pin(wait.into_actor(self).map(move |reply, act, _ctx| match reply {
                     Ok(reply) => reply,
                     Err(_elapsed) => {
-                        act.end_if_known(&session, EndReason::NotAnswered("not ready in time".into()));
-                        Err(CameraError::Late(camera))
+                        let late = CameraError::Late(camera);
+                        act.end_if_known(&session, EndReason::NotAnswered(late.clone()));
+                        Err(late)
                     }
                 }))
             }
@@ -60,6 +63,14 @@ async fn wait_for(
 }
 
 impl CameraSession {
+    /// What an offer leaves that is refused: for whoever stands before the Echo it is a call that failed.
+    fn leave_record(&self, session: &SessionId, error: &CameraError) {
+        let summary = &self.camera.summary;
+        if let Some(record) = unanswered(&summary.name, summary.endpoint_id.as_str(), session, error) {
+            self.resources.state.record_unanswered(record);
+        }
+    }
+
     fn remember_hang_up(&mut self, session: SessionId, caller: Caller) {
         self.hung_up.retain(|(_, _, at)| at.elapsed() < OVERTAKEN);
         if self.hung_up.len() == HUNG_UP {
@@ -134,7 +145,7 @@ impl Handler<Status> for CameraSession {
             conversation: live.and_then(|live| live.conversation),
             speaker_trouble: live.and_then(|live| live.speaker_trouble.clone()),
             speaker_open: live.is_some_and(|live| live.speaker_open),
-            trouble: self.trouble.as_ref().map(|(_, text)| text.clone()),
+            trouble: self.trouble.as_ref().map(|(_, trouble)| trouble.text.clone()),
             calls: self.calls.values().map(Ongoing::current_record).collect(),
         })
     }
@@ -155,7 +166,11 @@ impl Handler<Probe> for CameraSession {
         // Whoever looks keeps it open for a while, as a call does.
         self.open_for_a_while();
         let reason = || self.camera.summary.reason.clone().unwrap_or_default();
-        let unreachable = || CameraError::Unreachable { camera: self.name().to_owned(), reason: reason() };
+        let unreachable = || CameraError::Unreachable {
+            camera: self.name().to_owned(),
+            kind: self.lack(),
+            reason: reason(),
+        };
         self.live.as_ref().map(|live| live.account.clone()).ok_or_else(unreachable)
     }
 }
@@ -171,7 +186,10 @@ impl Handler<PlayTone> for CameraSession {
                 Ok(())
             }
             (_, None) => Err(CameraError::Speechless { camera, why: self.camera.talk.why() }),
-            (None, _) => Err(CameraError::Unreachable { camera, reason: "it is not open".to_owned() }),
+            (None, _) => {
+                let (kind, reason) = (TroubleKind::Other, "it is not open".to_owned());
+                Err(CameraError::Unreachable { camera, kind, reason })
+            }
         }
     }
 }

@@ -8,8 +8,9 @@ use super::{CameraSession, FAILED, least};
 use crate::camera::explained;
 use crate::camera::live::Live;
 use crate::camera::ongoing::Ongoing;
+use crate::camera::trouble::Trouble;
 use crate::camera::way::Way;
-use crate::media::FeedEvent;
+use crate::media::{FeedEvent, TroubleKind};
 use crate::state::Learned;
 use crate::telemetry;
 
@@ -120,30 +121,28 @@ impl CameraSession {
                 self.judge(way, None);
                 let Some(live) = &mut self.live else { return };
                 self.trouble = None;
-                self.calls.values_mut().for_each(|ongoing| ongoing.call.lit());
+                self.calls.values_mut().for_each(Ongoing::lit);
                 live.lit();
                 self.keep_what_is_shown();
                 self.tell_registry();
             }
-            FeedEvent::Failed { reason, last_words, .. } => {
+            FeedEvent::Failed { reason, kind, last_words } => {
                 let reason = explained(reason, last_words);
                 warn!(camera = %self.camera.summary.endpoint_id, from = live.from(), reason, "camera shows nothing");
                 live.unlit();
                 let way = live.way().cloned();
                 self.judge(way, Some(&reason));
-                self.dark(now, reason);
+                self.dark(now, Trouble::new(kind, reason));
             }
             FeedEvent::WorkerLost(reason) => {
                 warn!(camera = %self.camera.summary.endpoint_id, reason, "media worker lost; it is replaced");
                 telemetry::worker_lost();
                 // One loss says nothing of the camera: the next worker may show it at once.
+                let trouble = Trouble::new(TroubleKind::WorkerLost, reason);
                 if live.unlit() {
-                    for ongoing in self.calls.values_mut() {
-                        ongoing.call.darkened(now, &reason);
-                        ongoing.troubled(&reason);
-                    }
+                    self.calls.values_mut().for_each(|ongoing| ongoing.darkened(now, &trouble));
                 } else {
-                    self.dark(now, reason);
+                    self.dark(now, trouble);
                 }
             }
             FeedEvent::SpeakerLevel(dbfs) => live.played(dbfs),
@@ -154,12 +153,9 @@ impl CameraSession {
         }
     }
 
-    pub(super) fn dark(&mut self, now: Instant, reason: String) {
-        for ongoing in self.calls.values_mut() {
-            ongoing.call.darkened(now, &reason);
-            ongoing.troubled(&reason);
-        }
-        self.trouble = Some((now, reason));
+    fn dark(&mut self, now: Instant, trouble: Trouble) {
+        self.calls.values_mut().for_each(|ongoing| ongoing.darkened(now, &trouble));
+        self.trouble = Some((now, trouble));
         self.tell_registry();
     }
 }

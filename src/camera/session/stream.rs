@@ -13,6 +13,7 @@ use super::CameraSession;
 use crate::camera::CameraError;
 use crate::camera::screen_stream::{FindStream, OpenedStream, ScreenStream, StreamSource};
 use crate::camera::way::{Reach, open_stream};
+use crate::media::TroubleKind;
 use crate::media::fetch::FetchEnd;
 use crate::media::fetch::hls::{Hls, StreamFacts};
 use crate::state::LearnedStream;
@@ -75,11 +76,8 @@ impl CameraSession {
 }
 
 async fn look(source: StreamSource, reach: Reach) -> Result<StreamFacts, FetchEnd> {
-    let bridge = reach.bridge.clone().ok_or_else(|| FetchEnd {
-        reason: "there is no hub".into(),
-        unauthorized: false,
-        lasting: true,
-    })?;
+    let no_hub = || FetchEnd::lasting(TroubleKind::HubAway, "there is no hub");
+    let bridge = reach.bridge.clone().ok_or_else(no_hub)?;
     let open =
         move || -> BoxFuture<'static, _> { open_stream(source.entity.clone(), bridge.clone()).boxed() };
     Hls::new(reach.http, Arc::new(open)).facts().await

@@ -227,7 +227,7 @@ async fn beyond_the_pace_directives_get_rate_limit_exceeded_and_strangers_do_not
 }
 
 #[actix_web::test]
-async fn heads_and_bodies_that_stall_are_cut_off_while_others_are_served() {
+async fn w6_heads_and_bodies_that_stall_are_cut_off_while_others_are_served() {
     let door = open(Scripted::default());
     let start = Instant::now();
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: door\r\nAuthorization: Bearer door-token\r\n");
@@ -239,6 +239,10 @@ async fn heads_and_bodies_that_stall_are_cut_off_while_others_are_served() {
         assert!(end.is_ok(), "still open: {text} {}", String::from_utf8_lossy(&reply));
         (String::from_utf8_lossy(&reply).into_owned(), start.elapsed())
     };
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(TcpStream::connect(door.at).await.unwrap());
+    }
     let unread = "POST /nowhere HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
     let (slow_head, slow_body, slow_chunks, unread, ()) = tokio::join!(
         stalled(head.clone(), door.at),
@@ -255,6 +259,11 @@ async fn heads_and_bodies_that_stall_are_cut_off_while_others_are_served() {
     for (reply, took) in [slow_body, slow_chunks] {
         assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
         assert!(took >= Duration::from_secs(9), "{took:?}");
+    }
+    for mut socket in idle {
+        let mut rest = Vec::new();
+        let closed = tokio::time::timeout(Duration::from_secs(20), socket.read_to_end(&mut rest)).await;
+        assert!(closed.is_ok(), "a connection on which nothing was ever asked is still open");
     }
 }
 

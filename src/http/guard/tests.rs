@@ -1,13 +1,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use actix_web::http::header::SET_COOKIE;
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HOST, ORIGIN, SET_COOKIE};
 use actix_web::test::TestRequest;
 use actix_web::{App, body, http, test};
+use secrecy::SecretString;
+use serde_json::{Value, json};
 
+use super::super::roles::Roles;
 use super::super::tests::{Stage, stage};
 use super::super::{DemoBell, DemoInfo};
 use super::*;
+use crate::hub::{HubError, HubUser};
 
 const LOCAL: &str = "127.0.0.1:50000";
 const LAN: &str = "192.168.1.50:50000";
@@ -61,7 +67,7 @@ async fn without_a_token_only_this_machine_is_served() {
 }
 
 #[actix_web::test]
-async fn a_foreign_name_is_not_ours() {
+async fn w3_a_foreign_name_is_not_ours() {
     let stage = stage(|_| {});
     for name in [
         "evil.example",
@@ -88,7 +94,7 @@ async fn a_foreign_name_is_not_ours() {
 }
 
 #[actix_web::test]
-async fn another_sites_page_changes_nothing() {
+async fn w2_another_sites_page_changes_nothing() {
     let stage = stage(|_| {});
     let open = "/api/v1/links/open";
     for (name, value) in [
@@ -128,7 +134,7 @@ async fn another_sites_page_changes_nothing() {
 fn supervised(hub_is_there: bool) -> Stage {
     let mut stage = stage(|config| config.supervised = true);
     let mut house = House::clone(&stage.house);
-    house.users = Some(Arc::new(move |id| {
+    house.roles = Roles::over(Arc::new(move |id| {
         Box::pin(async move {
             let user = |is_admin| HubUser { id: id.clone(), name: "Ann".into(), is_admin };
             match id.as_str() {
@@ -144,7 +150,7 @@ fn supervised(hub_is_there: bool) -> Stage {
 }
 
 #[actix_web::test]
-async fn under_the_supervisor_only_the_ingress_is_served() {
+async fn w4_under_the_supervisor_only_the_ingress_is_served_whatever_headers_others_forge() {
     let stage = supervised(true);
     for from in [LAN, LOCAL, "172.30.32.1:1", "[::ffff:192.168.1.50]:1"] {
         for path in ["/", "/api/v1/status", "/js/app.js", "/metrics"] {
@@ -184,7 +190,7 @@ async fn under_the_supervisor_only_the_ingress_is_served() {
 }
 
 #[actix_web::test]
-async fn whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_something() {
+async fn w8_whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_something() {
     let stage = supervised(true);
     let change = |method, path: &str, users: &[&str]| {
         let request = TestRequest::default().method(method).uri(path).insert_header((HOST, "hub.example"));
@@ -194,7 +200,7 @@ async fn whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_s
     let (get, post) = (http::Method::GET, http::Method::POST);
     let still = "/api/v1/cameras/front_door/still";
     assert!(![401, 403].contains(&ask(&stage, HUB, change(get.clone(), still, &["member"])).await.0));
-    for path in ["/", "/api/v1/status", "/api/v1/calls", "/js/app.js"] {
+    for path in ["/", "/api/v1/status", "/api/v1/me", "/api/v1/calls", "/js/app.js"] {
         for (users, status) in
             [(&["member"][..], 200), (&["admin"], 200), (&[], 403), (&[""], 403), (&["member", "admin"], 403)]
         {
@@ -209,6 +215,19 @@ async fn whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_s
         (post.clone(), "/api/v1/probe"),
         (post.clone(), "/api/v1/echo"),
         (get.clone(), "/api/v1/cameras/front_door/still?fresh=1"),
+        (post.clone(), "/%61pi/v1/links/open"),
+        (http::Method::PUT, "/api/v1/settings"),
+        // Not to be changed, but not for everybody to see: what is secret, what opens a camera or tells where it is.
+        (get.clone(), "/api/v1/diagnostics"),
+        (get.clone(), "/api/v1/logs"),
+        (get.clone(), "/api/v1/%6cogs"),
+        (get.clone(), "/%61pi/v1/logs"),
+        (get.clone(), "/api/v1/versions"),
+        (get.clone(), "/api/v1/settings"),
+        (get.clone(), "/api/v1/hub/entities"),
+        (get.clone(), "/api/v1/cameras/x/still?fresh=1"),
+        (get.clone(), "/api/v1/cameras/x/still?f%72esh=1"),
+        (get.clone(), "/metrics"),
     ] {
         for users in [&["member"][..], &["nobody"], &[], &["member", "admin"]] {
             assert_eq!(
@@ -225,6 +244,79 @@ async fn whoever_opens_the_ingress_may_look_and_an_admin_of_the_hub_may_change_s
     assert!(stage.house.state.linking_left().is_some());
     let nobody_to_ask = self::stage(|config| config.supervised = true);
     assert_eq!(ask(&nobody_to_ask, HUB, change(post, "/api/v1/links/open", &["admin"])).await.0, 503);
+}
+
+async fn json(stage: &Stage, from: &str, request: TestRequest) -> Value {
+    serde_json::from_str(&ask(stage, from, request).await.1).unwrap()
+}
+
+#[actix_web::test]
+async fn everybody_is_told_who_they_are_and_whether_they_may_change_something() {
+    let through = |user: &str| get("/api/v1/me").insert_header(("X-Remote-User-Id", user.to_owned()));
+    for (hub_is_there, user, name, admin) in [
+        (true, "admin", json!("Ann"), json!(true)),
+        (true, "member", json!("Ann"), json!(false)),
+        (true, "nobody", json!(null), json!(false)),
+        (false, "admin", json!(null), json!(null)),
+    ] {
+        let me = json(&supervised(hub_is_there), HUB, through(user)).await;
+        assert_eq!(me, json!({ "via": "ingress", "name": name, "admin": admin }));
+    }
+    let local = json(&stage(|_| {}), LOCAL, get("/api/v1/me")).await;
+    assert_eq!(local, json!({ "via": "local", "name": null, "admin": true }));
+    let token = stage(|config| config.ui.token = Some("a-login-token".to_owned().into()));
+    let bearer = get("/api/v1/me").insert_header(("Authorization", "Bearer a-login-token"));
+    assert_eq!(json(&token, LAN, bearer).await["via"], "token");
+}
+
+#[actix_web::test]
+async fn w8_users_who_may_not_change_anything_do_not_see_who_else_is_linked_and_where_the_house_is() {
+    for hub_is_there in [true, false] {
+        let stage = supervised(hub_is_there);
+        assert!(stage.house.state.link("canary-user", "Canary"));
+        let status = |user: &str| get("/api/v1/status").insert_header(("X-Remote-User-Id", user.to_owned()));
+        let seen = json(&stage, HUB, status("member")).await;
+        assert!(!seen.to_string().to_lowercase().contains("canary"), "{seen}");
+        assert!(seen["ui"]["listening"].is_null() && seen["problems"].is_array(), "{seen}");
+        if hub_is_there {
+            assert_eq!(json(&stage, HUB, status("admin")).await["links"][0]["name"], "Canary");
+        }
+    }
+}
+
+/// What a stream says until it ends or `until` is in it.
+async fn listen(response: ServiceResponse<impl MessageBody>, until: &str) -> (String, bool) {
+    let mut body = Box::pin(response.into_body());
+    let mut said = String::new();
+    while !said.contains(until) {
+        let next = std::future::poll_fn(|cx| body.as_mut().poll_next(cx));
+        match tokio::time::timeout(Duration::from_secs(20), next).await.unwrap() {
+            Some(Ok(bytes)) => said.push_str(&String::from_utf8_lossy(&bytes)),
+            _ => return (said, true),
+        }
+    }
+    (said, false)
+}
+
+#[actix_web::test]
+async fn a_page_is_told_what_its_user_may_see_and_nothing_more_when_the_login_is_over() {
+    let stage = supervised(true);
+    stage.house.state.link("canary-user", "Canary");
+    let changes = |user: &str| get("/api/v1/changes").insert_header(("X-Remote-User-Id", user.to_owned()));
+    let (said, _) = listen(respond(&stage, HUB, changes("member")).await, "event: status").await;
+    assert!(said.contains("event: me") && !said.contains("Canary"), "{said}");
+    assert!(said.contains(r#""admin":false"#), "{said}");
+    let (said, _) = listen(respond(&stage, HUB, changes("admin")).await, "event: status").await;
+    assert!(said.contains("Canary") && said.contains(r#""admin":true"#), "{said}");
+
+    let token = SecretString::from("a-login-token".to_owned());
+    let stage = self::stage(|config| config.ui.token = Some(token.clone()));
+    let cookie = login::cookie(login::now() + 2, &token).unwrap();
+    let request = get("/api/v1/changes").insert_header(("Cookie", cookie.clone()));
+    let (said, over) = listen(respond(&stage, LAN, request).await, "never said").await;
+    assert!(over && said.contains("event: status"), "{said}");
+    let again = get("/api/v1/changes").insert_header(("Cookie", cookie));
+    assert_eq!(ask(&stage, LAN, again).await.0, 401);
 }
 
 #[actix_web::test]
@@ -248,7 +340,21 @@ async fn directives_come_in_through_the_ingress_only_and_need_a_token() {
 async fn with_a_token_people_log_in_from_anywhere() {
     let stage = stage(|config| config.ui.token = Some("a-login-token".to_owned().into()));
     let named = |path: &str| TestRequest::get().uri(path).insert_header((HOST, "door.home:8099"));
-    for path in ["/", "/index.html", "/api/v1/status", "/metrics", "/api/v1/nothing"] {
+    for path in [
+        "/",
+        "/index.html",
+        "/api/v1/status",
+        "/metrics",
+        "/api/v1/nothing",
+        "/nothing",
+        // Routes are found by what these stand for.
+        "/%61pi/v1/status",
+        "/api%2fv1/status",
+        "/api/v1/%73tatus",
+        "/%6detrics",
+        "/%69ndex.html",
+        "//index.html",
+    ] {
         assert_eq!(ask(&stage, LAN, named(path)).await.0, 401, "{path}");
         let bearer = |token: &str| named(path).insert_header(("Authorization", format!("Bearer {token}")));
         assert_ne!(ask(&stage, LAN, bearer("a-login-token")).await.0, 401, "{path}");
@@ -257,12 +363,32 @@ async fn with_a_token_people_log_in_from_anywhere() {
     assert_eq!(ask(&stage, LAN, named("/app.css")).await.0, 200);
     let (status, page) = ask(&stage, LAN, named("/").insert_header((ACCEPT, "text/html"))).await;
     assert!(status == 401 && page.contains("action=\"api/v1/login\""), "{page}");
+    assert!(page.contains("lang=\"en\"") && page.contains(">Log in<"), "{page}");
+    let german =
+        named("/").insert_header((ACCEPT, "text/html")).insert_header(("Accept-Language", "de-AT, en;q=0.5"));
+    let (_, page) = ask(&stage, LAN, german).await;
+    assert!(page.contains("lang=\"de\"") && page.contains(">Anmelden<"), "{page}");
 
     let login = |payload: &'static str, kind: &str| {
         post("/api/v1/login").insert_header((CONTENT_TYPE, kind.to_owned())).set_payload(payload)
     };
     let json = "application/json";
     assert_eq!(ask(&stage, LAN, login(r#"{"token": "wrong-token"}"#, json)).await.0, 401);
+    let form = "application/x-www-form-urlencoded";
+    for _ in 0..4 {
+        // For people it is said on the page, which is one that knows its way from here.
+        let (status, page) = ask(&stage, LAN, login("token=wrong-token", form)).await;
+        assert!(
+            status == 401 && page.contains("This is not the token") && !page.contains("wrong-token"),
+            "{page}"
+        );
+        assert!(
+            page.contains("action=\"../../api/v1/login\"") && page.contains("\"../../app.css\""),
+            "{page}"
+        );
+    }
+    let (status, page) = ask(&stage, LAN, login("token=wrong-token", form)).await;
+    assert!(status == 429 && page.contains("Wait a minute"), "{page}");
     assert_eq!(ask(&stage, LAN, login(r#"{"token": 7}"#, json)).await.0, 400);
     assert_eq!(ask(&stage, LAN, login("{", json)).await.0, 400);
     let foreign =

@@ -23,7 +23,7 @@ use crate::media::sound_line::SoundLine;
 use crate::media::still::{Shown, Still};
 use crate::media::timeline::Timeline;
 use crate::media::wire::{ToWorker, WireSource};
-use crate::media::{Destination, FeedEvent, FeedSpec, Sample, Source};
+use crate::media::{Destination, FeedEvent, FeedSpec, Sample, Source, TroubleKind};
 use news::{Fetching, Finding, Made, News, found, made, piece, spoke, until};
 
 mod camera;
@@ -209,7 +209,7 @@ impl Director {
                 News::Wish(ToWorker::End { reason }) => {
                     self.line = None;
                     self.fall_silent();
-                    Some(FetchEnd { reason, unauthorized: false, lasting: true })
+                    Some(FetchEnd::lasting(TroubleKind::EncoderFull, reason))
                 }
                 News::Wish(wish) => {
                     self.wish(wish);
@@ -298,7 +298,7 @@ impl Director {
     async fn failed(&mut self, end: FetchEnd, fetching: &mut Option<Fetching>) -> Option<Instant> {
         let now = Instant::now();
         let failure = match end {
-            FetchEnd { unauthorized: true, .. } => Failure::Refused,
+            FetchEnd { kind, .. } if kind.is_login() => Failure::Refused,
             FetchEnd { lasting: true, .. } => Failure::Lasting,
             _ => Failure::Passing,
         };
@@ -308,7 +308,7 @@ impl Director {
         if self.first {
             self.attempts = self.attempts.wrapping_add(1);
         }
-        self.tell(FeedEvent::Failed { reason, unauthorized: end.unauthorized, last_words });
+        self.tell(FeedEvent::Failed { reason, kind: end.kind, last_words });
         self.choice.failed(self.using, failure, now);
         let (next, at) = self.choice.next(now)?;
         let reads = matches!(self.line, Some((_, Role::Reads)));
@@ -358,9 +358,9 @@ impl Director {
             Made::Sample(Sample::Sound(_)) => {}
             Made::Speech(frame) => self.speak(frame),
             Made::Still(jpeg) => self.drawn(jpeg),
-            Made::Event(FeedEvent::Failed { reason, unauthorized, last_words }) if pictures => {
+            Made::Event(FeedEvent::Failed { reason, kind, last_words }) if pictures => {
                 self.last_words = last_words;
-                return Some(FetchEnd { reason, unauthorized, lasting: role == Role::Makes });
+                return Some(FetchEnd { reason, kind, lasting: role == Role::Makes });
             }
             Made::Event(FeedEvent::Opened { mut video, sound }) if pictures => {
                 if role == Role::Reads {
@@ -384,8 +384,8 @@ impl Director {
             Made::Over => {
                 self.line = None;
                 self.fall_silent();
-                let reason = "its worker is gone".to_owned();
-                return pictures.then_some(FetchEnd { reason, unauthorized: false, lasting: false });
+                let reason = "its worker is gone";
+                return pictures.then(|| FetchEnd::passing(TroubleKind::WorkerLost, reason));
             }
         }
         None

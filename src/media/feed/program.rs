@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
@@ -58,19 +59,35 @@ impl WorkerProgram {
         &self.policy
     }
 
+    /// FFmpeg's version, as the worker says it.
+    ///
+    /// # Errors
+    /// When it does not say so in time.
+    pub async fn version(&self, patience: Duration) -> Result<String, MediaError> {
+        let asked = self.command().arg("--version").stdin(Stdio::null()).output();
+        let failed = |why: String| MediaError::Worker(format!("{}: {why}", self.path.display()));
+        let told = tokio::time::timeout(patience, asked).await.map_err(|_| failed("no answer".into()))?;
+        let told = told.map_err(|error| failed(error.to_string()))?;
+        Ok(String::from_utf8_lossy(&told.stdout).trim().chars().take(80).collect())
+    }
+
     /// Starts a worker that dies with its handle.
     pub(super) fn start(&self) -> Result<Child, MediaError> {
-        Command::new(&self.path)
-            .env_clear()
-            .envs(KEPT.iter().filter_map(|key| Some((key, std::env::var_os(key)?))))
+        self.command()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // A Ctrl-C is for us: calls are ended before workers are.
             .process_group(0)
-            .kill_on_drop(true)
             .spawn()
             .map_err(|error| MediaError::Worker(format!("{}: {error}", self.path.display())))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.path);
+        command.env_clear().envs(KEPT.iter().filter_map(|key| Some((key, std::env::var_os(key)?))));
+        command.kill_on_drop(true);
+        command
     }
 }
 

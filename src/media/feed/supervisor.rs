@@ -379,11 +379,11 @@ impl Listener<'_> {
                 sound.codec = tidy(&sound.codec, 32);
                 FeedEvent::Opened { video, sound }
             }
-            FeedEvent::Failed { reason, unauthorized, .. } => {
+            FeedEvent::Failed { reason, kind, .. } => {
                 // It logged why before it said that it failed.
                 self.log.take_what_is_there();
                 let reason = self.scrub.text(&reason, 300);
-                FeedEvent::Failed { reason, unauthorized, last_words: self.log.last_words() }
+                FeedEvent::Failed { reason, kind, last_words: self.log.last_words() }
             }
             FeedEvent::SpeakerLevel(level) => FeedEvent::SpeakerLevel(tidy_level(level)),
             FeedEvent::Talks { talker } => FeedEvent::Talks { talker },

@@ -15,6 +15,7 @@ use url::Url;
 use super::playlist::{self, Playlist};
 use super::reader::{Reader, Step};
 use super::{Begin, Fetch, FetchEnd, Form, Piece};
+use crate::media::TroubleKind;
 
 mod facts;
 
@@ -50,7 +51,7 @@ impl std::fmt::Debug for Hls {
 }
 
 fn passing(reason: impl Into<String>) -> FetchEnd {
-    FetchEnd { reason: reason.into(), unauthorized: false, lasting: false }
+    FetchEnd::passing(TroubleKind::Hub, reason)
 }
 
 impl Hls {

@@ -15,8 +15,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, mpsc};
 
-use super::annex_b;
 use super::talk::SpeakerFormat;
+use super::{TroubleKind, annex_b};
 
 /// Reads a source.
 #[async_trait]
@@ -34,10 +34,24 @@ pub trait Fetch: Send + Sync + Debug {
 pub struct FetchEnd {
     /// For people, without secrets: what failed and what to do next.
     pub reason: String,
-    /// A password or a token is wrong.
-    pub unauthorized: bool,
+    /// What kind of failure it is.
+    pub kind: TroubleKind,
     /// It would fail again soon.
     pub lasting: bool,
+}
+
+impl FetchEnd {
+    /// It may go better soon.
+    #[must_use]
+    pub fn passing(kind: TroubleKind, reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), kind, lasting: false }
+    }
+
+    /// It would fail again soon.
+    #[must_use]
+    pub fn lasting(kind: TroubleKind, reason: impl Into<String>) -> Self {
+        Self { lasting: true, ..Self::passing(kind, reason) }
+    }
 }
 
 /// What a source brings.

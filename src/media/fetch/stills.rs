@@ -13,6 +13,7 @@ use tokio::time::{sleep_until, timeout};
 use url::Url;
 
 use super::{Begin, Fetch, FetchEnd, Form, PictureCodec, Piece};
+use crate::media::TroubleKind;
 use crate::media::still::is_jpeg;
 
 /// Between two pictures; the hub asks the camera for each.
@@ -77,8 +78,8 @@ impl Stills {
             StatusCode::SERVICE_UNAVAILABLE => return Err(lasting("the camera is switched off in the hub")),
             StatusCode::NOT_FOUND => return Err(lasting("the hub has no picture of this camera")),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let reason = "the hub refuses our token; make a new one in the hub".to_owned();
-                return Err(FetchEnd { reason, unauthorized: true, lasting: true });
+                let reason = "the hub refuses our token; make a new one in the hub";
+                return Err(FetchEnd::lasting(TroubleKind::HubLogin, reason));
             }
             StatusCode::INTERNAL_SERVER_ERROR => return Err(passing("the camera gave the hub no picture")),
             status => return Err(passing(format!("the hub answers HTTP {}", status.as_u16()))),
@@ -118,11 +119,11 @@ impl Stills {
 }
 
 fn passing(reason: impl Into<String>) -> FetchEnd {
-    FetchEnd { reason: reason.into(), unauthorized: false, lasting: false }
+    FetchEnd::passing(TroubleKind::Hub, reason)
 }
 
 fn lasting(reason: &str) -> FetchEnd {
-    FetchEnd { lasting: true, ..passing(reason) }
+    FetchEnd::lasting(TroubleKind::Hub, reason)
 }
 
 #[async_trait]

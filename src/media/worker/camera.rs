@@ -13,7 +13,7 @@ use crate::network;
 use crate::programme::{self, DECODERS, FORMATS, Programme};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
-use doorstep::media::FeedEvent;
+use doorstep::media::{FeedEvent, TroubleKind};
 
 const OPEN_MS: i64 = 10_000;
 /// A camera that says nothing for so long while it is opened does not answer.
@@ -34,8 +34,8 @@ pub fn run(address: &str, shared: &Shared) {
             Ok(never) => match never {},
             Err(trouble) => trouble,
         };
-        let (reason, unauthorized) = (trouble.reason.clone(), trouble.unauthorized);
-        shared.stage.tell(FeedEvent::Failed { reason, unauthorized, last_words: None });
+        let (reason, kind) = (trouble.reason.clone(), trouble.kind);
+        shared.stage.tell(FeedEvent::Failed { reason, kind, last_words: None });
         let lasting = trouble.lasting;
         shared.explain(Some(trouble));
         pause = next_pause(pause, shown.then(|| began.elapsed()), lasting);
@@ -71,7 +71,12 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
         "rtsps" => "rtsps,tls,tcp",
         "http" => "http,tcp",
         "https" => "https,http,tls,tcp",
-        _ => return Err(Trouble::lasting("this kind of address cannot be opened".into())),
+        _ => {
+            return Err(Trouble::lasting(
+                TroubleKind::Settings,
+                "this kind of address cannot be opened".into(),
+            ));
+        }
     };
     let mut options = ffmpeg::Dictionary::new();
     options.set("protocol_whitelist", protocols);
@@ -99,7 +104,7 @@ fn open(address: &str, liveness: &Arc<Liveness>) -> Result<ffmpeg::format::conte
         |error| match error {
             // What FFmpeg calls an answer that did not come.
             ffmpeg::Error::InvalidData if now_ms() - began_ms >= SILENCE_MS => {
-                Trouble::passing("the camera does not answer")
+                Trouble::passing(TroubleKind::Silent, "the camera does not answer")
             }
             error => Trouble::at_open(error, liveness),
         },

@@ -18,6 +18,7 @@ use crate::pace::Pace;
 use crate::programme::{self, DECODERS, FORMATS, Programme};
 use crate::shared::Shared;
 use crate::trouble::Trouble;
+use doorstep::media::TroubleKind;
 use doorstep::media::wire::PieceKind;
 
 const OPEN_MS: i64 = 10_000;
@@ -68,7 +69,12 @@ pub fn show(inbox: &Arc<Mutex<Inbox>>, shared: &Shared) -> Result<(), Trouble> {
             let (to, packets) = sync_channel(WAITING);
             let reads = move || read_all(&mut input, &to, &shared.liveness);
             std::thread::Builder::new().name("container".into()).spawn_scoped(scope, reads).map_err(
-                |error| Trouble::passing(&format!("no thread can be started to read the stream ({error})")),
+                |error| {
+                    Trouble::passing(
+                        TroubleKind::Other,
+                        &format!("no thread can be started to read the stream ({error})"),
+                    )
+                },
             )?;
             let end = present(&packets, programme, shared);
             ends_ms.store(0, Ordering::Relaxed);
@@ -132,13 +138,13 @@ fn present(
                 }
                 waiting.insert((jumps, last_at, number), packet);
                 if waiting.len() > WAITING {
-                    return Err(Trouble::passing("the stream sends more than it shows"));
+                    return Err(Trouble::passing(TroubleKind::Format, "the stream sends more than it shows"));
                 }
             }
             Ok(Err(trouble)) => end = Some(trouble),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                end = Some(Trouble::passing("the stream cannot be read"));
+                end = Some(Trouble::passing(TroubleKind::BrokeOff, "the stream cannot be read"));
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
 use doorstep::media::fetch::{Form, PictureCodec, SoundCodec};
 use doorstep::media::wire::PieceKind;
-use doorstep::media::{FeedEvent, SoundFacts};
+use doorstep::media::{FeedEvent, SoundFacts, TroubleKind};
 
 /// Waiting for pieces is no standstill, making something of them may be.
 const WORK_MS: i64 = 5_000;
@@ -93,7 +93,7 @@ pub fn run(orders: Receiver<Order>, shared: &Shared) {
                 }
             }
             Next::Order(Order::End { reason }) => {
-                shared.explain(Some(Trouble::passing(&reason)));
+                shared.explain(Some(Trouble::passing(TroubleKind::Other, &reason)));
                 if !showed {
                     shared.stage.show_slate(true);
                 }
@@ -104,8 +104,8 @@ pub fn run(orders: Receiver<Order>, shared: &Shared) {
             Next::Over => return,
         };
         if let Err(trouble) = failed {
-            let (reason, unauthorized) = (trouble.reason.clone(), trouble.unauthorized);
-            shared.stage.tell(FeedEvent::Failed { reason, unauthorized, last_words: None });
+            let (reason, kind) = (trouble.reason.clone(), trouble.kind);
+            shared.stage.tell(FeedEvent::Failed { reason, kind, last_words: None });
             shared.explain(Some(trouble));
         }
     }

@@ -8,6 +8,7 @@
 //! A crate of its own, not a module of the library: so `doorstep` cannot link FFmpeg even with
 //! linkers that keep libraries of code that was thrown away.
 
+use std::ffi::CStr;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
@@ -66,6 +67,10 @@ const ORDERS: usize = 16;
 /// The worker's whole life: ends with its stdin.
 fn main() -> ExitCode {
     cage::enter();
+    if std::env::args().nth(1).as_deref() == Some("--version") {
+        println!("{}", ffmpeg_version());
+        return ExitCode::SUCCESS;
+    }
     clock::now_ms();
     if !network::is_guarded() {
         eprintln!(
@@ -88,6 +93,13 @@ fn main() -> ExitCode {
             cage::leave(1)
         }
     }
+}
+
+#[allow(unsafe_code)]
+fn ffmpeg_version() -> String {
+    // SAFETY: FFmpeg gives a text of its own that ends in zero and is never freed.
+    let version = unsafe { CStr::from_ptr(ffmpeg::ffi::av_version_info()) };
+    version.to_string_lossy().into_owned()
 }
 
 fn listen(sealed: bool) -> std::io::Result<()> {

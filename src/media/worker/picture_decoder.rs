@@ -6,6 +6,7 @@ use ffmpeg_next::codec::threading;
 use crate::picture_path::{HIGHEST, WIDEST};
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
+use doorstep::media::TroubleKind;
 
 /// Packets in a row that cannot be decoded before the camera is given up.
 const MOST_BAD: u32 = 250;
@@ -80,5 +81,5 @@ impl PictureDecoder {
 }
 
 fn failed(error: ffmpeg::Error) -> Trouble {
-    Trouble::lasting(format!("its picture cannot be decoded ({error})"))
+    Trouble::lasting(TroubleKind::Format, format!("its picture cannot be decoded ({error})"))
 }

@@ -17,7 +17,7 @@ use doorstep::media::flow::FlowMeter;
 use doorstep::media::sps::Sps;
 use doorstep::media::why::{ANEW, COPIED, FRESH, SENDS, TOO_MUCH, UNREADABLE};
 use doorstep::media::wire::MAX_PICTURE;
-use doorstep::media::{FeedEvent, SoundFacts, VideoFacts};
+use doorstep::media::{FeedEvent, SoundFacts, TroubleKind, VideoFacts};
 
 pub const WIDEST: u32 = 4096;
 pub const HIGHEST: u32 = 2304;
@@ -62,9 +62,10 @@ impl PicturePath {
         let name = DECODED.iter().find(|(codec, _)| *codec == facts.codec).map(|(_, name)| *name);
         let name = name.ok_or_else(|| {
             let codec = facts.codec.name();
-            Trouble::lasting(format!(
-                "the camera sends {codec}, which cannot be shown; choose its H.264 or H.265 stream"
-            ))
+            Trouble::lasting(
+                TroubleKind::Format,
+                format!("the camera sends {codec}, which cannot be shown; choose its H.264 or H.265 stream"),
+            )
         })?;
         let sets = ParameterSets::from_extradata(&facts.extradata);
         let size = (facts.width, facts.height);
@@ -286,7 +287,10 @@ fn with_data(packet: &ffmpeg::Packet, data: &[u8]) -> ffmpeg::Packet {
 
 fn fits(width: u32, height: u32) -> Result<(), Trouble> {
     if width > WIDEST || height > WIDEST || width.saturating_mul(height) > WIDEST * HIGHEST {
-        return Err(Trouble::lasting(format!("unsupported picture size {width}x{height}")));
+        return Err(Trouble::lasting(
+            TroubleKind::Format,
+            format!("unsupported picture size {width}x{height}"),
+        ));
     }
     Ok(())
 }

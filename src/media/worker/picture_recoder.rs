@@ -15,6 +15,7 @@ use crate::picture_decoder::PictureDecoder;
 use crate::shared::Shared;
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
+use doorstep::media::TroubleKind;
 
 /// Most pictures a second.
 const FPS: u32 = 30;
@@ -116,7 +117,9 @@ impl PictureRecoder {
 
     /// Scales the decoded picture; its size, if that is news.
     fn prepare(&mut self, shared: &Shared) -> Result<Option<(u32, u32)>, Trouble> {
-        let failed = |error| Trouble::lasting(format!("its picture cannot be encoded anew ({error})"));
+        let failed = |error| {
+            Trouble::lasting(TroubleKind::Format, format!("its picture cannot be encoded anew ({error})"))
+        };
         let decoded = self.decoder.picture();
         let from = (decoded.format(), decoded.width(), decoded.height());
         let grade = self.grade(shared);
@@ -135,7 +138,9 @@ impl PictureRecoder {
 
     fn encode(&mut self, shared: &Shared, again: bool) -> Result<bool, Trouble> {
         use ffmpeg::Rescale;
-        let failed = |error| Trouble::lasting(format!("its picture cannot be encoded anew ({error})"));
+        let failed = |error| {
+            Trouble::lasting(TroubleKind::Format, format!("its picture cannot be encoded anew ({error})"))
+        };
         let now = now_ms();
         let asked = now >= self.key_at_ms && shared.key_wanted.swap(false, Ordering::Relaxed);
         if asked {

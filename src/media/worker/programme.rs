@@ -11,7 +11,7 @@ use crate::shared::Shared;
 use crate::sound_path::SoundPath;
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
-use doorstep::media::SoundFacts;
+use doorstep::media::{SoundFacts, TroubleKind};
 
 /// A camera that sends nothing for this long has stalled.
 const STALL_MS: i64 = 4_000;
@@ -35,8 +35,8 @@ impl<'a> Programme<'a> {
     pub fn new(input: &ffmpeg::format::context::Input, shared: &'a Shared) -> Result<Self, Trouble> {
         let best =
             |kind| input.streams().best(kind).map(|stream| (StreamFacts::of(&stream), stream.parameters()));
-        let (facts, parameters) =
-            best(Type::Video).ok_or_else(|| Trouble::lasting("the camera sends no picture".into()))?;
+        let (facts, parameters) = best(Type::Video)
+            .ok_or_else(|| Trouble::lasting(TroubleKind::NoPicture, "the camera sends no picture".into()))?;
         let sound = best(Type::Audio).filter(|(facts, _)| SOUNDS.contains(&facts.codec));
         let sound_facts = sound.as_ref().map_or_else(SoundFacts::none, |(facts, _)| SoundFacts {
             codec: facts.codec.name().to_owned(),
@@ -64,7 +64,7 @@ impl<'a> Programme<'a> {
             return self.picture.take(packet, self.shared);
         }
         if now_ms() - self.picture_ms > STALL_MS {
-            return Err(Trouble::passing("the camera sends sound and no picture"));
+            return Err(Trouble::passing(TroubleKind::NoPicture, "the camera sends sound and no picture"));
         }
         match &mut self.sound {
             Some((facts, path)) if facts.index == packet.stream() => {

@@ -93,6 +93,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+    use doorstep::media::TroubleKind;
     use doorstep::media::annex_b;
 
     #[test]
@@ -100,8 +101,9 @@ mod tests {
         let mut slate = Slate::new("Haustür 玄関").unwrap();
         let keys: Vec<_> = (0..25)
             .map(|_| {
-                let (data, key) =
-                    slate.next(Some(&Trouble::passing("the camera refused the connection"))).unwrap();
+                let (data, key) = slate
+                    .next(Some(&Trouble::passing(TroubleKind::Refused, "the camera refused the connection")))
+                    .unwrap();
                 let found = annex_b::look(&data);
                 assert_eq!(found.idr, key);
                 assert!(!key || (found.sps.is_some() && found.pps.is_some()));

@@ -15,6 +15,7 @@ use crate::picture_decoder::PictureDecoder;
 use crate::shared::Shared;
 use crate::stream_facts::StreamFacts;
 use crate::trouble::Trouble;
+use doorstep::media::TroubleKind;
 use doorstep::media::still::MAX_STILL;
 use doorstep::media::wire::FromWorker;
 
@@ -43,7 +44,7 @@ pub fn start(shared: Arc<Shared>) -> std::io::Result<SyncSender<Vec<Bytes>>> {
 }
 
 fn failed(error: &ffmpeg::Error) -> Trouble {
-    Trouble::passing(&format!("no still picture can be made ({error})"))
+    Trouble::passing(TroubleKind::Format, &format!("no still picture can be made ({error})"))
 }
 
 /// Decodes H.264 from a key picture on.
@@ -70,7 +71,7 @@ fn newest(units: &[Bytes]) -> Result<Video, Trouble> {
     while decoder.next() {
         newest = Some(decoder.take_picture());
     }
-    newest.ok_or_else(|| Trouble::passing("no still picture can be made: nothing can be decoded"))
+    newest.ok_or_else(|| Trouble::passing(TroubleKind::Format, "no still picture can be made: nothing can be decoded"))
 }
 
 /// Scales down and encodes.

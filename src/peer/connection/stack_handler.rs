@@ -10,8 +10,8 @@ use webrtc::peer_connection::{
     PeerConnectionEventHandler, RTCIceConnectionState, RTCIceGatheringState, RTCPeerConnectionState,
 };
 
-use crate::peer::TalkPacket;
 use crate::peer::rtcp::PeerTally;
+use crate::peer::{PeerEnd, TalkPacket};
 
 /// How far the peer is. The latest counts; what lies between two looks may be missed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) struct Progress {
     /// DTLS is up, or was.
     pub(super) secured: bool,
     /// The stack gave up or was closed.
-    pub(super) over: Option<&'static str>,
+    pub(super) over: Option<PeerEnd>,
 }
 
 /// The state of the path to the far end.
@@ -85,7 +85,7 @@ impl PeerConnectionEventHandler for StackHandler {
                 self.hurry.notify_one();
             }
             RTCIceConnectionState::Disconnected => self.note(|progress| progress.path = Path::Silent),
-            RTCIceConnectionState::Failed => self.note(|progress| progress.over = Some("ICE failed")),
+            RTCIceConnectionState::Failed => self.note(|progress| progress.over = Some(PeerEnd::NoPath)),
             _ => {}
         }
     }
@@ -94,10 +94,10 @@ impl PeerConnectionEventHandler for StackHandler {
         match state {
             RTCPeerConnectionState::Connected => self.note(|progress| progress.secured = true),
             RTCPeerConnectionState::Failed => {
-                self.note(|progress| _ = progress.over.get_or_insert("the connection failed"));
+                self.note(|progress| _ = progress.over.get_or_insert(PeerEnd::Failed));
             }
             RTCPeerConnectionState::Closed => {
-                self.note(|progress| _ = progress.over.get_or_insert("the connection was closed"));
+                self.note(|progress| _ = progress.over.get_or_insert(PeerEnd::Closed));
             }
             _ => {}
         }

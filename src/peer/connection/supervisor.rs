@@ -17,7 +17,7 @@ use webrtc::peer_connection::transport::DtlsTransport;
 use super::PeerRuntime;
 use super::stack_handler::{Path, Progress};
 use super::webrtc_peer::Shared;
-use crate::peer::PeerEvent;
+use crate::peer::{PeerEnd, PeerEvent};
 
 /// The far end has a minute to come; some seconds more, so that whoever counts that minute is first.
 const NEVER_CONNECTED: Duration = Duration::from_secs(65);
@@ -44,13 +44,17 @@ pub(super) async fn supervise(
         () = stop.cancelled() => None,
         reason = watch_over(&shared, &runtime, progress, &events) => Some(reason),
     };
-    tracing::debug!(label, reason = reason.unwrap_or("closed by us"), "peer ends");
+    tracing::debug!(
+        label,
+        reason = reason.map_or_else(|| "closed by us".to_owned(), |reason| reason.to_string()),
+        "peer ends"
+    );
     take_down(shared.take_connection(), &runtime).await;
     drop(runtime);
     shared.ended.cancel();
     if let Some(reason) = reason {
         // An unread queue must not keep this task: the closed end of the queue tells as much.
-        let _nobody_reads = timeout(CLOSING, events.send(PeerEvent::Ended(reason.to_owned()))).await;
+        let _nobody_reads = timeout(CLOSING, events.send(PeerEvent::Ended(reason))).await;
     }
 }
 
@@ -74,13 +78,13 @@ async fn watch_over(
     runtime: &PeerRuntime,
     mut progress: watch::Receiver<Progress>,
     events: &mpsc::Sender<PeerEvent>,
-) -> &'static str {
+) -> PeerEnd {
     let driver_stopped = runtime.driver_stopped();
     let handshake_refused = runtime.handshake_refused();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Progress::default();
-    let mut deadline = Some((Instant::now() + NEVER_CONNECTED, "the far end never connected"));
+    let mut deadline = Some((Instant::now() + NEVER_CONNECTED, PeerEnd::NeverConnected));
     loop {
         let expired = async {
             match deadline {
@@ -92,19 +96,19 @@ async fn watch_over(
             }
         };
         tokio::select! {
-            () = driver_stopped.cancelled() => return "the connection broke off",
-            () = handshake_refused.cancelled() => return "DTLS refused, the certificate may not be the offered one",
+            () = driver_stopped.cancelled() => return PeerEnd::BrokeOff,
+            () = handshake_refused.cancelled() => return PeerEnd::HandshakeRefused,
             reason = expired => return reason,
             _ = look.tick(), if seen.path != Path::Searching => {
                 match dtls_state(shared).await {
-                    Some(RTCDtlsTransportState::Closed) => return "closed by the far end",
-                    Some(RTCDtlsTransportState::Failed) => return "DTLS failed",
+                    Some(RTCDtlsTransportState::Closed) => return PeerEnd::FarEnd,
+                    Some(RTCDtlsTransportState::Failed) => return PeerEnd::HandshakeFailed,
                     _ => {}
                 }
             }
             changed = progress.changed() => {
                 if changed.is_err() {
-                    return "the connection broke off";
+                    return PeerEnd::BrokeOff;
                 }
                 let now = *progress.borrow_and_update();
                 if let Some(reason) = now.over {
@@ -143,10 +147,10 @@ async fn tell(
 }
 
 fn next_deadline(
-    current: Option<(Instant, &'static str)>,
+    current: Option<(Instant, PeerEnd)>,
     seen: Progress,
     now: Progress,
-) -> Option<(Instant, &'static str)> {
+) -> Option<(Instant, PeerEnd)> {
     if now.path == seen.path && now.secured == seen.secured {
         return current;
     }
@@ -154,8 +158,8 @@ fn next_deadline(
         (Path::Searching, _) => current,
         // A path that comes and goes must not stretch the handshake.
         (_, false) if seen.path != Path::Searching => current,
-        (Path::Silent, _) => Some((Instant::now() + SILENT, "no consent from the far end")),
-        (Path::Open, false) => Some((Instant::now() + HANDSHAKE, "DTLS did not come about")),
+        (Path::Silent, _) => Some((Instant::now() + SILENT, PeerEnd::NoConsent)),
+        (Path::Open, false) => Some((Instant::now() + HANDSHAKE, PeerEnd::NoHandshake)),
         (Path::Open, true) => None,
     }
 }

@@ -17,7 +17,7 @@ use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::peer::{KeyFrameRequest, PeerEvent, Picture};
+use crate::peer::{KeyFrameRequest, PeerEnd, PeerEvent, Picture};
 use far_end::{DEADLINE, FarEnd, Relay, ssrc_of};
 
 fn open() -> Peers {
@@ -415,7 +415,7 @@ async fn the_far_ends_goodbye_ends_the_peer() {
     let (far, mut answered) = call(&peers).await;
     far.close().await;
     let seen = until(&mut answered, |event| matches!(event, PeerEvent::Ended(_))).await;
-    assert_eq!(seen.last(), Some(&PeerEvent::Ended("closed by the far end".into())));
+    assert_eq!(seen.last(), Some(&PeerEvent::Ended(PeerEnd::FarEnd)));
     assert!(answered.events.recv().await.is_none(), "nothing comes after the end");
     assert_eq!(answered.peer.send_picture(&picture(1), 0).await, Err(PeerError::Ended));
     assert!(is_empty(&peers.port_counters()));

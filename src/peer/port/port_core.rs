@@ -138,6 +138,7 @@ impl PortCore {
                 }
                 if route.proof == Proof::Signed {
                     route.inbox.sought.get_or_init(|| now);
+                    route.inbox.meter.sought();
                 }
                 let (from, moved) = route.inbox.remote.source(from, route.proof, now);
                 if moved {

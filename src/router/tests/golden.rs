@@ -78,11 +78,15 @@ async fn every_failure_gets_the_event_that_the_golden_file_holds() {
     let camera = || "Garden".to_owned();
     check(
         "error_unreachable",
-        saying_no(CameraError::Unreachable { camera: camera(), reason: "connection refused".into() }),
+        saying_no(CameraError::Unreachable {
+            camera: camera(),
+            kind: TroubleKind::Unreachable,
+            reason: "connection refused".into(),
+        }),
     )
     .await;
     check("error_late", saying_no(CameraError::Late(camera()))).await;
-    check("error_busy", saying_no(CameraError::Full { camera: camera(), limit: 4 })).await;
+    check("error_busy", saying_no(CameraError::Full { camera: Some(camera()), limit: 4 })).await;
     check("error_disabled", saying_no(CameraError::Disabled(camera()))).await;
     check("error_switched_off", saying_no(CameraError::SwitchedOff(camera()))).await;
     check("error_no_stream", saying_no(CameraError::NoStream(camera()))).await;

@@ -101,14 +101,6 @@ impl Chromium {
         self.cdp("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Cuts the browser off from everything, or lets it back.
-    pub async fn be_offline(&self, offline: bool) {
-        let conditions =
-            json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
-        self.cdp("Network.enable", json!({})).await;
-        self.cdp("Network.emulateNetworkConditions", conditions).await;
-    }
-
     async fn cdp(&self, method: &str, parameters: Value) -> Value {
         self.driver.cdp().send_raw(method, parameters).await.unwrap()
     }
@@ -147,6 +139,11 @@ impl Chromium {
     /// Ticks or unticks the box of that label.
     pub async fn tick(&self, label: &str) {
         self.field(label).await.click().await.unwrap();
+    }
+
+    /// Presses a key.
+    pub async fn key(&self, key: Key) {
+        self.driver.action_chain().send_keys(key).perform().await.unwrap();
     }
 
     /// What the field of that label holds.

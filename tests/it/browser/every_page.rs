@@ -1,6 +1,8 @@
 //! What holds for every page: anybody can use it, on a phone and on a desk, by day and by night, in each
 //! language, at the root and behind the hub's ingress.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::axe::violations;
@@ -69,7 +71,7 @@ async fn faults(
     pages: &[(String, String)],
     look: Look,
     name: &str,
-) -> Vec<String> {
+) -> Vec<(String, String)> {
     let mut faults = Vec::new();
     look.take(browser).await;
     for (page, place) in pages {
@@ -95,13 +97,13 @@ async fn faults(
             }
         }
         wrong.extend(browser.complaints().await);
-        faults.extend(wrong.into_iter().map(|wrong| format!("{picture}: {wrong}")));
+        faults.extend(wrong.into_iter().map(|wrong| (wrong, picture.clone())));
     }
     faults
 }
 
 /// What was asked of other hosts than the page's.
-async fn asked_elsewhere(browser: &Chromium, base: &str) -> Vec<String> {
+async fn asked_elsewhere(browser: &Chromium, base: &str) -> Vec<(String, String)> {
     let home = url::Url::parse(base).unwrap();
     let requests = browser.requests().await;
     assert!(requests.len() > 20, "what the pages ask for is not seen: {requests:?}");
@@ -111,7 +113,7 @@ async fn asked_elsewhere(browser: &Chromium, base: &str) -> Vec<String> {
         ["http", "https", "ws", "wss"].contains(&address.scheme())
             && (address.host_str(), address.port()) != (home.host_str(), home.port())
     };
-    requests.into_iter().filter(elsewhere).collect()
+    requests.into_iter().filter(elsewhere).map(|address| (address, "another host".into())).collect()
 }
 
 /// The pages, with that of the first camera and, if there was one, of the last call.
@@ -127,8 +129,14 @@ fn pages(cameras: &Value, calls: &Value) -> Vec<(String, String)> {
     pages
 }
 
-fn none(faults: &[String]) {
-    assert!(faults.is_empty(), "{}:\n{}", faults.len(), faults.join("\n\n"));
+/// Nothing is wrong anywhere; else what it is, and where.
+fn none(faults: &[(String, String)]) {
+    let mut places: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (wrong, place) in faults {
+        places.entry(wrong).or_default().push(place);
+    }
+    let told = places.iter().map(|(wrong, places)| format!("{wrong}\n    at {}", places.join(", ")));
+    assert!(faults.is_empty(), "{}", told.collect::<Vec<_>>().join("\n\n"));
 }
 
 /// Makes a call from the demo's page, so that there is something to show.
@@ -155,6 +163,29 @@ async fn every_page_can_be_used_by_anybody_on_a_phone_and_a_desk_by_day_and_by_n
 }
 
 #[tokio::test]
+async fn the_pages_of_the_visitor_and_of_the_login_are_for_anybody_too() {
+    let settings = "ui.token = 'a-token-of-the-page-0123456789'\n";
+    let (demo, browser, locked) = tokio::join!(
+        Demo::start(),
+        Chromium::start(Microphone::Beeping),
+        super::installed::Installed::start(settings)
+    );
+    let visitor = demo.get("status").await["demo"]["visitor"].as_str().unwrap().to_owned();
+    let mut wrong = Vec::new();
+    for look in Look::ALL {
+        let visitor = visitor.trim_end_matches('/');
+        wrong.extend(faults(&browser, visitor, &[("visitor".into(), String::new())], look, "demo").await);
+        // The browser tells of the refusal in the console, and rightly so.
+        let mut locked =
+            faults(&browser, &locked.page, &[("login".into(), String::new())], look, "root").await;
+        locked.retain(|(wrong, _)| !wrong.contains("401 (Unauthorized)"));
+        wrong.extend(locked);
+    }
+    none(&wrong);
+    browser.close().await;
+}
+
+#[tokio::test]
 async fn every_page_has_room_for_german_on_a_phone() {
     let (demo, browser) = tokio::join!(Demo::start(), Chromium::start_in("de-AT,de", Microphone::Beeping));
     browser.open(&demo.page).await;
@@ -175,13 +206,13 @@ async fn every_page_works_behind_the_ingress_and_nothing_is_asked_for_outside_of
     let pages = pages(&json!({"cameras": [{"endpoint_id": "shed"}]}), &Value::Null);
     let mut wrong = faults(&browser, &page, &pages, Look::ALL[1], "ingress").await;
     wrong.extend(asked_elsewhere(&browser, &page).await);
-    wrong.extend(ingress.strays());
+    wrong.extend(ingress.strays().into_iter().map(|stray| (stray, "outside of the prefix".into())));
     none(&wrong);
     browser.close().await;
 }
 
 #[tokio::test]
-async fn what_changes_is_shown_through_the_ingress_without_a_reload() {
+async fn w5_what_changes_is_shown_through_the_ingress_without_a_reload_and_names_stay_text() {
     let ingress = Ingress::start(None).await;
     let browser = Chromium::start(Microphone::Beeping).await;
     browser.open(&format!("{}/#/cameras", ingress.page(User::Family))).await;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use doorstep::sim::hub::{SimHub, SimHubOptions};
@@ -61,19 +61,27 @@ impl Installed {
              webrtc = {{ udp_port = 0, bind = ['127.0.0.1'], allow_loopback = true }}\n"
         );
         std::fs::write(folder.path().join("config.toml"), ground + settings).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_doorstep"))
-            .args(["run", "--data"])
-            .arg(folder.path())
-            .env("DOORSTEP_MEDIA", env!("CARGO_BIN_EXE_doorstep-media"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(File::create(folder.path().join("log")).unwrap())
-            .spawn()
-            .unwrap();
+        let child = run(folder.path());
         let (page, door) = (format!("http://{ui}"), format!("http://{door}"));
         let installed = Self { page, door, hub, child, folder };
-        wait_for("its page", async || reqwest::get(format!("{}/healthz", installed.page)).await.ok()).await;
+        installed.is_up().await;
         installed
+    }
+
+    async fn is_up(&self) {
+        wait_for("its page", async || reqwest::get(format!("{}/healthz", self.page)).await.ok()).await;
+    }
+
+    /// Ends it without a word, as a power cut does.
+    pub fn end(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    /// Starts it again after [`Self::end`], with what it has kept.
+    pub async fn start_again(&mut self) {
+        self.child = run(self.folder.path());
+        self.is_up().await;
     }
 
     /// `GET /api/v1/...`.
@@ -94,12 +102,23 @@ impl Installed {
 
 impl Drop for Installed {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.end();
         if std::thread::panicking() {
             eprintln!("its log:\n{}", self.log());
         }
     }
+}
+
+fn run(folder: &Path) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_doorstep"))
+        .args(["run", "--data"])
+        .arg(folder)
+        .env("DOORSTEP_MEDIA", env!("CARGO_BIN_EXE_doorstep-media"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::options().create(true).append(true).open(folder.join("log")).unwrap())
+        .spawn()
+        .unwrap()
 }
 
 /// An address of the loopback that nobody listens at now.

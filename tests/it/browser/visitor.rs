@@ -43,7 +43,7 @@ async fn two_people_see_hear_and_talk_to_each_other_and_the_bell_shows_the_visit
         "[...document.querySelectorAll('#events li')].some((one) => one.innerText.includes('Side door'))";
     inside.follow("Activity").await;
     inside.wait_until(told, SOON).await;
-    inside.follow("The Echo").await;
+    inside.follow("Demo").await;
     outside.press("Ring the bell").await;
     inside.wait_until(LIVE, SOON).await;
     pictures_flow(&inside).await;

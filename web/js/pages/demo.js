@@ -4,6 +4,8 @@ import { Echo } from "../echo/echo.js";
 import { t } from "../text.js";
 
 export function Demo({ house: { status, cameras, calls } }) {
-  return html`<h1 tabindex="-1">${t("app.page_demo")}</h1>
-    <${Echo} cameras=${cameras} calls=${calls} demo=${status.demo} sent=${status.events.sent} />`;
+  return html`<div class="narrow">
+    <h1 tabindex="-1">${t("app.page_demo")}</h1>
+    <${Echo} cameras=${cameras} calls=${calls} demo=${status.demo} sent=${status.events.sent} />
+  </div>`;
 }

@@ -1,8 +1,10 @@
-// A button that does one thing at the house, and says why if it failed.
+// A button that changes one thing at the house, and says why if that failed; for those who may.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { act } from "../api.js";
+import { useHouse } from "../house.js";
 
 export function Action({ method = "POST", path, content, label, name }) {
+  const { me } = useHouse();
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState(null);
   const press = async () => {
@@ -11,6 +13,7 @@ export function Action({ method = "POST", path, content, label, name }) {
     await act(method, path, content).catch((error) => setFailure(error.message));
     setBusy(false);
   };
+  if (!me?.admin) return null;
   return html`<button disabled=${busy} aria-label=${name} onClick=${press}>${label}</button>
     ${failure && html`<span class="error" role="alert">${failure}</span>`}`;
 }

@@ -1,63 +1,96 @@
-// The calls that go on and those that ended: a row each, and what lies behind it to be opened.
-import { html } from "../../vendor/preact-htm.js";
+// Calls that go on, with what can be done about them, and calls that ended, by day.
+import { html, useRef, useState } from "../../vendor/preact-htm.js";
+import { get } from "../api.js";
 import { Action } from "./action.js";
-import { t } from "../text.js";
+import { kbps, lasted, most, ms, percent } from "./figures.js";
+import { sentence, Tone } from "./verdict.js";
+import { to } from "../route.js";
+import { language, t, time } from "../text.js";
 
-const COLUMNS = ["started", "camera", "shown", "answer_time", "first_picture", "packets", "end"];
-const STAGES = ["answer_sent", "ice_connected", "dtls_connected", "first_video_sent", "first_talk_received"];
+// Calls that are fetched at once.
+const PAGE = 50;
 
-const ms = (n) => (n == null ? "–" : t("units.ms", { n }));
-const most = (now, worst, text) => (now == null ? "–" : now === worst ? text(now) : `${text(now)} (${t("calls.worst", { n: text(worst) })})`);
-const percent = (n) => t("units.percent", { n });
-const kbps = (n) => t("units.kbps", { n });
+export const mayChange = (me) => !me || me.admin === true;
 
-// How the line to the far end was: what to look at when the picture stuttered.
-function line(network) {
-  return [
-    ["path", t(`calls.path_${network.path === "relay" ? "relay" : "direct"}`)],
-    ["round_trip", most(network.round_trip_ms, network.longest_round_trip_ms, ms)],
-    ["loss", most(network.loss_percent, network.worst_loss_percent, percent)],
-    ["rate", network.rate_kbps == null ? t("calls.enough") : kbps(network.rate_kbps)],
+export function EndCall({ call, me }) {
+  if (!mayChange(me)) return html`<p class="soft">${t("calls.read_only")}</p>`;
+  const name = t("calls.end_call_at", { camera: call.camera });
+  return html`<div class="buttons"><${Action} path=${`calls/${encodeURIComponent(call.id)}/end`} label=${t("calls.end_call")} name=${name} /></div>`;
+}
+
+// How the line to the far end is, or was: what to look at when the picture stutters.
+export function Line({ call }) {
+  const { network, plot, counters } = call;
+  const again = counters.retransmitted;
+  const lines = [
+    network && ["path", t(`calls.path_${network.path === "relay" ? "relay" : "direct"}`)],
+    !call.ended && ["sent", kbps(plot?.kbps.at(-1))],
+    network && ["loss", most(network.loss_percent, network.worst_loss_percent, percent)],
+    network && ["round_trip", most(network.round_trip_ms, network.longest_round_trip_ms, ms)],
+    network && ["rate", network.rate_kbps == null ? t("calls.enough") : kbps(network.rate_kbps)],
+    ["packets", `${counters.packets_sent}${again ? `, ${t("calls.again", { n: again })}` : ""}`],
+    counters.pictures_dropped > 0 && ["dropped", counters.pictures_dropped],
   ];
+  return html`<dl class="figures">${lines.filter(Boolean).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd data-line=${key}>${text}</dd>`)}</dl>`;
+}
+
+export function GoingOn({ calls, me }) {
+  const live = calls.filter((call) => !call.ended);
+  return html`<section class="card" aria-labelledby="live-title" id="live">
+    <h2 id="live-title">${t("calls.going_on")}</h2>
+    ${!live.length && html`<p class="soft">${t("calls.none_going_on")}</p>`}
+    <ul class="plain">${live.map(
+      (call) => html`<li key=${call.id} data-call=${call.id}>
+        <h3><a href=${to("calls", call.id)}>${call.camera}</a></h3>
+        <p class="soft"><${Tone} call=${call} />, ${t("calls.since", { time: lasted(call) })}${call.video && `, ${call.video.codec} ${t(`calls.${call.video.mode}`)}`}</p>
+        <${Line} call=${call} />
+        <${EndCall} call=${call} me=${me} />
+      </li>`,
+    )}</ul>
+  </section>`;
+}
+
+function day(at) {
+  const midnight = (date) => new Date(date).setHours(0, 0, 0, 0);
+  const days = Math.round((midnight(Date.now()) - midnight(at)) / 86_400_000);
+  if (days < 2) return t(days === 1 ? "calls.yesterday" : "calls.today");
+  return new Date(at).toLocaleDateString(language, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 }
 
 function Row({ call }) {
-  const again = call.counters.retransmitted;
-  const cells = [
-    new Date(call.started).toLocaleTimeString(),
-    call.camera,
-    call.video ? `${call.video.mode}, ${call.video.codec}` : "–",
-    ms(call.stages.answer_sent),
-    ms(call.stages.first_video_sent),
-    `${call.counters.packets_sent}${again ? `, ${t("calls.again", { n: again })}` : ""}`,
-    call.end_reason ?? t("calls.ongoing"),
-  ];
-  return html`<tr role="row">${cells.map(
-    (cell, at) => html`<td role="cell" data-label=${t(`calls.${COLUMNS[at]}`)} data-column=${COLUMNS[at]}>${cell}</td>`,
-  )}</tr>`;
+  return html`<li data-call=${call.id} data-outcome=${call.outcome}>
+    <a class="call" href=${to("calls", call.id)}>
+      <span class="at">${time(call.started)}</span>
+      <strong>${call.camera || call.endpoint_id}</strong>
+      <${Tone} call=${call} />
+      <span class="says">${sentence(call)}</span>
+    </a>
+  </li>`;
 }
 
-function Behind({ call }) {
-  return html`<tr role="row" class="behind"><td role="cell" colspan=${COLUMNS.length}>
-    ${!call.ended && html`<div class="buttons"><${Action} path=${`calls/${encodeURIComponent(call.id)}/end`} label=${t("calls.end_call")} /></div>`}
-    <details>
-      <summary>${t("calls.details")}${call.trouble.length > 0 && html` <span class="notice">${t("calls.with_trouble")}</span>`}</summary>
-      <dl>${STAGES.map((stage) => html`<dt>${t(`calls.${stage}`)}</dt><dd data-stage=${stage}>${ms(call.stages[stage])}</dd>`)}</dl>
-      ${call.network && html`<dl>${line(call.network).map(([key, text]) => html`<dt>${t(`calls.${key}`)}</dt><dd data-line=${key}>${text}</dd>`)}</dl>`}
-      ${call.video && html`<p class="soft">${call.video.codec} ${call.video.width} × ${call.video.height}: ${call.video.why}</p>`}
-      ${call.trouble.map((trouble) => html`<p class="notice">${trouble}</p>`)}
-    </details>
-  </td></tr>`;
-}
-
-export function Calls({ calls }) {
-  if (!calls.length) return html`<p class="soft">${t("calls.no_calls")}</p>`;
-  // Keyed one by one: a row that was opened stays open when a new call comes before it.
-  const rows = calls.flatMap((call) => [
-    html`<${Row} key=${call.id} call=${call} />`,
-    html`<${Behind} key=${`${call.id} behind`} call=${call} />`,
-  ]);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("calls.calls")}><table role="table">
-    <thead role="rowgroup"><tr role="row">${COLUMNS.map((key) => html`<th scope="col" role="columnheader">${t(`calls.${key}`)}</th>`)}</tr></thead>
-    <tbody role="rowgroup">${rows}</tbody></table></div>`;
+export function History({ calls }) {
+  // What was told once stays, though the house tells of the last ones only.
+  const known = useRef(new Map()).current;
+  const [state, setState] = useState({});
+  const keep = (ones) => ones.filter((call) => call.ended).forEach((call) => known.set(call.id, call));
+  keep(calls);
+  const all = [...known.values()].sort((a, b) => b.ended.localeCompare(a.ended));
+  const more = async () => {
+    setState({ busy: true });
+    try {
+      const reply = await get(`calls?limit=${PAGE}&before=${encodeURIComponent(all.at(-1).id)}`);
+      keep(reply.calls);
+      setState({ done: reply.calls.length < PAGE });
+    } catch (error) {
+      setState({ error: error.message });
+    }
+  };
+  const days = Map.groupBy(all, (call) => day(call.started));
+  return html`<section class="card" aria-labelledby="calls-title" id="calls">
+    <h2 id="calls-title">${t("calls.calls")}</h2>
+    ${!all.length && html`<p class="soft">${t("calls.no_calls")}</p>`}
+    ${[...days].map(([name, ones]) => html`<h3 class="day" key=${name}>${name}</h3><ul class="history" key=${`${name} calls`}>${ones.map((call) => html`<${Row} key=${call.id} call=${call} />`)}</ul>`)}
+    ${all.length > 0 && !state.done && html`<div class="buttons"><button disabled=${state.busy} onClick=${more}>${t("calls.load_more")}</button>${state.busy && html`<span class="soft" role="status">${t("calls.loading_more")}</span>`}</div>`}
+    ${state.error && html`<p class="error" role="alert">${state.error}</p>`}
+  </section>`;
 }

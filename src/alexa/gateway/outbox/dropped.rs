@@ -33,3 +33,18 @@ pub enum Why {
     #[error("the event is too large for Alexa")]
     TooLarge,
 }
+
+impl Why {
+    /// One word, for pages.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TooOld => "too_old",
+            Self::TooMany => "too_many",
+            Self::Unknown => "unknown_endpoint",
+            Self::TriedEnough => "tried_enough",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+        }
+    }
+}

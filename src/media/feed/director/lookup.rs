@@ -4,7 +4,7 @@ use super::{Director, Role};
 use crate::config::camera_address::CameraAddress;
 use crate::media::fetch::FetchEnd;
 use crate::media::wire::WireSource;
-use crate::media::{Destination, Refusal};
+use crate::media::{Destination, Refusal, TroubleKind};
 
 impl Director {
     /// Looks up where the address is; a worker that reads it goes on meanwhile.
@@ -32,8 +32,12 @@ impl Director {
                     self.line = None;
                     self.fall_silent();
                 }
-                let lasting = matches!(refusal, Refusal::Forbidden(_));
-                Some(FetchEnd { reason: refusal.to_string(), unauthorized: false, lasting })
+                Some(match refusal {
+                    Refusal::Forbidden(_) => {
+                        FetchEnd::lasting(TroubleKind::AddressForbidden, refusal.to_string())
+                    }
+                    Refusal::Unknown(_) => FetchEnd::passing(TroubleKind::NameUnknown, refusal.to_string()),
+                })
             }
         }
     }

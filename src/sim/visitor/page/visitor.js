@@ -58,11 +58,11 @@ function Visitor({ house }) {
   const stands = AT_THE_DOOR.includes(stage);
   const status = stage === "standing" ? (figures.watched ? "watched" : "alone") : stage;
   const { picture } = figures;
-  return html`<header>
-      <img src="icon.svg" alt="" /><h1>${t("visitor.visitor")}</h1>
-      <span class="facts"><a id="house" href=${house} target="_blank" rel="noopener">${t("visitor.house")}</a></span>
+  return html`<header class="bar">
+      <span class="home"><img src="icon.svg" alt="" /><span>${t("app.title")}</span></span>
+      <a class="end" id="house" href=${house} target="_blank" rel="noopener">${t("visitor.house")}</a>
     </header>
-    <main><section>
+    <main><h1>${t("visitor.visitor")}</h1><section class="card">
       <p class="soft hint">${t("visitor.hint")}</p>
       <p class="notice hint">${t("visitor.headphones")}</p>
       <div class="echo"><div class="screen">
@@ -86,6 +86,7 @@ function Visitor({ house }) {
     </section></main>`;
 }
 
-const [{ house }] = await Promise.all([fetch("place.json").then((reply) => reply.json()), load("en")]);
+const [{ house }] = await Promise.all([fetch("place.json").then((reply) => reply.json()), load()]);
+document.title = t("visitor.title");
 document.getElementById("app").replaceChildren();
 render(html`<${Visitor} house=${house} />`, document.getElementById("app"));

@@ -1,0 +1,10 @@
+// Values that have to be typed elsewhere; a row without a value is left out.
+import { html } from "../../vendor/preact-htm.js";
+import { Copy } from "./copy.js";
+
+export function Values({ rows, children }) {
+  return html`<dl class="values">
+    ${rows.filter(([, value]) => value).map(([what, value]) => html`<dt>${what}</dt><dd><${Copy} what=${what} value=${value} /></dd>`)}
+    ${children}
+  </dl>`;
+}
