@@ -29,7 +29,7 @@ const settled = ({ details: { table } }) => (!table ? t("camera.from_hub") : tab
 function Facts({ camera }) {
   const { details } = camera;
   const made = [camera.manufacturer, camera.model, camera.version].filter(Boolean).join(" ");
-  return html`<dl class="narrow" id="facts">
+  return html`<dl class="told" id="facts">
     <dt>${t("cameras.picture")}</dt><dd>${pictured(camera)}</dd>
     <dt>${t("camera.ways")}</dt><dd>${ways(camera)}</dd>
     <dt>${t("cameras.talking")}</dt><dd>${talk(camera.talk)}${camera.talk.echo ? ` ${t(`camera.echo_${camera.talk.echo}`)}` : ""}</dd>

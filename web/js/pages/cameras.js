@@ -33,7 +33,7 @@ function Card({ camera }) {
     <h2><a href=${to("cameras", camera.endpoint_id)} dir="auto">${camera.name}</a></h2>
     <${Kind} camera=${camera} />
     <${Trouble} camera=${camera} />
-    <dl class="narrow">
+    <dl class="told">
       <dt>${t("cameras.picture")}</dt><dd data-fact="picture">${pictured(camera)}</dd>
       <dt>${t("cameras.talking")}</dt><dd data-fact="talk">${t(`cameras.${speaks(camera)}`)}: ${talk(camera.talk)}</dd>
       <dt>${t("cameras.last_call")}</dt><dd data-fact="last-call">${last ? html`<a href=${to("calls", last.id)}>${date(last.started)}</a>: ${sentence(last)}` : t("cameras.no_call")}</dd>
