@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING, ContentType, LastModified};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::ui::PATIENCE;
@@ -16,8 +16,6 @@ use crate::telemetry::redact::redact;
 
 /// A camera that is opened for it, and then the hub, may take so long.
 const STILL_PATIENCE: Duration = Duration::from_secs(25);
-/// The end of the route.
-const STILL: &str = "/still";
 
 /// `?fresh=1` opens a camera that is closed.
 #[derive(Default, Deserialize)]
