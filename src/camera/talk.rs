@@ -14,6 +14,11 @@ use crate::config::{self, Toggle};
 use crate::media::Source;
 use crate::media::talk::{Duplex, EchoFinding, EchoRule, SpeakerFormat, SpeakerSpec, SpeakerWay};
 
+mod found;
+
+use found::found;
+pub(super) use found::{offers, on_screen};
+
 /// A way to a camera's speaker.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TalkWay {
@@ -290,25 +295,6 @@ fn relay_of(way: &Way) -> Option<&Entity> {
         Way::Relay(entity) => Some(entity),
         Way::Own(_) | Way::Hls(_) | Way::Stills(_) => None,
     }
-}
-
-fn found(way: &TalkWay) -> Sentence {
-    match way {
-        TalkWay::Screen => on_screen(),
-        TalkWay::BackChannel { format, .. } => offers(format),
-        TalkWay::Relay(_) => Sentence::new("relay_speaker", "the hub's relay brings a speaker"),
-    }
-}
-
-/// The test picture has no speaker.
-pub(super) fn on_screen() -> Sentence {
-    Sentence::new("screen", "it shows how loud it is")
-}
-
-/// A back channel was found.
-pub(super) fn offers(format: &SpeakerFormat) -> Sentence {
-    let text = format!("its own address offers a speaker ({format})");
-    Sentence::new("back_channel", text).with("format", format.to_string())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use actix::Addr;
 use actix_web::{HttpResponse, web};
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::api::{reply, unanswered};
 use super::ui::PATIENCE;
@@ -21,7 +21,7 @@ use crate::hub::HubTieable;
 use crate::hub::bridge::Snapshot;
 use crate::media::{VideoFacts, why};
 use crate::seat::{AskError, ask};
-use crate::state::CallRecord;
+use crate::state::{CallRecord, Outcome};
 use crate::telemetry::redact::redact;
 
 /// Longest wait for one camera's session; what it knows is left out then.
@@ -72,25 +72,20 @@ struct LastCall {
     started: String,
     ended: Option<String>,
     end_reason: Option<String>,
-    /// Something went wrong meanwhile.
-    troubled: bool,
-    /// What became of it, where its record knows that: a code, and what its sentence leaves open.
-    outcome: Value,
-    outcome_values: Value,
+    /// What became of it, and what its sentence leaves open.
+    outcome: Option<Outcome>,
+    outcome_values: Map<String, Value>,
 }
 
 impl LastCall {
     fn of(record: CallRecord) -> Self {
-        let mut all = json!(record);
-        let mut take = |key: &str| all.get_mut(key).map(Value::take).unwrap_or_default();
         Self {
-            outcome: take("outcome"),
-            outcome_values: take("outcome_values"),
+            outcome: record.outcome,
+            outcome_values: record.outcome_values,
             id: record.id,
             started: record.started,
             ended: record.ended,
             end_reason: record.end_reason,
-            troubled: !record.trouble.is_empty(),
         }
     }
 }

@@ -6,11 +6,12 @@ import { CameraSettings } from "../parts/camera_settings.js";
 import { Power } from "../parts/power.js";
 import { Probe } from "../parts/probe.js";
 import { Speaker } from "../parts/speaker.js";
-import { Trouble, ending } from "../parts/trouble.js";
+import { Trouble } from "../parts/trouble.js";
+import { Tone, sentence } from "../parts/verdict.js";
 import { talk, way } from "../parts/words.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
-import { Kind, mayChange, pictured } from "./cameras.js";
+import { Kind, pictured } from "./cameras.js";
 
 const SHOWN_CALLS = 10;
 const ASKED_CALLS = 200;
@@ -28,7 +29,7 @@ const settled = ({ details: { table } }) => (!table ? t("camera.from_hub") : tab
 function Facts({ camera }) {
   const { details } = camera;
   const made = [camera.manufacturer, camera.model, camera.version].filter(Boolean).join(" ");
-  return html`<dl class="narrow" id="facts">
+  return html`<dl class="told" id="facts">
     <dt>${t("cameras.picture")}</dt><dd>${pictured(camera)}</dd>
     <dt>${t("camera.ways")}</dt><dd>${ways(camera)}</dd>
     <dt>${t("cameras.talking")}</dt><dd>${talk(camera.talk)}${camera.talk.echo ? ` ${t(`camera.echo_${camera.talk.echo}`)}` : ""}</dd>
@@ -57,7 +58,7 @@ function LastCalls({ camera, calls }) {
     ${!older && !failure && html`<p class="soft waiting"><span class="spinner" aria-hidden="true"></span>${t("app.loading")}</p>`}
     ${older && !shown.length && html`<p class="soft">${t("camera.no_calls")}</p>`}
     <ul class="plain">${shown.map(
-      (call) => html`<li key=${call.id}><a href=${to("calls", call.id)}>${date(call.started)}</a> <span class=${call.trouble?.length ? "notice" : "soft"}>${call.ended ? ending(call) : t("camera.goes_on")}</span></li>`,
+      (call) => html`<li key=${call.id}><a href=${to("calls", call.id)}>${date(call.started)}</a> <${Tone} call=${call} /> ${sentence(call)}</li>`,
     )}</ul>
   </section>`;
 }
@@ -69,11 +70,10 @@ export function CameraPage({ house, id }) {
     return html`<div class="card"><h1 tabindex="-1">${t("camera.no_such")}</h1>
       <p>${t("camera.no_such_hint")}</p><p><a href=${to("cameras")}>${t("camera.back")}</a></p></div>`;
   }
-  const changes = mayChange(house);
+  const changes = house.me.admin;
   return html`<p class="back"><a href=${to("cameras")}>${t("camera.back")}</a></p>
     <div class="head"><h1 tabindex="-1" dir="auto">${camera.name}</h1>${changes && html`<div class="buttons"><${Power} camera=${camera} /></div>`}</div>
     <${Kind} camera=${camera} />
-    ${!changes && html`<p class="soft">${t("cameras.read_only")}</p>`}
     <div><${Trouble} camera=${camera} here /></div>
     <${Echo} cameras=${[camera]} calls=${calls} />
     <section class="card" aria-labelledby="test-title" id="test">

@@ -2,15 +2,13 @@
 import { html, useState } from "../../vendor/preact-htm.js";
 import { AddCamera } from "../parts/add_camera.js";
 import { LastPicture } from "../parts/last_picture.js";
-import { Trouble, ending } from "../parts/trouble.js";
+import { Trouble } from "../parts/trouble.js";
+import { sentence } from "../parts/verdict.js";
 import { codec, talk, why } from "../parts/words.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
 
 const speaks = (camera) => (!camera.talk.path ? "cannot_talk" : camera.full_duplex ? "can_talk" : "can_talk_in_turns");
-
-// Whoever is no admin may look, and nothing else. Who it is comes a moment later.
-export const mayChange = ({ me }) => !me || me.admin === true;
 
 export function pictured({ picture }) {
   if (!picture?.codec) return t("cameras.not_seen");
@@ -35,22 +33,20 @@ function Card({ camera }) {
     <h2><a href=${to("cameras", camera.endpoint_id)} dir="auto">${camera.name}</a></h2>
     <${Kind} camera=${camera} />
     <${Trouble} camera=${camera} />
-    <dl class="narrow">
+    <dl class="told">
       <dt>${t("cameras.picture")}</dt><dd data-fact="picture">${pictured(camera)}</dd>
       <dt>${t("cameras.talking")}</dt><dd data-fact="talk">${t(`cameras.${speaks(camera)}`)}: ${talk(camera.talk)}</dd>
-      <dt>${t("cameras.last_call")}</dt><dd data-fact="last-call">${last ? html`<a href=${to("calls", last.id)}>${date(last.started)}</a>: ${ending(last)}` : t("cameras.no_call")}</dd>
+      <dt>${t("cameras.last_call")}</dt><dd data-fact="last-call">${last ? html`<a href=${to("calls", last.id)}>${date(last.started)}</a>: ${sentence(last)}` : t("cameras.no_call")}</dd>
     </dl>
   </li>`;
 }
 
 export function Cameras({ house }) {
-  const { cameras, status } = house;
+  const { cameras, status, me } = house;
   const [adding, setAdding] = useState(false);
-  const changes = mayChange(house);
   return html`<div class="head"><h1 tabindex="-1">${t("cameras.cameras")}</h1>
-      ${changes && !adding && html`<button class="primary" id="add" onClick=${() => setAdding(true)}>${t("cameras.add")}</button>`}
+      ${me.admin && !adding && html`<button class="primary" id="add" onClick=${() => setAdding(true)}>${t("cameras.add")}</button>`}
     </div>
-    ${!changes && html`<p class="soft">${t("cameras.read_only")}</p>`}
     ${adding && html`<${AddCamera} cameras=${cameras} close=${() => setAdding(false)} />`}
     ${!cameras.length && html`<p class="card soft">${t(status.hub.state === "none" ? "cameras.none_no_hub" : status.hub.state === "running" ? "cameras.none" : "cameras.none_yet")}</p>`}
     <ul class="plain cameras">${cameras.map((camera) => html`<${Card} key=${camera.endpoint_id} camera=${camera} />`)}</ul>`;

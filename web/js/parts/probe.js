@@ -28,7 +28,7 @@ function Facts({ finding }) {
 
 // What a call would do first, then what to do better, then what was seen.
 export function Finding({ finding }) {
-  return html`<div class="finding" data-fit=${finding.fit}>
+  return html`<div class="finding" data-fit=${String(finding.fit)}>
     <p class=${finding.fit ? "well" : "notice"}><strong>${t(finding.fit ? "camera.fit" : "camera.unfit")}</strong> ${words("probe", finding.says)}</p>
     ${finding.advice.length > 0
       ? html`<p>${t("camera.to_do")}</p><ul>${finding.advice.map((advice) => html`<li>${words("advice", advice)}</li>`)}</ul>`

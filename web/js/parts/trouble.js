@@ -1,7 +1,7 @@
 // What is wrong with a camera, and what to do about it.
 import { html } from "../../vendor/preact-htm.js";
 import { to } from "../route.js";
-import { has, t } from "../text.js";
+import { t } from "../text.js";
 
 // Pictures that came since make old trouble history.
 const shown = (camera) => camera.live?.picture;
@@ -18,10 +18,4 @@ export function Trouble({ camera, here = false }) {
     ${text && html`<p class="notice" data-trouble><strong>${t("cameras.shows_nothing")}</strong> ${text}</p>
       <p class="soft">${t(here ? "camera.trouble_here" : "cameras.trouble_do")}${!here && html` <a href=${to("cameras", camera.endpoint_id)}>${t("cameras.open_page")}<span class="unseen">: ${camera.name}</span></a>`}</p>`}
     ${camera.stream?.withheld && html`<p class="notice">${t("cameras.no_stream", { why: camera.stream.withheld })}</p>`}`;
-}
-
-// How its last call ended, in words.
-export function ending({ outcome, outcome_values, end_reason }) {
-  const key = `verdict.${outcome}`;
-  return outcome && has(key) ? t(key, outcome_values) : end_reason ?? "–";
 }
