@@ -30,7 +30,8 @@ impl Wish {
     }
 }
 
-/// A JPEG, or 404 with the reason why there is none. `Last-Modified` says when the camera showed it.
+/// A JPEG; `Last-Modified` says when the camera showed it. 204 where there is none yet, which is nothing wrong; 404
+/// with the reason for a wish that could not be met.
 pub(super) async fn still(
     house: web::Data<House>,
     id: web::Path<String>,
@@ -54,6 +55,9 @@ pub(super) async fn still(
             .insert_header((CONTENT_ENCODING, "identity"))
             .body(still.jpeg),
         Ok(Ok(_)) => refusal(StatusCode::NOT_FOUND, "its picture is no JPEG"),
+        Ok(Err(CameraError::SwitchedOff(_) | CameraError::NoStill { .. })) if !wish.is_fresh() => {
+            HttpResponse::NoContent().insert_header((CACHE_CONTROL, "no-store")).finish()
+        }
         Ok(Err(error @ (CameraError::SwitchedOff(_) | CameraError::NoStill { .. }))) => {
             refusal(StatusCode::NOT_FOUND, &redact(&error.to_string()))
         }

@@ -13,5 +13,5 @@ export function Stills({ camera, fresh }) {
     return html`<${Still} camera=${camera.name} picture=${picture} />
       <div class="badge"><span id="still-time">${t(why ? "echo.still_old" : "echo.still_at", { time: time(picture.at) })}</span></div>`;
   }
-  return html`<div class="words" role="status">${why ? html`<span id="no-still">${t("echo.no_still", { why })}</span>` : html`<span class="waiting"><span class="spinner"></span>${t("echo.taking_still")}</span>`}</div>`;
+  return html`<div class="words" role="status">${why ? html`<span id="no-still">${why}</span>` : html`<span class="waiting"><span class="spinner"></span>${t("echo.taking_still")}</span>`}</div>`;
 }

@@ -13,10 +13,11 @@ const inline = (blob) =>
     reader.readAsDataURL(blob);
   });
 
-// { src, at }: a picture and when the camera showed it. `fresh` opens a camera that is closed.
+// { src, at }: a picture and when the camera showed it; null if there is none yet. `fresh` opens a camera that is closed.
 async function take(camera, fresh, signal) {
   const response = await fetch(`api/v1/cameras/${encodeURIComponent(camera)}/still${fresh ? "?fresh=1" : ""}`, { signal });
   if (!response.ok) throw new Error((await response.json().catch(() => ({}))).error ?? `HTTP ${response.status}`);
+  if (response.status === 204) return null;
   return { src: await inline(await response.blob()), at: response.headers.get("Last-Modified") };
 }
 
@@ -31,7 +32,7 @@ export function useStill(camera, { fresh = false, every }) {
       clearTimeout(timer);
       if (busy || document.hidden || leaving.signal.aborted) return;
       busy = true;
-      const news = await take(camera, fresh, leaving.signal).then((picture) => ({ picture, why: null }), (error) => ({ why: error.message }));
+      const news = await take(camera, fresh, leaving.signal).then((picture) => (picture ? { picture, why: null } : { why: t("cameras.no_still") }), (error) => ({ why: error.message }));
       busy = false;
       if (leaving.signal.aborted) return;
       setState((before) => ({ ...before, ...news }));
