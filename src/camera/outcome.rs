@@ -10,7 +10,7 @@ use super::call::{Call, CallState, EndReason};
 use super::line::{NOTABLE_LOSS, NOTABLE_ROUND_TRIP};
 use crate::media::TroubleKind;
 use crate::peer::PeerEnd;
-use crate::state::{CallRecord, NetworkRecord, Outcome};
+use crate::state::{CallRecord, Outcome};
 
 /// Whoever waits for so long and hangs up then has given up: what was missing by then is what is wrong.
 const GIVEN_UP: Duration = Duration::from_secs(5);
@@ -126,7 +126,7 @@ fn hung_up(call: &Call, record: &CallRecord, ways: Ways, lasted: Duration) -> Ve
     if !connected || !call.was_shown() {
         return early();
     }
-    if let Some(poor) = record.network.as_ref().and_then(poor) {
+    if let Some(poor) = poor(record) {
         return poor;
     }
     if record.talk.as_ref().is_some_and(|talk| talk.trouble.is_some() && talk.opened.is_none()) {
@@ -163,11 +163,14 @@ fn lost(seconds: u64) -> Verdict {
     with(Outcome::PathLost, [("seconds", json!(seconds))])
 }
 
-/// What of the line people notice.
-fn poor(network: &NetworkRecord) -> Option<Verdict> {
+/// What of the line people notice: loss, or round trips that were long more than once.
+fn poor(record: &CallRecord) -> Option<Verdict> {
+    let network = record.network.as_ref()?;
     let loss = network.worst_loss_percent;
+    let is_long = |ms: &&u32| u128::from(**ms) >= NOTABLE_ROUND_TRIP.as_millis();
+    let round_trips = record.plot.iter().flat_map(|plot| plot.round_trip_ms.iter().flatten());
+    let is_poor = loss >= NOTABLE_LOSS || round_trips.filter(is_long).count() > 1;
     let ms = network.longest_round_trip_ms.unwrap_or_default();
-    let is_poor = loss >= NOTABLE_LOSS || u128::from(ms) >= NOTABLE_ROUND_TRIP.as_millis();
     is_poor.then(|| with(Outcome::PoorLine, [("loss", json!(loss)), ("ms", json!(ms))]))
 }
 

@@ -22,11 +22,12 @@ enum Step {
     Silent,
     Unheard,
     Lossy,
+    Late,
     Pass(u64),
     End(EndReason),
 }
 
-use Step::{Answered, Connected, Dark, End, Lit, Lossy, Pass, Path, Silent, Unheard};
+use Step::{Answered, Connected, Dark, End, Late, Lit, Lossy, Pass, Path, Silent, Unheard};
 
 /// Plays the steps with the call's own state machine, and judges it once it is over.
 fn played(steps: &[Step], ways: Ways) -> Option<Verdict> {
@@ -52,6 +53,10 @@ fn played(steps: &[Step], ways: Ways) -> Option<Verdict> {
                 record.talk = Some(TalkRecord { trouble: Some("why".into()), ..TalkRecord::default() });
             }
             Lossy => record.network.get_or_insert_default().worst_loss_percent = 12.5,
+            Late => {
+                record.network.get_or_insert_default().longest_round_trip_ms = Some(900);
+                record.plot.get_or_insert_default().push(1_000, 0.0, Some(900));
+            }
             // As the session's ticks do.
             Pass(seconds) => {
                 for _ in 0..*seconds {
@@ -88,6 +93,8 @@ fn each_way_a_call_can_go_has_its_own_outcome() {
         (talked(vec![closed(PeerEnd::FarEnd)]), home(), Outcome::Well),
         (talked(vec![End(EndReason::EndedHere)]), home(), Outcome::EndedHere),
         (talked(vec![Lossy, hung_up()]), home(), Outcome::PoorLine),
+        (talked(vec![Late, hung_up()]), home(), Outcome::Well),
+        (talked(vec![Late, Late, hung_up()]), home(), Outcome::PoorLine),
         (talked(vec![Unheard, hung_up()]), home(), Outcome::NotHeard),
         (talked(vec![Silent, Pass(26)]), home(), Outcome::PathLost),
         (talked(vec![closed(PeerEnd::NoConsent)]), home(), Outcome::PathLost),
@@ -196,6 +203,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Silent),
         Just(Unheard),
         Just(Lossy),
+        Just(Late),
         (1u64..90).prop_map(Pass),
         end.prop_map(End),
     ]

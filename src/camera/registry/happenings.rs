@@ -44,10 +44,13 @@ impl Registry {
                 motion.into_iter().chain(power)
             });
             let changes: Vec<What> = changes.into_iter().flatten().collect();
-            let away = match (now.reachable, self.away.get(id)) {
-                (false, None) => self.away.insert(id.clone(), true).is_none().then_some(What::CameraAway),
+            let away = match (now.reachable, self.away.get(id).copied()) {
+                (false, before) => {
+                    self.away.insert(id.clone(), true);
+                    before.is_none().then_some(What::CameraAway)
+                }
                 (true, Some(true)) => self.away.remove(id).map(|_| What::CameraBack),
-                _ => None,
+                (true, _) => None,
             };
             for what in changes.into_iter().chain(away) {
                 self.resources.state.happened(what, Some((id.as_str(), &now.name)));
