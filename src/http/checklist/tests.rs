@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::alexa::gateway::{Linked, Rejected};
+use crate::state::{CheckedCamera, CheckedDoor};
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()

@@ -40,7 +40,7 @@ function words({ id, code, values }) {
 
 function Line({ line, next, ...rest }) {
   const Body = BODIES[line.id];
-  return html`<li class="card step" data-line=${line.id} data-state=${line.state} data-code=${line.code} aria-current=${next ? "step" : null}>
+  return html`<li class="card" data-line=${line.id} data-state=${line.state} data-code=${line.code} aria-current=${next ? "step" : null}>
     <span class="mark" aria-hidden="true">${MARKS[line.state]}</span>
     <div>
       <h2>${t(`set_up.${line.id}`)} <span class="standing">${t(`set_up.state_${line.state}`)}</span></h2>
@@ -81,5 +81,5 @@ export function SetUp({ house: { set_up: list, me, status } }) {
       <p id="so-far" role="status">${list.complete ? t("set_up.complete") : t("set_up.so_far", so_far)} ${next && t("set_up.next", { what: t(`set_up.${next.id}`) })}</p>
       <progress max=${so_far.of} value=${so_far.n} aria-label=${t("set_up.progress")}></progress>
     </section>
-    <ol class="steps">${list.lines.map((line) => html`<${Line} key=${line.id} line=${line} next=${line === next} joining=${joining} joined=${joined} demo=${status.demo} />`)}</ol>`;
+    <ol class="checklist">${list.lines.map((line) => html`<${Line} key=${line.id} line=${line} next=${line === next} joining=${joining} joined=${joined} demo=${status.demo} />`)}</ol>`;
 }
