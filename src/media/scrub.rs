@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::telemetry::redact::redact;
+
 /// Knows what of one camera's address must not be seen: the password, and path and query, which
 /// with some makers are keys themselves.
 #[derive(Clone, Default)]
@@ -41,7 +43,8 @@ impl Scrub {
                 text = text.replace(needle.as_str(), instead);
             }
         }
-        tidy(&without_userinfo(&text), longest)
+        // Before it is cut: half a secret is known by nobody.
+        tidy(&redact(&without_userinfo(&text)), longest)
     }
 }
 
@@ -96,9 +99,10 @@ mod tests {
             "auth with p%40ss%2Bw0rd failed".into(),
             "GET /live/token-8f3a?key=abc123 HTTP/1.0".into(),
             "redirected to rtsp://admin:other@10.0.0.8/x".into(),
+            "401 for Basic YWRtaW46cEBzcyt3MHJk".into(),
         ] {
             let clean = scrub.text(&text, 300);
-            for secret in ["p@ss", "p%40ss", "token-8f3a", "abc123", "admin:"] {
+            for secret in ["p@ss", "p%40ss", "token-8f3a", "abc123", "admin:", "YWRtaW46"] {
                 assert!(!clean.contains(secret), "{secret} is left in {clean}");
             }
         }

@@ -177,7 +177,7 @@ fn is_prose(rest: &str) -> bool {
     let line = rest.lines().next().unwrap_or_default();
     let mut words = line.split(' ');
     let mut is_word = |more: &[char]| {
-        let word = words.next().unwrap_or_default().trim_end_matches([',', '.', ';', ':']);
+        let word = words.next().unwrap_or_default().trim_end_matches([',', '.', ';']);
         !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || more.contains(&c))
     };
     is_word(&['\'', '-']) && is_word(&['\'', '-', '(', ')', '"'])

@@ -103,6 +103,7 @@ fn what_follows_the_name_of_a_secret_is_masked_unless_a_sentence_goes_on() {
         ("token: abc", "token: ***"),
         ("password: hunter2 for the camera", "password: *** for the camera"),
         ("password: hunter\nuser: admin", "password: ***\nuser: admin"),
+        ("password: hunter user: admin", "password: *** user: admin"),
         ("secret: correcthorse user=admin", "secret: *** user=admin"),
         ("Token:make a wish", "Token:*** a wish"),
         ("{\"token\": \"make a wish\"}", "{\"token\": \"*** a wish\"}"),

@@ -275,7 +275,11 @@ fn files(folder: &Path, all: &mut Vec<(String, String)>) {
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         if file.is_dir() {
             files(&file, all);
-        } else if !name.ends_with(".toml") && !name.ends_with(".secret") && !name.starts_with("state.json") {
+        } else if !name.ends_with(".toml")
+            && !name.ends_with(".good")
+            && !name.ends_with(".secret")
+            && !name.starts_with("state.json")
+        {
             all.push((name, String::from_utf8_lossy(&std::fs::read(&file).unwrap()).into_owned()));
         }
     }
