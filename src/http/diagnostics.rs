@@ -45,7 +45,8 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
     if let Some(linked) = all["status"]["events"]["linked"].as_object_mut() {
         linked.remove("by");
     }
-    all["calls"] = calls::records(&house, known, CALLS).iter().map(|call| whole(call, &house.exchanges)).collect();
+    all["calls"] =
+        calls::records(&house, known, CALLS).iter().map(|call| whole(call, &house.exchanges)).collect();
     all["metrics"] = telemetry::metrics().render().lines().collect();
     all["log"] = ring::lines_after(0)
         .iter()

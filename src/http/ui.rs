@@ -13,8 +13,8 @@ use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
 use super::{
-    House, MAX_BODY, api, assets, calls, cameras, changes, diagnostics, door, echo, guard, hub_try, login, me,
-    probe, reach, refusal, set_up, settings, stills,
+    House, MAX_BODY, api, assets, calls, cameras, changes, diagnostics, door, echo, guard, hub_try, login,
+    me, probe, reach, refusal, set_up, settings, stills,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;

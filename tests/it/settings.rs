@@ -278,7 +278,15 @@ async fn settings_that_no_house_can_be_built_with_give_way_to_those_of_before() 
     assert!(problems.contains(&address) && problems.contains("ui.listen"), "{problems}");
     assert_eq!(program.api("settings").await["restart"], json!(["ui.listen"]));
     drop(taken);
-    assert_eq!(save(&program, json!([{ "key": "ui.listen", "value": program.page().trim_start_matches("http://") }])).await.0, 200);
+    assert_eq!(
+        save(
+            &program,
+            json!([{ "key": "ui.listen", "value": program.page().trim_start_matches("http://") }])
+        )
+        .await
+        .0,
+        200
+    );
     restart(&program).await;
     let status = program.api("status").await;
     assert!(!status["problems"].to_string().contains("could not be used"), "{status}");

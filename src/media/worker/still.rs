@@ -71,7 +71,9 @@ fn newest(units: &[Bytes]) -> Result<Video, Trouble> {
     while decoder.next() {
         newest = Some(decoder.take_picture());
     }
-    newest.ok_or_else(|| Trouble::passing(TroubleKind::Format, "no still picture can be made: nothing can be decoded"))
+    newest.ok_or_else(|| {
+        Trouble::passing(TroubleKind::Format, "no still picture can be made: nothing can be decoded")
+    })
 }
 
 /// Scales down and encodes.
