@@ -81,5 +81,5 @@ export function SetUp({ house: { set_up: list, me, status } }) {
       <p id="so-far" role="status">${list.complete ? t("set_up.complete") : t("set_up.so_far", so_far)} ${next && t("set_up.next", { what: t(`set_up.${next.id}`) })}</p>
       <progress max=${so_far.of} value=${so_far.n} aria-label=${t("set_up.progress")}></progress>
     </section>
-    <ol class="steps">${list.lines.map((line) => html`<${Line} key=${line.id} line=${line} next=${line === next} joining=${joining} joined=${joined} demo=${status.demo} />`)}</ol>`;
+    <ol class="checklist">${list.lines.map((line) => html`<${Line} key=${line.id} line=${line} next=${line === next} joining=${joining} joined=${joined} demo=${status.demo} />`)}</ol>`;
 }
