@@ -21,7 +21,7 @@ help: ## List the targets
 setup: ## Install the missing Debian packages (as root or with sudo)
 	@sh packaging/setup/install.sh build
 
-setup-test: ## The same, with what the tests need: a browser, GStreamer, aiortc
+setup-test: ## The same, with what the tests need: a browser, GStreamer, aiortc, axe-core
 	@sh packaging/setup/install.sh test
 
 build: setup ## Build both programs

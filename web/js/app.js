@@ -30,7 +30,7 @@ function start({ me, status, cameras }) {
 function page([first, id], house) {
   const Page = id ? SINGLE[first] : PAGES[first ?? start(house)];
   const hidden = (Page === Demo && !house.status.demo) || (ADMINS.includes(first) && !house.me.admin);
-  if (!Page || hidden) return html`<p class="card" role="alert">${t("app.no_page")}</p>`;
+  if (!Page || hidden) return html`<h1 tabindex="-1">${t("app.no_page")}</h1>`;
   return html`<${Page} key=${id ?? first} house=${house} id=${id} />`;
 }
 

@@ -149,7 +149,7 @@ async fn a_camera_that_fails_says_why_and_what_to_do() {
     let installed =
         Installed::start(&format!("[[camera]]\nid = 'shed'\nname = 'Shed'\nsource = '{wrong}'\n")).await;
     let browser = visit(&installed, "#/cameras/shed").await;
-    browser.press("Look at Shed").await;
+    browser.press("Look at it: Shed").await;
     browser.wait_until("document.querySelector('.finding')?.dataset.fit === 'false'", SOON).await;
     browser.shows("Put the camera's own user name and password into its address", SOON).await;
     browser.follow("All cameras").await;

@@ -4,7 +4,7 @@ import { Echo } from "../echo/echo.js";
 import { t } from "../text.js";
 
 export function Demo({ house: { status, cameras, calls } }) {
-  return html`<div class="narrow">
+  return html`<div class="column">
     <h1 tabindex="-1">${t("app.page_demo")}</h1>
     <${Echo} cameras=${cameras} calls=${calls} demo=${status.demo} sent=${status.events.sent} />
   </div>`;
