@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    WrapFuture,
 };
 use tracing::{debug, info, warn};
 
@@ -17,7 +18,7 @@ use super::{CameraError, CameraSummary, Discover, EndpointId, Locate, Located};
 use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{Cause, HubCamera, HubSnapshot, Link};
-use crate::seat::Seat;
+use crate::seat::{Retire, Seat};
 
 mod events;
 mod power;
@@ -321,6 +322,14 @@ impl Handler<ConfigChanged> for Registry {
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
         self.config = config;
         self.lay_out();
+    }
+}
+
+impl Handler<Retire> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 
