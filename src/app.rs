@@ -306,9 +306,9 @@ impl App {
             warn!(%error, "the keeper was gone already");
         }
         // Nobody is asked for a session any more.
-        self.house.registry.empty();
+        self.house.registry.retire(LEAVE).await;
         if let Some(events) = &self.house.events {
-            events.empty();
+            events.retire(LEAVE).await;
         }
         let sessions: Vec<Addr<CameraSession>> = {
             let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
@@ -324,6 +324,9 @@ impl App {
             }
         };
         let _late = tokio::time::timeout(LEAVE, closed).await;
+        if let Some(bridge) = &self.house.bridge {
+            bridge.retire(LEAVE).await;
+        }
         // No call is left that a TURN server relays.
         self.peers.use_servers(Vec::new());
         let state = self.house.state.clone();

@@ -29,6 +29,11 @@ impl<A: Actor> Default for Seat<A> {
     }
 }
 
+/// Ask: stop, because the house does.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retire;
+
 /// Why an ask got no reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {
@@ -57,9 +62,19 @@ impl<A: Actor> Seat<A> {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(addr);
     }
 
-    /// Takes the actor out; only its owner does.
-    pub fn empty(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Takes the actor out and has it stop: one that waits for something would live on with nobody to ask it.
+    /// Only its owner does.
+    pub async fn retire(&self, within: Duration)
+    where
+        A: Handler<Retire>,
+        A::Context: ToEnvelope<A, Retire>,
+    {
+        let retired = self.0.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(addr) = retired
+            && let Err(error) = ask(&addr, Retire, within).await
+        {
+            tracing::debug!(%error, "an actor had gone before");
+        }
     }
 
     /// The actor that sits there, dead or alive.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    WrapFuture,
 };
 use tracing::{debug, info, warn};
 
@@ -18,7 +19,7 @@ use crate::config::Config;
 use crate::hub::bridge::{HubBridge, HubChanged, Snapshot};
 use crate::hub::{Cause, HubCamera, HubSnapshot, Link};
 use crate::media::TroubleKind;
-use crate::seat::Seat;
+use crate::seat::{Retire, Seat};
 use crate::state::What;
 
 mod described;
@@ -335,6 +336,14 @@ impl Handler<ConfigChanged> for Registry {
     fn handle(&mut self, ConfigChanged(config): ConfigChanged, _: &mut Self::Context) {
         self.config = config;
         self.lay_out();
+    }
+}
+
+impl Handler<Retire> for Registry {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

@@ -27,6 +27,7 @@ use url::Url;
 use super::model::Model;
 use super::ties::HandTie;
 use super::{HubError, HubSnapshot, Link, Press};
+use crate::seat::Retire;
 use clock::Clock;
 use desk::{Ask, Counter, Desk};
 use dialer::Dialer;
@@ -176,6 +177,14 @@ impl Handler<LinkDied> for HubBridge {
     type Result = ();
 
     fn handle(&mut self, _: LinkDied, ctx: &mut Self::Context) {
+        ctx.stop();
+    }
+}
+
+impl Handler<Retire> for HubBridge {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
         ctx.stop();
     }
 }

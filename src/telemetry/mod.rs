@@ -80,8 +80,11 @@ pub fn start_logging(level: &str, overrides: Option<&str>) {
     LEVEL.get_or_init(|| Box::new(set));
 }
 
-/// Changes the level of a log that was started.
-static LEVEL: OnceLock<Box<dyn Fn(&str) + Send + Sync>> = OnceLock::new();
+/// Changes the level of a log.
+type SetLevel = Box<dyn Fn(&str) + Send + Sync>;
+
+/// That of the log that was started.
+static LEVEL: OnceLock<SetLevel> = OnceLock::new();
 
 /// From now on the log has this level (`log.level`), unless something overrides it.
 pub fn set_level(level: &str) {

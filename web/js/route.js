@@ -19,6 +19,8 @@ export function useRoute() {
   useEffect(() => {
     const moved = () => setRoute(here());
     addEventListener("hashchange", moved);
+    // It may have changed before anybody listened.
+    moved();
     return () => removeEventListener("hashchange", moved);
   }, []);
   return route;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, ResponseActFuture,
-    SpawnHandle, WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
+    ResponseActFuture, SpawnHandle, WrapFuture,
 };
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -22,6 +22,7 @@ use super::token_client::{TokenClient, TokenError};
 use super::token_keeper::TokenKeeper;
 use crate::alexa::endpoint::Endpoint;
 use crate::config;
+use crate::seat::Retire;
 use crate::state::{Grant, State};
 
 mod errands;
@@ -215,6 +216,14 @@ impl Actor for EventGateway {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         self.work(ctx);
+    }
+}
+
+impl Handler<Retire> for EventGateway {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 
