@@ -76,11 +76,14 @@ async fn settings(house: &House) -> Option<Value> {
 fn whole(call: &CallRecord, exchanges: &Exchanges) -> Value {
     let mut value = json!(call);
     if let Some(exchange) = exchanges.of(&call.id) {
-        let lines = |sdp: &str| sdp.lines().map(Value::from).collect::<Value>();
         value["offer"] = lines(&exchange.offer);
         value["answer"] = exchange.answer.as_deref().map(lines).into();
     }
     value
+}
+
+fn lines(sdp: &str) -> Value {
+    sdp.lines().map(Value::from).collect()
 }
 
 fn today() -> String {

@@ -1,7 +1,7 @@
 //! What people see who are not served: the login, or why not. Works without scripts.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, VARY};
+use actix_web::http::header::{CACHE_CONTROL, REFERRER_POLICY, VARY};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::words::Words;
@@ -53,6 +53,8 @@ fn page(status: StatusCode, words: &Words, content: &str, root: &str) -> HttpRes
     HttpResponse::build(status)
         .insert_header((VARY, "Accept, Accept-Language"))
         .insert_header((CACHE_CONTROL, "no-store"))
+        // With none at all browsers hide the origin of a form, too, and it would look like another site's.
+        .insert_header((REFERRER_POLICY, "same-origin"))
         .content_type("text/html; charset=utf-8")
         .body(body)
 }
