@@ -7,7 +7,8 @@ use crate::fixture::house::House;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// What the page may weigh in all, as sent, bytes: all pages of it, and the words of one language, a fifth of it.
-const WEIGHT: usize = 92_000;
+/// The aim is 60,000.
+const WEIGHT: usize = 105_000;
 
 /// `section.key` and its words.
 fn words(language: &str) -> BTreeMap<String, String> {
