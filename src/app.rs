@@ -228,25 +228,40 @@ impl App {
             .with_media(worker, exchanges)
             .with_certificate(certificate.clone());
 
-        let mut servers = Vec::new();
-        let failed = |setting, address: &SocketAddr| {
-            let address = address.to_string();
-            move |reason| AppError::Listen { setting, address, reason }
+        let certificate = certificate.map(|certificate| actix::spawn(certificate.follow()));
+        let servers = Vec::new();
+        let mut app = Self { ui, door, house, peers, servers, keeper, sessions, broken, media, certificate };
+        if let Err(error) = app.open(door_socket, door_tls, ui_socket) {
+            // Its actors live already, and hold the port that the next house needs.
+            app.stop().await;
+            return Err(error);
+        }
+        let hub = config.hub.url.as_ref().map(url::Url::as_str);
+        info!(%ui, ?door, calls = ?app.peers.addresses(), ?hub, "listening");
+        Ok(app)
+    }
+
+    /// Serves at the door, if there is one, and the pages.
+    fn open(
+        &mut self,
+        door: Option<(TcpListener, SocketAddr)>,
+        door_tls: Option<rustls::ServerConfig>,
+        ui: TcpListener,
+    ) -> Result<(), AppError> {
+        let failed = |setting, address: SocketAddr| {
+            move |reason| AppError::Listen { setting, address: address.to_string(), reason }
         };
-        if let Some((socket, address)) = door_socket {
-            let server = crate::http::serve(socket, &house, crate::http::door::configure, door_tls)
-                .map_err(failed("door.listen", &address))?;
-            servers.push(server.handle());
+        if let Some((socket, address)) = door {
+            let server = crate::http::serve(socket, &self.house, crate::http::door::configure, door_tls)
+                .map_err(failed("door.listen", address))?;
+            self.servers.push(server.handle());
             actix::spawn(server);
         }
-        let certificate = certificate.map(|certificate| actix::spawn(certificate.follow()));
-        let server = crate::http::serve(ui_socket, &house, crate::http::ui::configure, None)
-            .map_err(failed("ui.listen", &ui))?;
-        servers.push(server.handle());
+        let server = crate::http::serve(ui, &self.house, crate::http::ui::configure, None)
+            .map_err(failed("ui.listen", self.ui))?;
+        self.servers.push(server.handle());
         actix::spawn(server);
-        let hub = config.hub.url.as_ref().map(url::Url::as_str);
-        info!(%ui, ?door, calls = ?peers.addresses(), ?hub, "listening");
-        Ok(Self { ui, door, house, peers, servers, keeper, sessions, broken, media, certificate })
+        Ok(())
     }
 
     /// Address of the pages.
@@ -292,7 +307,8 @@ impl App {
         self.house.restart.notified().await;
     }
 
-    /// Ends calls, saves, frees every socket, thread and child. Takes at most 3 s.
+    /// Ends calls, saves, frees every socket, thread and child. Takes less than a second where all answer; what
+    /// does not costs a second each, and a slow disk 2 s.
     pub async fn stop(self) {
         for server in &self.servers {
             server.stop(false).await;
@@ -331,7 +347,7 @@ impl App {
         self.peers.use_servers(Vec::new());
         let state = self.house.state.clone();
         self.media.stop().await;
-        if actix_web::web::block(move || state.flush()).await.is_err() {
+        if actix_web::web::block(move || state.close()).await.is_err() {
             error!("the last records could not be saved");
         }
         info!("stopped");

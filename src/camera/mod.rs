@@ -251,7 +251,8 @@ pub struct CameraStatus {
     pub speaker_open: bool,
     /// What is wrong, for people.
     pub trouble: Option<String>,
-    /// Records of the calls that are going on.
+    /// Records of the calls that are going on. Not told with the camera: the list of calls has them.
+    #[serde(skip)]
     pub calls: Vec<crate::state::CallRecord>,
 }
 

@@ -10,10 +10,14 @@ use url::Url;
 /// What stands in the place of a secret.
 const MASK: &str = "***";
 
-/// Names of query values that are secret, or parts of such names.
-const NAMES: [&str; 6] = ["pass", "pwd", "token", "secret", "auth", "key"];
+/// The end of an authority whose paths are keys: UniFi Protect's `rtsps` streams.
+const KEYED_PORT: &str = ":7441";
 
-/// The address with `***` for its password and for query values that are named like one.
+/// Names of values in a path or a query that are secret, or parts of such names.
+const NAMES: [&str; 6] = ["pass", "pw", "token", "secret", "auth", "key"];
+
+/// The address with `***` for its password, for values of its path and query that are named like one, and for a path
+/// that is a key.
 #[must_use]
 pub fn masked(address: &str) -> String {
     let mut text = address.to_owned();
@@ -70,17 +74,37 @@ fn places(address: &str) -> Vec<Range<usize>> {
     {
         all.push(colon + 1..at);
     }
-    let Some(mut from) = address[host_ends..].find('?').map(|at| host_ends + at + 1) else { return all };
-    while from < address.len() {
-        let to = end(from, &['&', ';', '#']);
-        if let Some((name, value)) = address[from..to].split_once('=')
-            && NAMES.iter().any(|secret| name.to_ascii_lowercase().contains(secret))
-        {
-            all.push(to - value.len()..to);
+    let path_ends = end(host_ends, &['?', '#']);
+    let is_keyed = address[..start].eq_ignore_ascii_case("rtsps://");
+    if is_keyed && address[..host_ends].ends_with(KEYED_PORT) {
+        if host_ends + 1 < path_ends {
+            all.push(host_ends + 1..path_ends);
         }
-        from = to + 1;
+    } else {
+        add_named(address, host_ends..path_ends, &['/', '&', ';'], &mut all);
+    }
+    if let Some(at) = address[host_ends..].find('?').map(|at| host_ends + at + 1) {
+        add_named(address, at..address.len(), &['&', ';', '#'], &mut all);
     }
     all
+}
+
+/// Adds the values that are named like a secret. Some cameras join all of it with `_`, which a password may hold too:
+/// what follows such a name is secret up to the next of `stops`.
+fn add_named(address: &str, range: Range<usize>, stops: &[char], all: &mut Vec<Range<usize>>) {
+    let mut from = range.start;
+    for part in address[range].split(stops) {
+        let mut named = 0;
+        for (at, _) in part.match_indices('=') {
+            let name = part[named..at].to_ascii_lowercase();
+            named = at + 1;
+            if NAMES.iter().any(|secret| name.contains(secret)) {
+                all.push(from + named..from + part.len());
+                break;
+            }
+        }
+        from += part.len() + 1;
+    }
 }
 
 #[cfg(test)]
@@ -103,6 +127,18 @@ mod tests {
                 &["geheim"],
             ),
             ("http://u:one@cam/?loginpas=a&PWD=two", "http://u:***@cam/?loginpas=a&PWD=***", &["one", "two"]),
+            (
+                "rtsp://cam/user=admin&password=geheim&channel=1?pw=zwei",
+                "rtsp://cam/user=admin&password=***&channel=1?pw=***",
+                &["geheim", "zwei"],
+            ),
+            (
+                "rtsp://cam:554/user=a_password=b_c_channel=1.sdp",
+                "rtsp://cam:554/user=a_password=***",
+                &["b_c_channel=1.sdp"],
+            ),
+            ("rtsps://cam:7441/aBcD?enableSrtp", "rtsps://cam:7441/***?enableSrtp", &["aBcD"]),
+            ("rtsps://cam:7441/", "rtsps://cam:7441/", &[]),
             ("test:?size=640x480", "test:?size=640x480", &[]),
             ("no address: x:y@z", "no address: x:y@z", &[]),
         ] {

@@ -126,7 +126,7 @@ pub struct Door {
     pub token: Option<SecretString>,
     /// File that holds the token.
     pub token_file: Option<PathBuf>,
-    /// Public address; told on in `/api/v1/status`, nothing else uses it yet.
+    /// The door as seen from outside: told on, and tried by the page's set-up.
     pub public_url: Option<url::Url>,
     /// Certificate chain, PEM; with `tls_key`: TLS here instead of at a proxy.
     pub tls_cert: Option<PathBuf>,

@@ -38,6 +38,8 @@ pub struct Settings {
 struct Notes {
     /// What is wrong with the file.
     file: Vec<String>,
+    /// What is used in the place of the file, which has mistakes.
+    instead: Option<&'static str>,
     /// Why the file's settings could not be used.
     unusable: Option<String>,
 }
@@ -114,7 +116,9 @@ impl Settings {
         if let Err(error) = loaded.keep(&self.place) {
             notes.push(format!("the last good copy of the settings cannot be kept: {}", why(&error)));
         }
-        self.notes().file = notes;
+        let mut known = self.notes();
+        (known.file, known.instead) = (notes, loaded.instead);
+        drop(known);
         loaded
     }
 
@@ -126,6 +130,12 @@ impl Settings {
     /// Says why no house could be built with the settings of the file; `None`: one was.
     pub fn could_not_be_used(&self, why: Option<String>) {
         self.notes().unusable = why;
+    }
+
+    /// What was used in the place of a file with mistakes when it was read last: what is saved there does not hold yet.
+    #[must_use]
+    pub fn instead(&self) -> Option<&'static str> {
+        self.notes().instead
     }
 
     /// What the house runs with, kept up to date.
@@ -183,7 +193,8 @@ impl Settings {
         }
     }
 
-    /// Saves changes: all of them or none. Those that can hold at once do. Gives the keys that wait for a
+    /// Saves changes: all of them or none. Those that can hold at once do, unless the file has had a mistake before:
+    /// [`Settings::instead`] tells. Gives the keys that wait for a
     /// restart. Blocks on the disk.
     ///
     /// # Errors

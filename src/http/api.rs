@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::asker::Asker;
 use super::cameras::known;
-use super::ui::{PATIENCE, hub_link};
+use super::ui::PATIENCE;
 use super::veil::veil;
 use super::{House, calls, cameras, failure, set_up};
 use crate::alexa::gateway::{EventsStatus, HowItStands};
@@ -18,12 +18,13 @@ use crate::camera::registry::ListCameras;
 use crate::camera::{Caller, Revoked};
 use crate::config;
 use crate::error::ErrorKind;
-use crate::hub::Link;
+use crate::hub::bridge::Snapshot;
+use crate::hub::{HubSnapshot, Link};
 use crate::seat::{AskError, ask};
 use crate::telemetry::redact::redact;
 
 /// Longest wait for a call to end.
-const END_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const END_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn reply(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(body)
@@ -35,30 +36,48 @@ pub(super) fn unanswered(error: AskError) -> HttpResponse {
 
 /// What pages are told when it changes, by name. For admins: others are told what [`veil`] leaves of it.
 pub(super) async fn topics(house: &House) -> Vec<(&'static str, Value)> {
-    let status = house_status(house).await;
+    let (asked, known) = join(asked(house), known(house)).await;
+    let status = house_status(house, &asked);
     let activity = json!(house.state.happenings(calls::TOLD_HAPPENINGS));
     let mut topics = vec![("status", status), ("activity", activity)];
     // While the list of cameras is built anew, the last one is still good.
-    let Ok(known) = known(house).await else { return topics };
+    let Ok(known) = known else { return topics };
     topics.push(("cameras", cameras::views(house, &known)));
-    topics.push(("set_up", json!(set_up::standing(house, &known).await)));
+    topics.push(("set_up", json!(set_up::standing(house, &known, asked))));
     topics.push(("calls", json!(calls::records(house, known, calls::TOLD))));
     topics
 }
 
 /// `GET /status`.
 pub(super) async fn status(house: web::Data<House>, asker: web::ReqData<Asker>) -> HttpResponse {
-    let mut status = house_status(&house).await;
+    let mut status = house_status(&house, &asked(&house).await);
     if !asker.me(&house).await.may_change() {
         veil(&mut status);
     }
     reply(&status)
 }
 
-pub(super) async fn house_status(house: &House) -> Value {
+/// What the house's actors answer. Asked once for all that is made of it.
+pub(super) struct Asked {
+    pub(super) hub: HubSnapshot,
+    pub(super) events: EventsStatus,
+}
+
+/// Asks them all at the same time.
+pub(super) async fn asked(house: &House) -> Asked {
+    let (hub, events) = join(snapshot(house), events(house)).await;
+    Asked { hub, events }
+}
+
+async fn snapshot(house: &House) -> HubSnapshot {
+    let Some(bridge) = &house.bridge else { return HubSnapshot::without_cameras(Link::None) };
+    let snapshot = bridge.ask(Snapshot, PATIENCE).await;
+    snapshot.unwrap_or_else(|error| HubSnapshot::without_cameras(Link::Down(error.to_string())))
+}
+
+pub(super) fn house_status(house: &House, asked: &Asked) -> Value {
     let state = &house.state;
-    let hub = hub_link(house).await;
-    let events = events(house).await;
+    let (hub, events) = (&asked.hub.link, &asked.events);
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": house.demo,
@@ -74,12 +93,12 @@ pub(super) async fn house_status(house: &House) -> Value {
         },
         "port": (house.port_counters)(),
         "paths": (house.paths)(),
-        "problems": problems(house, &hub, &events),
+        "problems": problems(house, hub, events),
     })
 }
 
 /// How sending events stands; all empty where it is not configured or cannot say.
-pub(super) async fn events(house: &House) -> EventsStatus {
+async fn events(house: &House) -> EventsStatus {
     let Some(events) = &house.events else { return EventsStatus::default() };
     events.ask(HowItStands, PATIENCE).await.unwrap_or_else(|error| EventsStatus {
         configured: true,

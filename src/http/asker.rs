@@ -26,6 +26,8 @@ pub(super) struct Asker {
     pub(super) user: Option<String>,
     /// When the login is over, seconds since 1970.
     pub(super) until: Option<u64>,
+    /// Looks at a demo from another machine: nobody knows who that is, so the demo's settings stay as they are.
+    pub(super) is_far: bool,
 }
 
 /// What somebody may do. The answer of `GET /me`.
@@ -40,7 +42,7 @@ pub(super) struct Me {
 
 impl Asker {
     pub(super) fn new(via: Via) -> Self {
-        Self { via, user: None, until: None }
+        Self { via, user: None, until: None, is_far: false }
     }
 
     /// What this one may do, as of the last few seconds.

@@ -1,11 +1,17 @@
 //! The pages' files, compiled in. No path leads anywhere else.
 
-use std::borrow::Cow;
-use std::fmt::Write;
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::sync::LazyLock;
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, body};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::refusal;
@@ -13,6 +19,16 @@ use super::refusal;
 #[derive(RustEmbed)]
 #[folder = "web/"]
 struct Files;
+
+/// The files as gzip makes them smallest, by name. Packed once: for each request anew it would be done in haste.
+static PACKED: LazyLock<HashMap<String, Vec<u8>>> = LazyLock::new(|| {
+    let packed = |name: &str| {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(&Files::get(name)?.data).ok()?;
+        packer.finish().ok()
+    };
+    Files::iter().filter_map(|name| Some((name.to_string(), packed(&name)?))).collect()
+});
 
 /// Bytes of the SHA-256 in an ETag.
 const ETAG_BYTES: usize = 12;
@@ -35,15 +51,24 @@ pub async fn serve(request: HttpRequest) -> HttpResponse {
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     // Asked for anew each time, answered by its tag: a page never meets scripts of another version.
     response.insert_header((CACHE_CONTROL, "no-cache")).insert_header((ETAG, tag));
-    response.insert_header((CONTENT_TYPE, content_type(name)));
+    response
+        .insert_header((CONTENT_TYPE, content_type(name)))
+        .insert_header((VARY, ACCEPT_ENCODING.as_str()));
     if unchanged {
         // Not even an empty one: packed, it would have bytes, which a browser takes for the next response.
         return response.body(body::None::new());
     }
-    match file.data {
-        Cow::Borrowed(bytes) => response.body(bytes),
-        Cow::Owned(bytes) => response.body(bytes),
+    let packed = PACKED.get(name).filter(|_| takes_gzip(&request));
+    match packed {
+        Some(packed) => response.insert_header((CONTENT_ENCODING, "gzip")).body(packed.as_slice()),
+        None => response.body(file.data.into_owned()),
     }
+}
+
+/// True for whoever names it as browsers do; longer wishes (`gzip;q=0`) are for the compressor to read.
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let wanted = request.headers().get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    wanted.is_some_and(|list| list.split(',').any(|one| one.trim() == "gzip"))
 }
 
 /// True for the path of one of the pages' files.

@@ -1,12 +1,10 @@
 //! Calls: those that go on, those that ended, and what the house heard of its cameras.
 
-use std::time::Duration;
-
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::api::{reply, unanswered};
+use super::api::{END_PATIENCE, reply, unanswered};
 use super::cameras::{Known, known};
 use super::{House, failure};
 use crate::camera::{Disconnect, SessionId};
@@ -14,8 +12,6 @@ use crate::error::ErrorKind;
 use crate::seat::ask;
 use crate::state::CallRecord;
 
-/// Longest wait for a call to end.
-const END_PATIENCE: Duration = Duration::from_secs(2);
 /// Calls that are listed when nobody says how many.
 const CALLS: usize = 50;
 /// Most calls that are listed at once.

@@ -5,15 +5,15 @@
 //! first, and nothing more once the login is over.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_ENCODING};
 use actix_web::{HttpResponse, web};
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::asker::Asker;
+use super::asker::{Asker, Via};
+use super::guard::is_for_all;
 use super::login::now;
 use super::veil::veil;
 use super::{House, api, failure};
@@ -25,18 +25,44 @@ const LOOK: Duration = Duration::from_millis(400);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 /// Pages that listen at once.
 const LISTENERS: usize = 32;
+/// Pages of one user, or of all who came the same way and bear no name.
+const LISTENERS_OF_ONE: usize = 8;
 /// What a page does when the connection broke, ms.
 const HEAD: &str = "retry: 1000\n\n";
 
-/// What users of the hub are told who may not change anything.
-const SEEN: [&str; 4] = ["status", "cameras", "calls", "activity"];
+/// Somebody, as far as listeners are told apart: visitors of a demo do not keep its own machine out.
+type Who = (Via, bool, Option<String>);
 
-/// Places for those who listen.
-pub(super) struct Listeners(Arc<Semaphore>);
+/// Those who listen.
+#[derive(Default)]
+pub(super) struct Listeners(Arc<Mutex<Vec<Who>>>);
 
-impl Default for Listeners {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LISTENERS)))
+impl Listeners {
+    /// `None`: there is no room, or this one has taken enough of it.
+    fn place(&self, asker: &Asker) -> Option<Place> {
+        let who = (asker.via, asker.is_far, asker.user.clone());
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.iter().filter(|other| **other == who).count();
+        if all.len() >= LISTENERS || own >= LISTENERS_OF_ONE {
+            return None;
+        }
+        all.push(who.clone());
+        Some(Place { all: self.0.clone(), who })
+    }
+}
+
+/// A listener's place; free again when this goes.
+struct Place {
+    all: Arc<Mutex<Vec<Who>>>,
+    who: Who,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = all.iter().position(|who| *who == self.who) {
+            all.swap_remove(at);
+        }
     }
 }
 
@@ -47,7 +73,7 @@ struct Listener {
     /// Last told, by name.
     told: Vec<(&'static str, Value)>,
     last: Option<Instant>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 /// Goes on until whoever listens leaves.
@@ -56,10 +82,10 @@ pub(super) async fn changes(
     listeners: web::Data<Listeners>,
     asker: web::ReqData<Asker>,
 ) -> HttpResponse {
-    let Ok(place) = listeners.0.clone().try_acquire_owned() else {
+    let asker = asker.into_inner();
+    let Some(place) = listeners.place(&asker) else {
         return failure(ErrorKind::Busy, "too many pages are open; close some");
     };
-    let asker = asker.into_inner();
     let listener = Listener { house, asker, told: Vec::new(), last: None, _place: place };
     let body = futures_util::stream::unfold(listener, async |mut listener| {
         let text = listener.next().await?;
@@ -101,7 +127,7 @@ impl Listener {
         let me = self.asker.me(&self.house).await;
         let mut topics = api::topics(&self.house).await;
         if !me.may_change() {
-            topics.retain(|(name, _)| SEEN.contains(name));
+            topics.retain(|(name, _)| is_for_all(name));
             topics.iter_mut().filter(|(name, _)| *name == "status").for_each(|(_, status)| veil(status));
         }
         topics.insert(0, ("me", serde_json::json!(me)));
@@ -118,5 +144,21 @@ impl Listener {
             }
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_user_leaves_places_to_others() {
+        let listeners = Listeners::default();
+        let asker = |user: &str| Asker { user: Some(user.to_owned()), ..Asker::new(Via::Ingress) };
+        let mut places: Vec<_> = (0..LISTENERS_OF_ONE).map(|_| listeners.place(&asker("a"))).collect();
+        assert!(places.iter().all(Option::is_some) && listeners.place(&asker("a")).is_none());
+        assert!(listeners.place(&asker("b")).is_some() && listeners.place(&Asker::new(Via::Token)).is_some());
+        places.pop();
+        assert!(listeners.place(&asker("a")).is_some(), "a page was closed");
     }
 }

@@ -11,10 +11,11 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::api::{house_status, reply};
+use super::api::{asked, house_status, reply};
 use super::cameras::known;
-use super::{House, calls, cameras};
+use super::{House, calls, cameras, failure};
 use crate::camera::exchanges::Exchanges;
+use crate::error::ErrorKind;
 use crate::state::CallRecord;
 use crate::telemetry::public::mask_public;
 use crate::telemetry::redact::redact;
@@ -37,7 +38,7 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
         "made": crate::state::now(),
         "versions": versions::versions(&house).await,
         "settings": settings(&house).await,
-        "status": house_status(&house).await,
+        "status": house_status(&house, &asked(&house).await),
         "cameras": cameras::views(&house, &known),
     });
     // A user of the hub is nobody's business but the house's.
@@ -48,21 +49,32 @@ pub(super) async fn diagnostics(house: web::Data<House>) -> HttpResponse {
     all["calls"] =
         calls::records(&house, known, CALLS).iter().map(|call| whole(call, &house.exchanges)).collect();
     all["metrics"] = telemetry::metrics().render().lines().collect();
-    all["log"] = ring::lines_after(0)
-        .iter()
-        .map(|line| format!("{} {:5} {}", line.at, line.level, line.text))
-        .collect();
     let names = settings::own_names(&house.config);
-    each_text(&mut all, &|text| {
-        let text = mask_public(&redact(text));
-        names.iter().fold(text, |text, name| text.replace(name.as_str(), OWN_NAME))
-    });
+    // It takes long enough to be felt by whoever else asks meanwhile.
+    let text = match web::block(move || written(all, &names)).await {
+        Ok(text) => text,
+        Err(error) => return failure(ErrorKind::Internal, &error.to_string()),
+    };
     let name = format!("attachment; filename=\"doorstep-diagnostics-{}.json\"", today());
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((CONTENT_DISPOSITION, name))
         .content_type("application/json")
-        .body(format!("{all:#}\n"))
+        .body(text)
+}
+
+/// The file, with the log's lines at its end.
+fn written(mut all: Value, names: &[String]) -> String {
+    let masked = |text: &str| {
+        let text = mask_public(text);
+        names.iter().fold(text, |text, name| text.replace(name.as_str(), OWN_NAME))
+    };
+    each_text(&mut all, &|text| masked(&redact(text)));
+    // They were redacted when they were kept.
+    let lines = ring::lines_after(0);
+    let line = |line: &ring::LogLine| masked(&format!("{} {:5} {}", line.at, line.level, line.text));
+    all["log"] = lines.iter().map(line).collect();
+    format!("{all:#}\n")
 }
 
 /// The settings; nothing of a house that has none.

@@ -15,6 +15,7 @@ use actix_web::{HttpMessage, HttpRequest, web};
 
 use super::asker::{Asker, Via};
 use super::{House, assets, door, login};
+pub(super) use refused::FAR_FROM_DEMO;
 use refused::Refused;
 use site::{is_json, is_ours, same_site, texts};
 
@@ -39,6 +40,16 @@ const SEEN: [&[&str]; 8] = [
     &["calls"],
     &["calls", "*"],
     &["activity"],
+];
+
+/// What a demo's visitor at another machine may not do, below `/api/v1`: it would change the demo, tell a secret, or
+/// reach into the network. A probe of an address is refused where its body is read.
+const OWN: [(Method, &str); 5] = [
+    (Method::PUT, "settings"),
+    (Method::POST, "restart"),
+    (Method::POST, "hub/try"),
+    (Method::POST, "reach"),
+    (Method::POST, "door/token"),
 ];
 
 /// Looks at every request to the pages' listener before anybody else does.
@@ -76,6 +87,9 @@ pub(super) async fn guard<B: MessageBody + 'static>(
 async fn served(request: &HttpRequest) -> Result<Option<Asker>, Refused> {
     let house = request.app_data::<web::Data<House>>().ok_or(Refused::Broken)?;
     let Some(asker) = look(request, house)? else { return Ok(None) };
+    if asker.is_far && is_own(request) {
+        return Err(Refused::FarFromDemo);
+    }
     if asker.user.is_some() && !may_be_seen(request) {
         match asker.me(house).await.admin {
             Some(true) => {}
@@ -116,7 +130,8 @@ fn look(request: &HttpRequest, house: &House) -> Result<Option<Asker>, Refused> 
     if path == door::PATH || health {
         return Ok(None);
     }
-    if acts(request) && !same_site(request, ingress) {
+    // Each listener takes a place from the others, whether it can read what it is told or not.
+    if (acts(request) || path == "/api/v1/changes") && !same_site(request, ingress) {
         return Err(Refused::ForeignPage);
     }
     let has_body = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
@@ -145,9 +160,10 @@ fn acts(request: &HttpRequest) -> bool {
 /// This machine, or whoever comes to a demo.
 fn without_token(request: &HttpRequest, house: &House, local: bool) -> Result<Asker, Refused> {
     let via = if house.demo.is_some() { Via::Demo } else { Via::Local };
-    // The demo holds nothing that is anybody's: whoever opened its page to other machines meant to.
+    // The demo holds nothing that is anybody's: whoever opened its page to other machines meant to. They may
+    // not do all: see [`OWN`].
     if via == Via::Demo && !local {
-        return Ok(Asker::new(via));
+        return Ok(Asker { is_far: true, ..Asker::new(via) });
     }
     // A proxy on this machine brings others in with a local address.
     let proxied = ["x-forwarded-for", "x-real-ip", "x-ingress-path", "x-remote-user-id"];
@@ -169,6 +185,17 @@ fn remote_user(request: &HttpRequest) -> Result<String, Refused> {
         (Some(user), None) if (1..=128).contains(&user.len()) => Ok(user.to_owned()),
         _ => Err(Refused::Nameless),
     }
+}
+
+/// True for what of a demo is for its own machine alone.
+fn is_own(request: &HttpRequest) -> bool {
+    let Some(path) = path(request).strip_prefix("/api/v1/") else { return false };
+    OWN.iter().any(|(method, own)| request.method() == method && path == *own)
+}
+
+/// True for a topic of `/changes` that every user of the hub may look at: what `GET` of that name shows.
+pub(super) fn is_for_all(topic: &str) -> bool {
+    SEEN.contains(&[topic].as_slice())
 }
 
 /// True for what every user of the hub may look at.

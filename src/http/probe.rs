@@ -11,9 +11,10 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::api::reply;
+use super::asker::Asker;
 use super::diagnostics::cleaned;
 use super::ui::PATIENCE;
-use super::{House, failure, lines, refusal};
+use super::{House, failure, guard, lines, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
 use crate::camera::registry::FindCamera;
 use crate::camera::sentence::Sentence;
@@ -60,8 +61,13 @@ pub(super) async fn probe(
     house: web::Data<House>,
     prober: web::Data<Prober>,
     request: HttpRequest,
+    asker: web::ReqData<Asker>,
     wish: web::Json<Probe>,
 ) -> HttpResponse {
+    // Any address would be opened from here.
+    if asker.is_far && wish.source.is_some() {
+        return refusal(StatusCode::FORBIDDEN, guard::FAR_FROM_DEMO);
+    }
     let target = match target(&house, wish.into_inner()).await {
         Ok(target) => target,
         Err((kind, text)) => return failure(kind, &text),

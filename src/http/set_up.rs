@@ -1,38 +1,42 @@
 //! `GET /api/v1/set_up`, and the topic of that name: the checklist, as the house knows it from memory.
-//! `POST /api/v1/door/token` shows the one secret that has to be typed elsewhere.
+//! `POST /api/v1/door/token` shows the one secret that has to be typed elsewhere, unless it lies in a file.
 
 use std::collections::BTreeMap;
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
+use futures_util::future::join;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::House;
-use super::api::{self, reply};
+use super::api::{Asked, reply};
 use super::cameras::{Known, known};
 use super::checklist::{CallFacts, CameraFacts, Checklist, Facts, HubFacts, checklist};
-use super::ui::PATIENCE;
+use super::{House, api, refusal};
 use crate::config;
-use crate::hub::bridge::Snapshot;
 use crate::hub::{HubSnapshot, Link};
 use crate::state::{CallRecord, State};
 use crate::telemetry::redact::redact;
 
 /// `GET /set_up`: `{"lines": [{id, state, code, values}], "complete": bool}`.
 pub(super) async fn set_up(house: web::Data<House>) -> HttpResponse {
-    let known = known(&house).await.unwrap_or_default();
-    reply(&standing(&house, &known).await)
+    let (known, asked) = join(known(&house), api::asked(&house)).await;
+    reply(&standing(&house, &known.unwrap_or_default(), asked))
 }
 
-/// `POST /door/token`: the door token, for whoever may change something here and has to type it elsewhere.
+/// `POST /door/token`: the door token, for whoever may change something here and has to type it elsewhere. Of one that
+/// lies in a file it is told where: through `door.token_file` any file of this machine could be read otherwise.
 pub(super) async fn door_token(house: web::Data<House>) -> HttpResponse {
+    if let (Some(file), Some(_)) = (&house.config.door.token_file, &house.config.door.token) {
+        let text = format!("the door token lies in {} (door.token_file); read it there", file.display());
+        return refusal(StatusCode::CONFLICT, &text);
+    }
     tracing::info!("the door token is shown in the page");
     reply(&json!({ "token": house.door_token.expose_secret() }))
 }
 
 /// How far the house has come.
-pub(super) async fn standing(house: &House, known: &[Known]) -> Checklist {
-    let hub = snapshot(house).await;
+pub(super) fn standing(house: &House, known: &[Known], Asked { hub, events }: Asked) -> Checklist {
     let (config, state) = (&house.config, &house.state);
     let checked = state.checked();
     let calls = Calls::of(state, known, house.demo.is_some());
@@ -50,16 +54,10 @@ pub(super) async fn standing(house: &House, known: &[Known]) -> Checklist {
         public_url: config.door.public_url.clone(),
         door_tried: checked.door,
         links: state.links().len(),
-        events: api::events(house).await,
+        events,
         shown: calls.shown,
         dark: calls.dark,
     })
-}
-
-async fn snapshot(house: &House) -> HubSnapshot {
-    let Some(bridge) = &house.bridge else { return HubSnapshot::without_cameras(Link::None) };
-    let snapshot = bridge.ask(Snapshot, PATIENCE).await;
-    snapshot.unwrap_or_else(|error| HubSnapshot::without_cameras(Link::Down(error.to_string())))
 }
 
 fn hub_facts(settings: &config::Hub, hub: HubSnapshot) -> HubFacts {

@@ -13,7 +13,7 @@ use crate::config::change::Change;
 use crate::config::key::{Key, KeyKind, TURN};
 use crate::config::save::SaveError;
 use crate::error::ErrorKind;
-use crate::telemetry::redact::hide_for_now;
+use crate::telemetry::redact::{hide, hide_for_now};
 
 /// What is to be changed.
 #[derive(Deserialize)]
@@ -31,17 +31,26 @@ pub(super) async fn settings(house: web::Data<House>) -> HttpResponse {
     }
 }
 
-/// `PUT /settings` with `{"changes": [...]}`: all of them are saved, or none. What waits for a restart is named.
+/// `PUT /settings` with `{"changes": [...]}`: all of them are saved, or none. What waits for a restart is named;
+/// `note` says why nothing of it holds yet, where the file has another mistake.
 pub(super) async fn change(house: web::Data<House>, wish: web::Json<Wish>) -> HttpResponse {
     let Some(settings) = house.settings.clone() else { return without_file() };
     let changes = wish.into_inner().changes;
     // Before anything can go wrong that somebody would tell of.
-    changes.iter().flat_map(secrets_of).for_each(|secret| hide_for_now(&secret));
+    let secrets: Vec<SecretString> = changes.iter().flat_map(secrets_of).collect();
+    secrets.iter().for_each(hide_for_now);
     let names: Vec<String> = changes.iter().map(Change::name).collect();
-    match web::block(move || settings.change(&changes)).await {
+    let saver = settings.clone();
+    match web::block(move || saver.change(&changes)).await {
         Ok(Ok(restart)) => {
+            // They stay secret for as long as the file holds them.
+            secrets.iter().chain(&settings.used().borrow().secrets()).for_each(hide);
             tracing::info!(keys = names.join(", "), "settings were saved");
-            reply(&json!({ "saved": true, "restart": restart }))
+            let mut saved = json!({ "saved": true, "restart": restart });
+            if let Some(instead) = settings.instead() {
+                saved["note"] = format!("it is saved, but does not hold yet: {instead}").into();
+            }
+            reply(&saved)
         }
         Ok(Err(error)) => not_saved(&error),
         Err(error) => failure(ErrorKind::Internal, &error.to_string()),

@@ -101,6 +101,8 @@ struct Shared {
     noted: Mutex<Vec<String>>,
     hub_trouble: Mutex<Option<String>>,
     unsaved: Mutex<Option<String>>,
+    /// Another house may own the folder: nothing is written any more.
+    closed: AtomicBool,
 }
 
 enum Work {
@@ -154,6 +156,7 @@ impl State {
             noted: Mutex::default(),
             hub_trouble: Mutex::default(),
             unsaved: Mutex::new(None),
+            closed: AtomicBool::new(false),
         });
         let (work, queue) = sync_channel(QUEUE);
         let for_writer = shared.clone();
@@ -413,6 +416,9 @@ impl State {
 
     /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.
     pub fn record_call(&self, record: CallRecord) {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return;
+        }
         let mut calls = lock(&self.shared.calls);
         calls::put(&mut calls, record.clone());
         drop(calls);
@@ -536,7 +542,17 @@ impl State {
         in_time && lock(&self.shared.unsaved).is_none()
     }
 
+    /// Saves for the last time. Whoever still holds this changes nothing on the disk any more: the folder is the next
+    /// house's. Blocks as [`Self::flush`] does, and gives the same.
+    pub fn close(&self) -> bool {
+        self.shared.closed.store(true, Ordering::Release);
+        self.flush()
+    }
+
     fn save(&self) {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return;
+        }
         self.shared.dirty.store(true, Ordering::Release);
         // When the queue is full the writer is awake and sees the mark after its next piece of work.
         if !self.give(Work::Save) {

@@ -43,6 +43,23 @@ fn what_was_saved_is_there_after_a_restart() {
 }
 
 #[test]
+fn a_house_that_has_stopped_writes_nothing_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (before, _) = State::open(folder.path());
+    assert!(before.link("u1", "Ann") && before.close());
+    let (state, _) = State::open(folder.path());
+    state.switch("yard", false);
+    assert!(state.flush());
+    before.record_call(call("late"));
+    before.switch("late", false);
+    drop(before);
+    drop(state);
+    let (state, _) = State::open(folder.path());
+    assert!(state.is_linked("u1") && state.call("late").is_none());
+    assert_eq!(state.switched_off().into_iter().collect::<Vec<_>>(), ["yard"]);
+}
+
+#[test]
 fn only_an_admin_opens_linking_after_the_first_link() {
     let folder = tempfile::tempdir().unwrap();
     let (state, _) = State::open(folder.path());

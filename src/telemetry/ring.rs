@@ -49,7 +49,9 @@ impl<S: Subscriber> Layer<S> for Keep {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut words = Words::default();
         event.record(&mut words);
-        kept().add(event.metadata().level().as_str(), &(words.message + &words.fields));
+        // Before the lock: whoever logs meanwhile need not wait for it.
+        let text = told(&(words.message + &words.fields));
+        kept().add(event.metadata().level().as_str(), text);
     }
 }
 
@@ -61,12 +63,7 @@ struct Ring {
 }
 
 impl Ring {
-    fn add(&mut self, level: &'static str, text: &str) {
-        let mut text = redact(text);
-        if text.len() > LONGEST {
-            text.truncate(text.floor_char_boundary(LONGEST));
-            text.push('…');
-        }
+    fn add(&mut self, level: &'static str, text: String) {
         self.last += 1;
         self.bytes += text.len();
         let now = OffsetDateTime::now_utc();
@@ -77,6 +74,16 @@ impl Ring {
             self.bytes -= oldest.text.len();
         }
     }
+}
+
+/// A line as it is kept: without secrets, and not too long.
+fn told(text: &str) -> String {
+    let mut text = redact(text);
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push('…');
+    }
+    text
 }
 
 fn kept() -> MutexGuard<'static, Ring> {
@@ -117,14 +124,14 @@ mod tests {
     fn the_newest_lines_are_kept_and_no_more_than_there_is_room_for() {
         let mut ring = Ring::default();
         for n in 0..3_000 {
-            ring.add("INFO", &format!("line {n}"));
+            ring.add("INFO", format!("line {n}"));
         }
         assert_eq!(
             (ring.lines.len(), ring.lines[0].n, ring.lines[0].text.as_str()),
             (2_000, 1_001, "line 1000")
         );
         for _ in 0..3_000 {
-            ring.add("WARN", &"é".repeat(10_000));
+            ring.add("WARN", told(&"é".repeat(10_000)));
         }
         let bytes: usize = ring.lines.iter().map(|line| line.text.len()).sum();
         assert!(bytes == ring.bytes && bytes <= BYTES && ring.lines.len() > 100, "{bytes}");

@@ -36,7 +36,7 @@ pub async fn look<E>(
             told_at = Instant::now();
             tell(&still(&account));
         }
-        news.iter().for_each(|line| tell(line));
+        news.iter().for_each(&mut tell);
         if account.is_lit() {
             lit_at.get_or_insert_with(Instant::now);
         }

@@ -123,8 +123,10 @@ fn mistakes_that_are_there_can_be_mended_one_by_one() {
     assert!(house.settings.look().editable && house.settings.look().problems.len() == 2);
     house.change(json!([{ "key": "limits.calls", "value": 4 }])).unwrap();
     assert_eq!(house.settings.problems().len(), 2, "{:?}", house.settings.problems());
+    assert!(house.settings.instead().is_some(), "what was saved does not hold yet");
     house.change(json!([{ "key": "log.level", "value": null }])).unwrap();
     assert_eq!(house.settings.problems(), [""; 0]);
+    assert!(house.settings.instead().is_none());
     assert_eq!(house.settings.look().restart, ["limits.calls"]);
 }
 

@@ -33,7 +33,7 @@ fn key(key: &Value) -> (String, Value) {
 
 fn camera(mut camera: Value) -> Value {
     if let Value::String(source) = &mut camera["values"]["source"] {
-        *source = bare(source);
+        *source = without_path(&bare(source));
     }
     camera
 }
@@ -49,6 +49,18 @@ fn bare(address: &str) -> String {
     let _none = url.set_password(None).and_then(|()| url.set_username(""));
     url.set_query(None);
     url.set_fragment(None);
+    url.into()
+}
+
+/// Longest path of a camera's address that is shown.
+const PATH_SHOWN: usize = 8;
+
+/// Cameras are given keys and passwords in paths as well.
+fn without_path(address: &str) -> String {
+    let Ok(mut url) = Url::parse(address) else { return address.to_owned() };
+    if url.path().len() > PATH_SHOWN {
+        url.set_path("/...");
+    }
     url.into()
 }
 
@@ -83,7 +95,8 @@ mod tests {
              ui.token = 'canary-canary-canary-canary'\nalexa = { client_id = 'amzn1.x', client_secret = 'canary', region = 'eu' }\n\
              webrtc.turn = [{ url = 'turn:t:1', username = 'canary', password = 'canary' }]\n\
              [[camera]]\nid = 'a'\nkind = 'doorbell'\nsource = 'rtsp://canary:canary@10.0.0.2:554/1?token=canary'\n\
-             [[camera]]\nid = 'b'\nsource = 'test:'\n",
+             [[camera]]\nid = 'b'\nsource = 'test:'\n\
+             [[camera]]\nid = 'c'\nsource = 'rtsps://10.0.0.3:7441/canarycanary?enableSrtp'\n",
         )
         .unwrap();
         let place = Place { config: file, named: true, data: folder.path().to_owned() };
@@ -98,6 +111,7 @@ mod tests {
             ("/keys/limits.calls", json!({ "value": 16, "origin": "default" })),
             ("/cameras/0/values/source", json!("rtsp://10.0.0.2:554/1")),
             ("/cameras/1/values/source", json!("test:")),
+            ("/cameras/2/values/source", json!("rtsps://10.0.0.3:7441/***")),
         ] {
             assert_eq!(shown.pointer(key), Some(&value), "{key}: {shown}");
         }

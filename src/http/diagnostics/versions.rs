@@ -1,9 +1,11 @@
 //! Of what the running house is made.
 
 use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
 
 use super::WORKER_PATIENCE;
 use crate::http::House;
+use crate::media::feed::WorkerProgram;
 
 /// What was built in.
 const LOCK: &str = include_str!("../../../Cargo.lock");
@@ -11,10 +13,19 @@ const LOCK: &str = include_str!("../../../Cargo.lock");
 const CRATES: [&str; 7] =
     ["webrtc", "rtc", "rustls", "actix-web", "tokio-tungstenite", "ffmpeg-next", "reqwest"];
 
+/// What the worker said of itself: it takes a process to ask, and stays the same while this one runs.
+static WORKER: OnceCell<String> = OnceCell::const_new();
+
+async fn of_worker(worker: &WorkerProgram) -> String {
+    // A failure is not kept: the next who asks may have more luck.
+    let version = WORKER.get_or_try_init(|| worker.version(WORKER_PATIENCE)).await;
+    version.cloned().unwrap_or_else(|error| error.to_string())
+}
+
 /// Names and versions.
 pub(super) async fn versions(house: &House) -> Map<String, Value> {
     let ffmpeg = match &house.worker {
-        Some(worker) => worker.version(WORKER_PATIENCE).await.unwrap_or_else(|error| error.to_string()),
+        Some(worker) => of_worker(worker).await,
         None => String::new(),
     };
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

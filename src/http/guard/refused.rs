@@ -8,11 +8,16 @@ use super::site::texts;
 use crate::http::words::Words;
 use crate::http::{login_page, refusal};
 
+/// What a demo's visitor at another machine is told.
+pub(in crate::http) const FAR_FROM_DEMO: &str = "from another machine the demo's settings cannot be changed";
+
 /// Why a request is not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
     /// The house cannot be asked.
     Broken,
+    /// A demo's visitor at another machine wants more than to look and to call.
+    FarFromDemo,
     /// Only the hub's ingress is served.
     IngressOnly,
     /// The ingress does not say who it is.
@@ -43,6 +48,8 @@ impl Refused {
         let refused = StatusCode::FORBIDDEN;
         match self {
             Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, "login.broken", "the house cannot be asked"),
+            // No page is ever made of it: only the API's paths are refused so.
+            Self::FarFromDemo => (refused, "login.not_admin", FAR_FROM_DEMO),
             Self::IngressOnly => (
                 refused,
                 "login.ingress_only",
