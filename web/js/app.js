@@ -90,7 +90,7 @@ function App() {
   return html`<a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${t("app.skip")}</a>
     <${Bar} house=${house} now=${now} />
     <main id="main" tabindex="-1">
-      <div role="status" id="connection">${house.away && html`<p class="notice card">${t(house.login ? "app.login_over" : "app.away")}</p>`}</div>
+      <div role="status" id="connection">${house.away && !house.restarting && html`<p class="notice card">${t(house.login ? "app.login_over" : "app.away")}</p>`}</div>
       ${!house.me.admin && html`<p class="card soft" id="read-only">${t(house.me.admin === null ? "login.role_unknown" : "login.read_only")}</p>`}
       <${Problems} problems=${house.status.problems} />
       ${page(route, house)}

@@ -3,12 +3,15 @@ import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { useHouse } from "../house.js";
 import { Level } from "../level.js";
 import { language, t } from "../text.js";
+import { plain, Tail } from "../parts/reason.js";
 import { Call } from "./call.js";
 import { Screen } from "./screen.js";
 import { STEPS, Steps } from "./steps.js";
 import { Visitor } from "./visitor.js";
 
 const NONE = [];
+// After the first picture; the house's news of it take a moment.
+const SURE_MS = 2000;
 const IDLE = { stage: null, stream: null, figures: {}, taken: [] };
 
 // As it is said; in German names of things keep their capital letter.
@@ -67,12 +70,18 @@ function useCall(calls) {
   return { state, record, begin, hangUp, reset, mute: (muted) => call.current.mute(muted), picture: () => call.current.picture() };
 }
 
+// Pictures flow, but they are notices of the house: the camera itself shows nothing.
+function isNotice({ stage, since }, record, live) {
+  if (stage !== "live" || !record || record.ended || !live || live.picture) return false;
+  return Boolean(live.trouble) || (record.stages.camera_shown == null && performance.now() - since > SURE_MS);
+}
+
 function Failure({ camera, error, lost, noPath, reason }) {
   const says = (id, text, kind = "error") => html`<p class=${kind} role="alert" id=${id}>${text}</p>`;
   if (noPath) return says("no-path", `${t(`echo.no_path_${noPath}`)} ${t("echo.no_path")}`, "notice");
-  if (error?.type) return says("refused", t("echo.refused", { camera, type: error.type, message: error.message }));
-  if (error) return says("failed", t("echo.failed", { message: error.message }));
-  if (lost) return says("lost", t(reason ? "echo.lost_because" : "echo.lost", { reason }));
+  if (error?.type) return says("refused", t("echo.refused", { camera, type: error.type, message: plain(error.message) }));
+  if (error) return says("failed", t("echo.failed", { message: plain(error.message) }));
+  if (lost) return says("lost", t(reason ? "echo.lost_because" : "echo.lost", { reason: plain(reason) }));
   return null;
 }
 
@@ -83,11 +92,11 @@ function Microphone({ mute }) {
     <span class="soft" id="microphone-on">${t(muted ? "echo.microphone_muted" : "echo.microphone_on")}</span>`;
 }
 
-function Facts({ state, camera, live }) {
+function Facts({ state, camera, live, notice }) {
   const { stage, figures, answer_ms: answer, picture_ms: first } = state;
   return html`<dl>
     ${answer !== undefined && html`<dt>${t("echo.answer_time")}</dt><dd id="answer-time">${t("units.ms", { n: answer })}</dd>`}
-    ${first !== undefined && html`<dt>${t("echo.picture_time")}</dt><dd id="picture-time">${t("units.ms", { n: first })}</dd>`}
+    ${first !== undefined && !notice && html`<dt>${t("echo.picture_time")}</dt><dd id="picture-time">${t("units.ms", { n: first })}</dd>`}
     ${figures.picture?.width && html`<dt>${t("echo.picture")}</dt><dd id="picture-facts" data-frames=${figures.picture.frames}>${figures.picture.width} × ${figures.picture.height}, ${t("echo.fps", { n: figures.picture.fps ?? 0 })}</dd>`}
     ${figures.path && html`<dt>${t("echo.path")}</dt><dd id="path">${t(`echo.path_${figures.path}`)}</dd>`}
     ${stage && html`<${Level} label=${t("echo.sound")} id="sound-level" dbfs=${figures.sound} />`}
@@ -110,26 +119,29 @@ export function Echo({ cameras, calls, demo, sent = NONE }) {
   const only = demo ? null : cameras[0];
   const readOnly = me?.admin === false;
   const hindered = only && hindrance(only, readOnly);
-  const shared = readOnly ? [] : cameras.filter((one) => one.alexa && one.on);
+  const offered = readOnly ? [] : cameras.filter((one) => one.alexa);
+  const shared = offered.filter((one) => one.on);
   useBell(sent, (endpoint) => {
     const rung = cameras.find((one) => one.endpoint_id === endpoint);
     if (rung && !stage) begin(rung);
   });
 
   const live = cameras.find((one) => one.endpoint_id === camera?.endpoint_id)?.live;
+  const notice = isNotice(state, record, live);
   const name = (camera ?? only ?? shared[0])?.name;
   const fallback = !stage && state.no_path && (cameras.find((one) => one.endpoint_id === camera.endpoint_id) ?? camera);
   const poster = only?.on && !stage ? { camera: only, fresh: false } : null;
   const stills = fallback?.on ? { camera: fallback, fresh: true } : poster;
   const shown = stage ?? (fallback ? "stills" : state.ended ? "ended" : "idle");
   const status = () => {
+    if (notice) return t("echo.notice");
     if (stage || fallback) return t(`echo.${shown}`);
     if (state.ended) return t("echo.ended");
     if (only) return t(only.on ? "echo.still" : "echo.off");
     return shared.length ? command(shared[0]) : t("echo.none");
   };
   const waited = stage && stage !== "live" ? Math.floor((performance.now() - state.since) / 1000) : 0;
-  const label = (one) => (fallback ? t("echo.try_again") : only ? t("echo.begin") : phrase(one));
+  const label = (one) => (!one.on ? t("echo.switched_off", { camera: one.name }) : fallback ? t("echo.try_again") : only ? t("echo.begin") : phrase(one));
   return html`<section class="card" aria-labelledby="echo-title">
     <h2 id="echo-title">${t(only ? "echo.live_view" : "echo.echo")}</h2>
     ${demo && html`<p class="soft hint" id="demo-hint">${t("echo.demo_hint", demo)}</p>`}
@@ -139,15 +151,15 @@ export function Echo({ cameras, calls, demo, sent = NONE }) {
       ${stage
         ? html`<button class="stop" id="hang-up" onClick=${hangUp}>${t("echo.hang_up")}</button>
             ${state.microphone && html`<${Microphone} key=${state.session} mute=${mute} />`}`
-        : !hindered && (fallback ? [fallback] : shared).map((one) => html`<button class="primary" key=${one.endpoint_id} data-endpoint=${one.endpoint_id} disabled=${!one.on} onClick=${() => begin(one)}>${label(one)}</button>`)}
+        : !hindered && (fallback ? [fallback] : offered).map((one) => html`<button class="primary" key=${one.endpoint_id} data-endpoint=${one.endpoint_id} disabled=${!one.on} onClick=${() => begin(one)}>${label(one)}</button>`)}
       ${fallback && html`<button id="stop-stills" onClick=${reset}>${t("echo.stop_stills")}</button>`}
     </div>
     ${demo && html`<${Visitor} page=${demo.visitor} />`}
     ${stage && state.view_only && html`<p class="notice" id="view-only">${t("echo.view_only", { why: state.view_only === "insecure" ? insecure() : t(`echo.${state.view_only}`) })}</p>`}
     ${!stage && !window.isSecureContext && shared.some((one) => one.talk.path) && html`<p class="notice" id="view-only-ahead">${t("echo.view_only", { why: insecure() })}</p>`}
-    ${stage === "waiting_picture" && live?.trouble && html`<p class="notice" role="status" id="trouble">${t("echo.trouble", { why: live.trouble })}</p>`}
+    ${(stage === "waiting_picture" || notice) && live?.trouble && html`<p class="notice" role="status" id="trouble">${t("echo.trouble", { why: plain(live.trouble) })}</p><${Tail} text=${live.trouble} />`}
     <${Failure} camera=${name} error=${state.error} lost=${state.lost} noPath=${state.no_path} reason=${record?.end_reason} />
-    ${camera && state.taken.length + (stage ? 1 : 0) > 0 && html`<${Steps} taken=${state.taken} now=${stage} failed=${state.error || state.no_path} />`}
-    ${camera && html`<${Facts} state=${state} camera=${camera} live=${live} />`}
+    ${camera && state.taken.length + (stage ? 1 : 0) > 0 && html`<${Steps} taken=${state.taken} now=${stage} failed=${state.error || state.no_path} notice=${notice || (state.ended && record && record.stages.camera_shown == null)} />`}
+    ${camera && html`<${Facts} state=${state} camera=${camera} live=${live} notice=${notice} />`}
   </section>`;
 }

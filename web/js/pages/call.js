@@ -5,7 +5,9 @@ import { EndCall, Line } from "../parts/calls.js";
 import { lasted, ms } from "../parts/figures.js";
 import { Plot } from "../parts/plot.js";
 import { Timeline } from "../parts/timeline.js";
+import { plain, Tail } from "../parts/reason.js";
 import { next, sentence, Tone, tone } from "../parts/verdict.js";
+import { codec } from "../parts/words.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
 
@@ -24,7 +26,8 @@ function useCall(calls, id) {
 
 function useNeighbours(calls, id) {
   const [ids, setIds] = useState({});
-  const newest = calls[0]?.id;
+  // Not the first of all: one that goes on stays there while others come and end.
+  const newest = calls.find((call) => call.ended)?.id;
   useEffect(() => {
     const one = (side) => get(`calls?limit=1&${side}=${encodeURIComponent(id)}`).then((reply) => reply.calls[0]?.id, () => undefined);
     Promise.all([one("before"), one("after")]).then(([older, newer]) => setIds({ older, newer }));
@@ -44,7 +47,7 @@ function Neighbours({ calls, id }) {
 function Shown({ video }) {
   return html`<section class="card" aria-labelledby="shown-title"><h2 id="shown-title">${t("calls.picture")}</h2>
     <dl class="figures">
-      <dt>${t("calls.shown")}</dt><dd>${video.codec} ${video.width} × ${video.height}, ${t(`calls.${video.mode}`)}</dd>
+      <dt>${t("calls.shown")}</dt><dd>${codec(video.codec)} ${video.width} × ${video.height}, ${t(`calls.${video.mode}`)}</dd>
       <dt>${t("calls.because")}</dt><dd>${video.why} (${video.from})</dd>
     </dl></section>`;
 }
@@ -69,8 +72,8 @@ function Talk({ talk }) {
 
 function Details({ call }) {
   return html`<details class="card" open=${tone(call) === "bad"}><summary>${t("calls.details")}</summary>
-    ${call.trouble.map((trouble) => html`<p>${trouble}</p>`)}
-    ${call.end_reason && html`<p class="soft">${t("calls.end_reason")}: ${call.end_reason}</p>`}
+    ${call.trouble.map((trouble) => html`<p>${plain(trouble)}</p><${Tail} text=${trouble} />`)}
+    ${call.end_reason && html`<p class="soft">${t("calls.end_reason")}: ${plain(call.end_reason)}</p><${Tail} text=${call.end_reason} />`}
   </details>`;
 }
 

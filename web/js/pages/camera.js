@@ -6,8 +6,8 @@ import { CameraSettings } from "../parts/camera_settings.js";
 import { Power } from "../parts/power.js";
 import { Probe } from "../parts/probe.js";
 import { Speaker } from "../parts/speaker.js";
-import { Trouble } from "../parts/trouble.js";
-import { Tone, sentence } from "../parts/verdict.js";
+import { Trouble, trouble } from "../parts/trouble.js";
+import { Tone, isOfCamera, next, sentence, tone } from "../parts/verdict.js";
 import { talk, way } from "../parts/words.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
@@ -52,13 +52,16 @@ function LastCalls({ camera, calls }) {
   }, [last?.id, last?.ended]);
   const known = new Map([...(older ?? []), ...newest].filter((call) => call.endpoint_id === camera.endpoint_id).map((call) => [call.id, call]));
   const shown = [...known.values()].sort((a, b) => (a.started < b.started ? 1 : -1)).slice(0, SHOWN_CALLS);
+  // At the top of the page it is told with what the camera says itself.
+  const isTold = trouble(camera) && isOfCamera(shown[0]);
+  const advised = shown.length > 0 && !isTold && ["bad", "fair"].includes(tone(shown[0])) ? shown[0] : null;
   return html`<section class="card" aria-labelledby="calls-title" id="last-calls">
     <h2 id="calls-title">${t("camera.calls")}</h2>
     ${failure && html`<p class="error" role="alert">${failure}</p>`}
     ${!older && !failure && html`<p class="soft waiting"><span class="spinner" aria-hidden="true"></span>${t("app.loading")}</p>`}
     ${older && !shown.length && html`<p class="soft">${t("camera.no_calls")}</p>`}
     <ul class="plain">${shown.map(
-      (call) => html`<li key=${call.id}><a href=${to("calls", call.id)}>${date(call.started)}</a> <${Tone} call=${call} /> ${sentence(call)}</li>`,
+      (call) => html`<li key=${call.id}><a href=${to("calls", call.id)}>${date(call.started)}</a> <${Tone} call=${call} /> ${sentence(call)}${call === advised && html` <strong>${t("calls.next")}:</strong> ${next(call)}`}</li>`,
     )}</ul>
   </section>`;
 }

@@ -27,7 +27,7 @@ function Versions() {
   </section>`;
 }
 
-export function Diagnostics() {
+export function Diagnostics({ house }) {
   return html`<h1 tabindex="-1">${t("app.page_diagnostics")}</h1>
     <section class="card" aria-labelledby="download-title">
       <h2 id="download-title">${t("diagnostics.file")}</h2>
@@ -35,6 +35,6 @@ export function Diagnostics() {
       <div class="inside"><div><${List} title="inside" keys=${INSIDE} /></div><div><${List} title="outside" keys=${OUTSIDE} /></div></div>
       <${Download} path="diagnostics" name="doorstep-diagnostics.json" label=${t("diagnostics.download")} />
     </section>
-    <${Log} />
+    <${Log} away=${house.away} />
     <${Versions} />`;
 }

@@ -2,7 +2,7 @@
 import { html, useEffect, useState } from "../../vendor/preact-htm.js";
 import { act, get } from "../api.js";
 import { Restart } from "../parts/restart.js";
-import { Setting } from "../parts/setting.js";
+import { Setting, nameOf } from "../parts/setting.js";
 import { to } from "../route.js";
 import { t } from "../text.js";
 
@@ -34,8 +34,7 @@ function SaveBar({ draft, keys, busy, failure, save, discard }) {
   const changed = keys.filter(({ key }) => key in draft);
   const waits = changed.some((one) => one.needs_restart);
   return html`<section class="card save-bar" aria-label=${t("settings.unsaved")}>
-    <p role="status">${t(changed.length === 1 ? "settings.changed_one" : "settings.changed", { n: changed.length })}${" "}
-      ${changed.map(({ key }, index) => html`${index > 0 && ", "}<code>${key}</code>`)}.
+    <p role="status">${t(changed.length === 1 ? "settings.changed_one" : "settings.changed", { n: changed.length })}<span class="which">: ${changed.map(({ key }, index) => html`${index > 0 && ", "}${t(nameOf(key))}`)}</span>.
       ${" "}${t(waits ? "settings.then_restart" : "settings.holds_at_once")}</p>
     ${failure && html`<p class="error" role="alert">${failure}</p>`}
     <div class="buttons">

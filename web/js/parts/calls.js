@@ -4,11 +4,13 @@ import { get } from "../api.js";
 import { Action } from "./action.js";
 import { kbps, lasted, most, ms, percent } from "./figures.js";
 import { sentence, Tone } from "./verdict.js";
+import { codec } from "./words.js";
 import { to } from "../route.js";
 import { language, t, time } from "../text.js";
 
-// Calls that are fetched at once.
+// Calls that are fetched at once, and those that the house tells of by itself.
 const PAGE = 50;
+const TOLD = 20;
 
 export const mayChange = (me) => !me || me.admin === true;
 
@@ -42,7 +44,7 @@ export function GoingOn({ calls, me }) {
     <ul class="plain">${live.map(
       (call) => html`<li key=${call.id} data-call=${call.id}>
         <h3><a href=${to("calls", call.id)}>${call.camera}</a></h3>
-        <p class="soft"><${Tone} call=${call} />, ${t("calls.since", { time: lasted(call) })}${call.video && `, ${call.video.codec} ${t(`calls.${call.video.mode}`)}`}</p>
+        <p class="soft"><${Tone} call=${call} />, ${t("calls.since", { time: lasted(call) })}${call.video && `, ${codec(call.video.codec)} ${t(`calls.${call.video.mode}`)}`}</p>
         <${Line} call=${call} />
         <${EndCall} call=${call} me=${me} />
       </li>`,
@@ -72,6 +74,7 @@ export function History({ calls }) {
   // What was told once stays, though the house tells of the last ones only.
   const known = useRef(new Map()).current;
   const [state, setState] = useState({});
+  const [isLast, setLast] = useState(null);
   const keep = (ones) => ones.filter((call) => call.ended).forEach((call) => known.set(call.id, call));
   keep(calls);
   const all = [...known.values()].sort((a, b) => b.ended.localeCompare(a.ended));
@@ -80,7 +83,8 @@ export function History({ calls }) {
     try {
       const reply = await get(`calls?limit=${PAGE}&before=${encodeURIComponent(all.at(-1).id)}`);
       keep(reply.calls);
-      setState({ done: reply.calls.length < PAGE });
+      setLast(reply.calls.length < PAGE);
+      setState({});
     } catch (error) {
       setState({ error: error.message });
     }
@@ -90,7 +94,7 @@ export function History({ calls }) {
     <h2 id="calls-title">${t("calls.calls")}</h2>
     ${!all.length && html`<p class="soft">${t("calls.no_calls")}</p>`}
     ${[...days].map(([name, ones]) => html`<h3 class="day" key=${name}>${name}</h3><ul class="history" key=${`${name} calls`}>${ones.map((call) => html`<${Row} key=${call.id} call=${call} />`)}</ul>`)}
-    ${all.length > 0 && !state.done && html`<div class="buttons"><button disabled=${state.busy} onClick=${more}>${t("calls.load_more")}</button>${state.busy && html`<span class="soft" role="status">${t("calls.loading_more")}</span>`}</div>`}
+    ${all.length > 0 && !(isLast ?? calls.length < TOLD) && html`<div class="buttons"><button disabled=${state.busy} onClick=${more}>${t("calls.load_more")}</button>${state.busy && html`<span class="soft" role="status">${t("calls.loading_more")}</span>`}</div>`}
     ${state.error && html`<p class="error" role="alert">${state.error}</p>`}
   </section>`;
 }

@@ -10,6 +10,22 @@ const DEFAULTS = { name: "", kind: "", source: "", prefer: "auto", talk: "auto",
 const OF_HUB = ["auto", "source", "relay", "hls", "still"];
 const MASK = "***";
 
+// What was not saved yet, by camera. It outlives a look at another page.
+const kept = new Map();
+
+addEventListener("beforeunload", (event) => kept.size > 0 && event.preventDefault());
+
+function useDraft(id) {
+  const [draft, setDraft] = useState(kept.get(id) ?? {});
+  const redraft = (next) =>
+    setDraft((before) => {
+      const draft = typeof next === "function" ? next(before) : next;
+      Object.keys(draft).length ? kept.set(id, draft) : kept.delete(id);
+      return draft;
+    });
+  return [draft, redraft];
+}
+
 const settingsOf = (settings, table) => settings.cameras.find((one) => table && (table.id ? one.id === table.id : one.entity === table.entity))?.values ?? {};
 const none = { cameras: [], bells: [], motions: [] };
 
@@ -52,6 +68,7 @@ function Remove({ camera, table, done }) {
   const remove = async () => {
     try {
       await act("PUT", "settings", { changes: [{ camera: table, remove: true }] });
+      kept.delete(camera.endpoint_id);
       own ? go("cameras") : done();
     } catch (error) {
       setFailure(error.message);
@@ -69,7 +86,7 @@ function Remove({ camera, table, done }) {
 export function CameraSettings({ camera }) {
   const [settings, setSettings] = useState(null);
   const [choices, setChoices] = useState(none);
-  const [draft, setDraft] = useState({});
+  const [draft, setDraft] = useDraft(camera.endpoint_id);
   const [state, setState] = useState({});
   const { details } = camera;
   const { table } = details;

@@ -1,6 +1,7 @@
 // The road by which Alexa's directives come in: tried from here, and what the Lambda function has to know.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { act, lines } from "../api.js";
+import { restart } from "../house.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
 import { Copy } from "./copy.js";
@@ -42,7 +43,7 @@ function Reach({ base }) {
     run(async () => {
       setStep(t("set_up.step_saving"));
       await act("PUT", "settings", { changes: [{ key: "door.public_url", value: url }] });
-      await act("POST", "restart", {});
+      await restart();
       return { kept: true };
     });
   const { reached, trouble, detail, error, kept } = last;

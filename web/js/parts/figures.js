@@ -1,9 +1,9 @@
 // Figures of calls, in words.
-import { t } from "../text.js";
+import { language, t } from "../text.js";
 
 export const ms = (n) => (n == null ? "–" : t("units.ms", { n }));
 export const kbps = (n) => (n == null ? "–" : t("units.kbps", { n }));
-export const percent = (n) => (n == null ? "–" : t("units.percent", { n }));
+export const percent = (n) => (n == null ? "–" : t("units.percent", { n: n.toLocaleString(language) }));
 // The last value, and the worst one if that is another.
 export const most = (now, worst, text) => (now == null ? "–" : worst == null || now === worst ? text(now) : `${text(now)} (${t("calls.worst", { n: text(worst) })})`);
 

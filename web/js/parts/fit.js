@@ -3,13 +3,15 @@ import { html, useEffect, useRef, useState } from "../../vendor/preact-htm.js";
 import { lines } from "../api.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
+import { plain, Tail } from "./reason.js";
 import { Waiting } from "./waiting.js";
 import { words } from "./words.js";
 
 function Camera({ camera }) {
+  const says = camera.says && (camera.code === "unfit" ? words("probe", camera.says) : camera.says);
   return html`<li data-camera=${camera.id} data-code=${camera.code}>
     <a href=${to("cameras", camera.id)}>${camera.name}</a>: <span class=${camera.state === "done" ? "well" : camera.state === "todo" ? "notice" : "soft"}>${t(`set_up.camera_${camera.code}`, { at: camera.at && date(camera.at) })}</span>
-    ${camera.state === "todo" && camera.says && html`<p class="soft hint">${camera.code === "unfit" ? words("probe", camera.says) : camera.says}</p>`}
+    ${camera.state === "todo" && says && html`<p class="soft hint">${plain(says)}</p><${Tail} text=${says} />`}
   </li>`;
 }
 
@@ -28,7 +30,7 @@ export function Fit({ line: { values } }) {
       if (!here.current) return;
       const which = t("set_up.looking", { name, n: at + 1, of: wanted.length });
       setStep(which);
-      const take = (line) => (line.error ? setFailure(`${name}: ${line.error}`) : line.progress && setStep(`${which} ${words("progress", { ...line, text: line.progress })}`));
+      const take = (line) => (line.error ? setFailure(`${name}: ${line.error}`) : line.progress && setStep(`${which} ${plain(words("progress", { ...line, text: line.progress }))}`));
       await lines("probe", { camera: id }, take).catch((error) => setFailure(`${name}: ${error.message}`));
     }
     setStep(null);
@@ -38,5 +40,5 @@ export function Fit({ line: { values } }) {
       <button class=${open.length ? "primary" : null} disabled=${step != null} onClick=${look}>${t(open.length ? "set_up.look" : "set_up.look_again")}</button>
       <${Waiting} text=${step} />
     </div>`}
-    ${failure && html`<p class="error" role="alert">${failure}</p>`}`;
+    ${failure && html`<p class="error" role="alert">${plain(failure)}</p><${Tail} text=${failure} />`}`;
 }

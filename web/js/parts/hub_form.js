@@ -1,6 +1,7 @@
 // The hub's address and token: tried first, kept only if they are good.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { act, lines } from "../api.js";
+import { restart } from "../house.js";
 import { t } from "../text.js";
 import { Waiting } from "./waiting.js";
 
@@ -45,7 +46,7 @@ export function HubForm({ kept, joined }) {
         const changes = [{ key: "hub.url", value: answer.found.url }];
         if (token) changes.push({ key: "hub.token", value: token.trim() });
         await act("PUT", "settings", { changes });
-        await act("POST", "restart", {});
+        await restart();
         setToken("");
         joined(answer.found);
       }

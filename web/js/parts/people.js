@@ -5,7 +5,7 @@ import { mayChange } from "./calls.js";
 import { date, t } from "../text.js";
 
 function linking({ open, seconds_left: left }) {
-  if (left != null) return t("people.linking_left", { n: left });
+  if (left != null) return t("people.linking_left", { n: Math.ceil(left / 60) });
   return t(open ? "people.linking_first" : "people.linking_closed");
 }
 

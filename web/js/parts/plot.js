@@ -1,7 +1,7 @@
 // How a call's line was over time: what was sent as a line, what was lost as bars below it.
 import { html } from "../../vendor/preact-htm.js";
 import { duration } from "./figures.js";
-import { t } from "../text.js";
+import { language, t } from "../text.js";
 
 const WIDTH = 600;
 const HEIGHT = 120;
@@ -10,7 +10,7 @@ const LOSS = 10;
 
 function words({ kbps, loss_percent: loss, every_ms: every }) {
   const mean = Math.round(kbps.reduce((sum, n) => sum + n, 0) / kbps.length);
-  const values = { least: Math.min(...kbps), most: Math.max(...kbps), mean, loss: Math.max(...loss), every: every / 1000, time: duration(kbps.length * every) };
+  const values = { least: Math.min(...kbps), most: Math.max(...kbps), mean, loss: Math.max(...loss).toLocaleString(language), every: (every / 1000).toLocaleString(language), time: duration(kbps.length * every) };
   return t("calls.plot_says", values);
 }
 

@@ -1,10 +1,11 @@
 // A look at a camera: opened as a call would, with what happens line by line, and what was found.
 import { html, useState } from "../../vendor/preact-htm.js";
 import { lines } from "../api.js";
-import { t } from "../text.js";
+import { language, t } from "../text.js";
+import { plain, Tail } from "./reason.js";
 import { codec, talk, way, words } from "./words.js";
 
-const number = (value, digits = 0) => value?.toFixed(digits);
+const number = (value, digits = 0) => value?.toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
 function keys({ key_picture_seconds: every, key_picture_longer_than: longer }) {
   if (every != null) return t("camera.key_every", { n: number(every, 1) });
@@ -17,7 +18,7 @@ function Facts({ finding }) {
   const tried = finding.says.code === "nothing" ? [] : finding.tried;
   return html`<dl>
     ${finding.way && html`<dt>${t("camera.way")}</dt><dd>${way(finding.way)}${finding.running ? `, ${t("camera.running")}` : ""}</dd>`}
-    ${tried.map((one) => html`<dt>${t("camera.shows_nothing")}</dt><dd>${way(one.kind)}: ${one.reason}</dd>`)}
+    ${tried.map((one) => html`<dt>${t("camera.shows_nothing")}</dt><dd>${way(one.kind)}: ${plain(one.reason)}<${Tail} text=${one.reason} /></dd>`)}
     ${video && html`<dt>${t("camera.picture")}</dt><dd>${codec(video.codec)}, ${video.width} × ${video.height}</dd>`}
     ${finding.kbps != null && html`<dt>${t("camera.flow")}</dt><dd>${t("camera.flow_of", { n: number(finding.pictures_per_second), kbps: finding.kbps })} ${keys(finding)}</dd>`}
     ${sound && html`<dt>${t("camera.sound")}</dt><dd>${sound.codec === "none" ? t("camera.no_sound") : sound.codec}</dd>`}
@@ -28,8 +29,9 @@ function Facts({ finding }) {
 
 // What a call would do first, then what to do better, then what was seen.
 export function Finding({ finding }) {
+  const says = words("probe", finding.says);
   return html`<div class="finding" data-fit=${String(finding.fit)}>
-    <p class=${finding.fit ? "well" : "notice"}><strong>${t(finding.fit ? "camera.fit" : "camera.unfit")}</strong> ${words("probe", finding.says)}</p>
+    <p class=${finding.fit ? "well" : "notice"}><strong>${t(finding.fit ? "camera.fit" : "camera.unfit")}</strong> ${plain(says)}</p><${Tail} text=${says} />
     ${finding.advice.length > 0
       ? html`<p>${t("camera.to_do")}</p><ul>${finding.advice.map((advice) => html`<li>${words("advice", advice)}</li>`)}</ul>`
       : finding.fit && html`<p class="soft">${t("camera.nothing_to_do")}</p>`}
@@ -52,8 +54,8 @@ export function useLook() {
 }
 
 export function Looked({ progress, last }) {
-  return html`<div role="status">${progress != null && html`<p class="soft waiting"><span class="spinner" aria-hidden="true"></span><span>${progress}</span></p>`}</div>
-    ${last.error && html`<p class="error" role="alert">${last.error}</p>`}
+  return html`<div role="status">${progress != null && html`<p class="soft waiting"><span class="spinner" aria-hidden="true"></span><span>${plain(progress)}</span></p>`}</div>
+    ${last.error && html`<p class="error" role="alert">${plain(last.error)}</p><${Tail} text=${last.error} />`}
     ${last.finding && html`<${Finding} finding=${last.finding} />`}`;
 }
 

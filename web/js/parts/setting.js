@@ -3,7 +3,7 @@ import { html, useState } from "../../vendor/preact-htm.js";
 import { has, t } from "../text.js";
 
 const idOf = (key) => `set-${key.replace(".", "-")}`;
-const nameOf = (key) => `settings.${key.replace(".", "_")}`;
+export const nameOf = (key) => `settings.${key.replace(".", "_")}`;
 
 // Where a value comes from that cannot be changed here.
 function from(origin) {
@@ -18,14 +18,31 @@ function choiceName(key, choice) {
 // An address that is empty means something of its own there.
 const EMPTY_MEANS = { "door.listen": "" };
 
-function Line({ one, value, set, field }) {
-  const take = ({ target }) => set(target.value === "" ? EMPTY_MEANS[one.key] ?? null : target.value);
-  return html`<input type="text" ...${field} value=${value ?? ""} placeholder=${one.default ?? ""} spellcheck="false" autocapitalize="off" autocomplete="off" onInput=${take} />`;
+// What is given here or in the file; a default stands behind the empty field, so that it can be emptied.
+const given = ({ one, draft, isChanged }) => (isChanged ? draft : one.set || one.key in EMPTY_MEANS ? one.value : null);
+
+// What is typed stands as long as it means what the key is: a default that is typed out is none of its own.
+function useTyped({ one, value, draft, isChanged, set }, read) {
+  const [text, setText] = useState(null);
+  const own = given({ one, draft, isChanged });
+  const stands = text !== null && (text === "" ? own === null : read(text) === value);
+  const take = ({ target }) => {
+    setText(target.value);
+    set(target.value === "" ? EMPTY_MEANS[one.key] ?? null : read(target.value));
+  };
+  return [stands ? text : own ?? "", take];
 }
 
-function Number_({ one, value, set, field }) {
-  const take = ({ target }) => set(target.value === "" ? null : Number(target.value));
-  return html`<input type="number" ...${field} value=${value} placeholder=${one.default} onInput=${take} />`;
+function Line({ field, ...known }) {
+  const { one } = known;
+  const [text, take] = useTyped(known, String);
+  return html`<input type="text" ...${field} value=${text} placeholder=${one.default ?? ""} spellcheck="false" autocapitalize="off" autocomplete="off" onInput=${take} />`;
+}
+
+function Number_({ field, ...known }) {
+  const { one } = known;
+  const [text, take] = useTyped(known, Number);
+  return html`<input type="number" ...${field} value=${text} placeholder=${one.default} onInput=${take} />`;
 }
 
 function Choice({ one, value, set, field }) {

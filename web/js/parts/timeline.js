@@ -32,6 +32,6 @@ export function Timeline({ call }) {
       <svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">${step.at != null && html`<rect width=${Math.max((step.at / longest) * 100, 0.5)} height="4" />`}</svg>
     </li>`,
   )}
-    ${call.ended && html`<li data-step="ended" class="came"><span class="what">${t("calls.ended")} <small class="soft">${call.end_reason}</small></span><span class="when">${lasted(call)}</span></li>`}
+    ${call.ended && html`<li data-step="ended" class="came"><span class="what">${t("calls.ended")} ${call.end_reason === "hung up" && html`<small class="soft">${t("calls.hung_up")}</small>`}</span><span class="when">${lasted(call)}</span></li>`}
   </ol>`;
 }

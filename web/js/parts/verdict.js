@@ -7,6 +7,8 @@ const TONES = {
   fair: ["poor_line", "not_heard"],
   over: ["hung_up_early", "replaced", "time_over", "house_stopped", "switched_off", "not_shared", "link_revoked", "camera_gone", "unknown"],
 };
+// What lay at the camera, or at the way to it, and not at the Echo or the line.
+const OF_CAMERA = ["login_refused", "hub_login_refused", "camera_refuses", "name_unknown", "address_forbidden", "camera_unreachable", "camera_silent", "path_unknown", "format_unusable", "no_picture", "stream_broke", "hub_away", "hub_shows_nothing", "settings_unusable", "encoder_full", "worker_lost"];
 const SIGNS = { on: "●", well: "✓", fair: "!", over: "–", bad: "✕" };
 
 export function tone(call) {
@@ -19,6 +21,7 @@ export function outcome(call) {
   return has(`verdict.${call.outcome}`) ? call.outcome : "unknown";
 }
 
+export const isOfCamera = (call) => Boolean(call?.ended) && OF_CAMERA.includes(call.outcome);
 export const sentence = (call) => (call.ended ? t(`verdict.${outcome(call)}`, call.outcome_values) : t("calls.ongoing"));
 export const next = (call) => call.ended && t(`verdict.${outcome(call)}_next`, call.outcome_values);
 
