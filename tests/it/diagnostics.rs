@@ -339,7 +339,7 @@ async fn no_canary_sings(level: &str, variable: Option<&str>, with_a_call: bool)
     for sign in ["ufrag:", "ufrag "] {
         assert!(text.split(sign).skip(1).all(|rest| rest.starts_with("***")), "a ufrag");
     }
-    assert_eq!(file["settings"]["keys"]["hub.token"]["value"], "set", "{}", file["settings"]);
+    assert_eq!(file["settings"]["keys"]["ui.token"]["value"], "set", "{}", file["settings"]);
     assert!(file["versions"]["ffmpeg"].as_str().unwrap().contains('.'), "{}", file["versions"]);
 }
 

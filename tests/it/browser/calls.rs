@@ -66,6 +66,8 @@ async fn the_page_of_a_good_call_shows_what_happened_when_and_how_the_line_was()
     for n in 0..25 {
         house.offer("front_door", &format!("n{n}"), &offer("g3-2023")).await;
         house.hang_up("front_door", &format!("n{n}")).await;
+        // The door takes twenty directives a second.
+        tokio::time::sleep(std::time::Duration::from_millis(60)).await;
     }
     let browser = Chromium::start(Microphone::Forbidden).await;
     browser.open(&format!("http://{}/#/calls/{id}", house.ui)).await;
@@ -110,7 +112,7 @@ async fn a_call_that_goes_on_is_seen_and_ended_in_activity() {
     other
         .wait_until("/\\d+ kbit/.test(document.querySelector('#live [data-line=sent]').innerText)", SOON)
         .await;
-    other.press("End this call").await;
+    other.press("End this call: Front door").await;
     other.wait_until(&shows("#live", "No call is going on"), SOON).await;
     other.wait_until("document.querySelector('#calls li .tone')", SOON).await;
     let call = demo.quiet(SOON).await;

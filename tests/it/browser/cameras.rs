@@ -64,7 +64,7 @@ async fn a_camera_is_renamed_on_its_page_and_what_is_not_saved_outlives_news_of_
 
     browser.press("Back to what the hub says").await;
     browser.wait_until("document.querySelector('#remove-sure')", SOON).await;
-    browser.run("document.querySelector('#remove-sure').click()").await;
+    browser.value("document.querySelector('#remove-sure').click()").await;
     is_headed(&browser, "Front door").await;
     assert!(!saved(&installed).contains("[[camera]]"), "{}", saved(&installed));
     browser.close().await;
@@ -132,7 +132,7 @@ async fn w5_markup_in_a_cameras_name_is_shown_as_text_and_no_name_breaks_out_of_
             "[...document.querySelectorAll('.camera h2 a')].find((one) => one.textContent === {}).click()",
             json!(name)
         );
-        browser.run(&follow).await;
+        browser.value(&follow).await;
         is_headed(&browser, name).await;
         browser.wait_until("document.querySelector('#set-name')", SOON).await;
         stays("its page").await;
