@@ -21,12 +21,13 @@ use crate::error::ErrorKind;
 
 /// How often it is looked whether something changed: levels and stages are to be seen as they move.
 const LOOK: Duration = Duration::from_millis(400);
-/// A line this often, so that nobody on the way takes the connection for dead.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// A line this often, so that nobody on the way takes the connection for dead, and pages that were left are noticed:
+/// only what is written to them tells. One that is loaded anew has left its place taken so long.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// Pages that listen at once.
-const LISTENERS: usize = 32;
+const LISTENERS: usize = 48;
 /// Pages of one user, or of all who came the same way and bear no name.
-const LISTENERS_OF_ONE: usize = 8;
+const LISTENERS_OF_ONE: usize = 16;
 /// What a page does when the connection broke, ms.
 const HEAD: &str = "retry: 1000\n\n";
 
