@@ -78,7 +78,7 @@ async fn snapshot(house: &House) -> HubSnapshot {
 pub(super) fn house_status(house: &House, asked: &Asked) -> Value {
     let state = &house.state;
     let (hub, events) = (&asked.hub.link, &asked.events);
-    json!({
+    let mut status = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "demo": house.demo,
         "settings": house.settings.as_ref().map(|settings| settings.saves()),
@@ -94,7 +94,11 @@ pub(super) fn house_status(house: &House, asked: &Asked) -> Value {
         "port": (house.port_counters)(),
         "paths": (house.paths)(),
         "problems": problems(house, hub, events),
-    })
+    });
+    if let Some(advice) = advice(hub, &house.config.hub) {
+        status["hub"]["advice"] = redact(&advice).into();
+    }
+    status
 }
 
 /// How sending events stands; all empty where it is not configured or cannot say.
