@@ -2,7 +2,7 @@
 //! have made.
 //!
 //! Every user of the hub can open the hub's ingress. Whoever comes through it may look at what is on
-//! [`SEEN`]; anything else, and to open a camera, takes an admin of the hub.
+//! `SEEN`; anything else, and to open a camera, takes an admin of the hub.
 
 use std::net::{IpAddr, Ipv4Addr};
 
