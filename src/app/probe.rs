@@ -9,7 +9,8 @@ use actix::{Actor, Context, Handler};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout_at};
 
-use super::{PRESSES, bridge_config, hand_ties, http_client};
+use super::keeper::PRESSES;
+use super::{bridge_config, hand_ties, http_client};
 use crate::camera::catalogue::{Catalogue, KnownCamera, Learnings, catalogue, find, switch_off};
 use crate::camera::probe::{Finding, probe_address, probe_feed, speaks};
 use crate::camera::sentence::Sentence;

@@ -30,7 +30,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 
 /// What every user of the hub may look at beside the pages' own files, below `/api/v1`. Nothing here opens
-/// a camera or tells where one is.
+/// a camera from here or tells where one is; of one that is closed, the hub may be asked for its own still.
 const SEEN: [&[&str]; 8] = [
     &["me"],
     &["status"],

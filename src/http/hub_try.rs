@@ -1,17 +1,13 @@
 //! `POST /api/v1/hub/try`: tries an address and a token of a hub before anything is kept of them.
 
-use std::sync::Arc;
-
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use url::Url;
 
-use super::lines::lines;
-use super::{House, refusal};
+use super::House;
+use super::lines::{OneAtATime, busy, lines};
 use crate::config;
 use crate::hub::address::base_address;
 use crate::hub::bridge::{BridgeConfig, try_hub};
@@ -20,15 +16,6 @@ use crate::telemetry::redact::hide_for_now;
 
 /// Longest token that a hub could have given, bytes.
 const LONGEST_TOKEN: usize = 4096;
-
-/// One try at a time, so that the page is no tool to look around in the network.
-pub(super) struct Trials(Arc<Semaphore>);
-
-impl Default for Trials {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
-    }
-}
 
 /// Which hub.
 #[derive(Deserialize)]
@@ -44,11 +31,11 @@ pub(super) struct Wish {
 /// `{"trouble": code, "detail": text or null, "url": address}`. Takes less than a minute. Whoever leaves ends it.
 pub(super) async fn hub_try(
     house: web::Data<House>,
-    trials: web::Data<Trials>,
+    trials: web::Data<OneAtATime<Wish>>,
     wish: web::Json<Wish>,
 ) -> HttpResponse {
-    let Ok(place) = trials.0.clone().try_acquire_owned() else {
-        return refusal(StatusCode::TOO_MANY_REQUESTS, "a hub is being tried; try again in a moment");
+    let Some(place) = trials.place() else {
+        return busy("a hub is being tried; try again in a moment");
     };
     let hub = chosen(&house.config.hub, wish.into_inner());
     lines(place, async move |progress| match hub {

@@ -1,17 +1,44 @@
 //! Answers that come line by line (`application/x-ndjson`): what happens as it happens, and what came of it.
 
 use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::sync::Arc;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_ENCODING};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::refusal;
 
 /// The type of such an answer.
 const LINES: &str = "application/x-ndjson";
 /// Lines that wait for whoever reads them.
 const WAITING: usize = 64;
+
+/// One piece of work of a kind at a time: each opens a camera or a connection, and the page is no tool to look around in
+/// the network.
+pub(super) struct OneAtATime<Kind>(Arc<Semaphore>, PhantomData<fn() -> Kind>);
+
+impl<Kind> Default for OneAtATime<Kind> {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)), PhantomData)
+    }
+}
+
+impl<Kind> OneAtATime<Kind> {
+    /// The place, until it is dropped; `None` while it is taken.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.clone().try_acquire_owned().ok()
+    }
+}
+
+/// 429 with the reason, for people.
+pub(super) fn busy(text: &str) -> HttpResponse {
+    refusal(StatusCode::TOO_MANY_REQUESTS, text)
+}
 
 /// Takes what happens, for whoever reads the answer.
 #[derive(Clone)]

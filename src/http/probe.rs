@@ -1,18 +1,16 @@
 //! `POST /api/v1/probe`: opens a camera as a call would and says what it is.
 
-use std::sync::Arc;
-
 use actix::Addr;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use super::api::reply;
 use super::asker::Asker;
 use super::diagnostics::cleaned;
+use super::lines::OneAtATime;
 use super::ui::PATIENCE;
 use super::{House, failure, guard, lines, refusal};
 use crate::camera::probe::{Finding, probe_address, probe_session};
@@ -24,15 +22,6 @@ use crate::config::validate::source_address;
 use crate::config::{self, Config};
 use crate::error::ErrorKind;
 use crate::telemetry::redact::hide_for_now;
-
-/// One probe at a time: each opens a camera and a worker.
-pub(super) struct Prober(Arc<Semaphore>);
-
-impl Default for Prober {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
-    }
-}
 
 /// What is to be probed.
 #[derive(Deserialize)]
@@ -59,7 +48,7 @@ enum Target {
 /// last one. Takes a minute at most, and 16 s more once there is a picture. Whoever leaves ends it.
 pub(super) async fn probe(
     house: web::Data<House>,
-    prober: web::Data<Prober>,
+    probes: web::Data<OneAtATime<Probe>>,
     request: HttpRequest,
     asker: web::ReqData<Asker>,
     wish: web::Json<Probe>,
@@ -72,11 +61,8 @@ pub(super) async fn probe(
         Ok(target) => target,
         Err((kind, text)) => return failure(kind, &text),
     };
-    let Ok(place) = prober.0.clone().try_acquire_owned() else {
-        return refusal(
-            StatusCode::TOO_MANY_REQUESTS,
-            "another camera is being looked at; try again in a moment",
-        );
+    let Some(place) = probes.place() else {
+        return lines::busy("another camera is being looked at; try again in a moment");
     };
     if !lines::wanted(&request) {
         return match look(&target, &house, |_| {}).await {

@@ -3,32 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use reqwest::redirect;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use url::Url;
 use uuid::Uuid;
 
+use super::House;
 use super::door::{INSTANCE, PATH};
-use super::lines::lines;
-use super::{House, refusal};
+use super::lines::{OneAtATime, busy, lines};
 use crate::hub::trust;
 use crate::road::{self, Blocked, Step};
 
 /// For each of two requests; Alexa's Lambda function has little more.
 const ASK_WITHIN: Duration = Duration::from_secs(6);
-
-/// One try at a time.
-pub(super) struct Reaches(Arc<Semaphore>);
-
-impl Default for Reaches {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(1)))
-    }
-}
 
 /// Which address.
 #[derive(Deserialize)]
@@ -86,14 +75,15 @@ impl ReachError {
 }
 
 /// Answers line by line: `{"progress": step}`, and at last `{"reached": {"url": ...}}` or
-/// `{"trouble": code, "detail": text or null, "url": address}`. What came of the settings' address is remembered.
+/// `{"trouble": code, "detail": text or null, "url": address}`. What came of the last
+/// address is remembered with it: it may become the settings'.
 pub(super) async fn reach(
     house: web::Data<House>,
-    reaches: web::Data<Reaches>,
+    reaches: web::Data<OneAtATime<Wish>>,
     wish: web::Json<Wish>,
 ) -> HttpResponse {
-    let Ok(place) = reaches.0.clone().try_acquire_owned() else {
-        return refusal(StatusCode::TOO_MANY_REQUESTS, "the door is being tried; try again in a moment");
+    let Some(place) = reaches.place() else {
+        return busy("the door is being tried; try again in a moment");
     };
     let kept = house.config.door.public_url.clone();
     let url = match wish.into_inner().url {

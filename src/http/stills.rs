@@ -14,7 +14,7 @@ use crate::media::still::is_jpeg;
 use crate::seat::ask;
 use crate::telemetry::redact::redact;
 
-/// A camera that is opened for it, and then the hub, may take so long.
+/// A camera that is opened for it may take so long, or the hub of one that is not.
 const STILL_PATIENCE: Duration = Duration::from_secs(25);
 
 /// `?fresh=1` opens a camera that is closed.

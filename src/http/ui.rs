@@ -13,8 +13,8 @@ use actix_web::web::{self, ServiceConfig};
 use serde_json::json;
 
 use super::{
-    House, MAX_BODY, api, assets, calls, cameras, changes, diagnostics, door, echo, guard, hub_try, login,
-    me, probe, reach, refusal, set_up, settings, stills,
+    House, MAX_BODY, api, assets, calls, cameras, changes, diagnostics, door, echo, guard, hub_try, lines,
+    login, me, probe, reach, refusal, set_up, settings, stills,
 };
 use crate::hub::Link;
 use crate::hub::bridge::Snapshot;
@@ -65,9 +65,9 @@ pub fn configure(routes: &mut ServiceConfig) {
             InternalError::from_response(text, refusal(StatusCode::BAD_REQUEST, text)).into()
         }))
         .app_data(web::Data::new(login::WrongTokens::default()))
-        .app_data(web::Data::new(probe::Prober::default()))
-        .app_data(web::Data::new(hub_try::Trials::default()))
-        .app_data(web::Data::new(reach::Reaches::default()))
+        .app_data(web::Data::new(lines::OneAtATime::<probe::Probe>::default()))
+        .app_data(web::Data::new(lines::OneAtATime::<hub_try::Wish>::default()))
+        .app_data(web::Data::new(lines::OneAtATime::<reach::Wish>::default()))
         .app_data(web::Data::new(changes::Listeners::default()))
         .service(
             web::scope("")
