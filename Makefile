@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build run test lint doc deny figures fuzz soak clean
+.PHONY: help setup setup-test setup-package build run test lint doc deny figures fuzz soak clean
 
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
@@ -23,6 +23,9 @@ setup: ## Install the missing Debian packages (as root or with sudo)
 
 setup-test: ## The same, with what the tests need: a browser, GStreamer, aiortc, axe-core
 	@sh packaging/setup/install.sh test
+
+setup-package: ## The same, with what making and trying packages needs
+	@sh packaging/setup/install.sh package
 
 build: setup ## Build both programs
 	@echo '==> Building (the first time takes some minutes)' >&2

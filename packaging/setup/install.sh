@@ -3,13 +3,14 @@
 #
 #   install.sh build    what building and running needs
 #   install.sh test     what the tests need on top of that
+#   install.sh package  what making and trying packages needs on top of `build`
 set -eu
 
 purpose=${1:-build}
 case $purpose in
-build | test) ;;
+build | test | package) ;;
 *)
-    echo "usage: install.sh build|test" >&2
+    echo "usage: install.sh build|test|package" >&2
     exit 2
     ;;
 esac
@@ -42,7 +43,7 @@ missing_packages() {
     while read -r kind name _why; do
         case $kind in
         build) ;;
-        test) [ "$purpose" = test ] || continue ;;
+        test | package) [ "$purpose" = "$kind" ] || continue ;;
         *) continue ;;
         esac
         status=$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null || true)
