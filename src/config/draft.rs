@@ -196,6 +196,8 @@ impl Draft {
             self.config.ui.listen = "0.0.0.0:8099".into();
         }
         self.config.supervised = supervised;
+        // The supervisor makes a container's name of the add-on's: a `_` is no sign of a host's name.
+        self.config.add_on = around.host.as_ref().filter(|_| supervised).map(|host| host.replace('-', "_"));
         if let Some((level, origin)) = &around.level {
             self.config.log.level.clone_from(level);
             self.origins.insert("log.level".into(), origin.clone());

@@ -167,6 +167,8 @@ pub(super) struct Around {
     pub(super) level: Option<(String, Origin)>,
     pub(super) hub_token: Option<(SecretString, Origin)>,
     pub(super) supervisor: Option<SecretString>,
+    /// The container's name.
+    pub(super) host: Option<String>,
     /// [`LOG_VARIABLE`] says what is logged.
     pub(super) log_is_overridden: bool,
     /// What the demo cannot do without.
@@ -181,6 +183,7 @@ impl Around {
         let mut around = Self {
             hub_token: token("DOORSTEP_HUB_TOKEN"),
             supervisor: set(SUPERVISOR_TOKEN).map(Into::into),
+            host: set("HOSTNAME"),
             log_is_overridden: set(LOG_VARIABLE).is_some(),
             ..Self::default()
         };

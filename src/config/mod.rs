@@ -50,6 +50,9 @@ pub struct Config {
     /// The hub's supervisor started us: its defaults hold, and only its ingress is served.
     #[serde(skip)]
     pub supervised: bool,
+    /// Its whole name there, `local_doorstep`, by which the hub's ingress is opened from outside.
+    #[serde(skip)]
+    pub add_on: Option<String>,
 }
 
 impl Config {

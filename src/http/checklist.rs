@@ -6,7 +6,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::door;
 use crate::alexa::gateway::EventsStatus;
 use crate::hub::Link;
 
@@ -171,7 +170,12 @@ fn open_road(facts: &Facts) -> Judged {
         (true, _, Some(_)) => (Standing::Todo, "not_reached"),
     };
     let tried = tried.map(|tried| json!({ "code": tried.code, "at": tried.at }));
-    (state, code, json!({ "base": base, "path": door::PATH, "open": facts.door_open, "tried": tried }))
+    let mut values = json!({ "base": base, "open": facts.door_open, "tried": tried, "hubless": facts.hub.link == Link::None });
+    if facts.supervised && !facts.door_open {
+        values["hub"] = facts.hub.external_url.as_ref().map(base_of).into();
+        values["add_on"] = facts.add_on.as_deref().into();
+    }
+    (state, code, values)
 }
 
 /// As the Lambda function takes it.

@@ -47,6 +47,7 @@ pub(super) fn standing(house: &House, known: &[Known], Asked { hub, events }: As
     }
     checklist(&Facts {
         supervised: config.supervised,
+        add_on: config.add_on.clone(),
         demo: house.demo.is_some(),
         hub: hub_facts(&config.hub, hub),
         cameras,

@@ -341,7 +341,7 @@ fn tokens_come_from_files_and_the_environment_wins() {
 #[test]
 fn the_supervisor_brings_its_own_hub_and_defaults() {
     let mut house = House::new(None);
-    house.env = vec![("SUPERVISOR_TOKEN", "supervisor")];
+    house.env = vec![("SUPERVISOR_TOKEN", "supervisor"), ("HOSTNAME", "a0b1c2d3-doorstep")];
     house.write("options.json", r#"{"log_level": "trace"}"#);
     let loaded = house.load();
     assert_eq!(loaded.problems, []);
@@ -351,6 +351,7 @@ fn the_supervisor_brings_its_own_hub_and_defaults() {
     assert_eq!(config.hub.direct.unwrap().as_str(), "http://homeassistant:8123/");
     assert_eq!(config.hub.token.unwrap().expose_secret(), "supervisor");
     assert_eq!(config.ui.listen, "0.0.0.0:8099");
+    assert_eq!(config.add_on.as_deref(), Some("a0b1c2d3_doorstep"));
     assert_eq!(loaded.origins.get("log.level"), Some(&Origin::Options));
     house.write("config.toml", "[door]\nlisten = \"0.0.0.0:8098\"\n");
     assert_eq!(house.load().config.door.listen, "0.0.0.0:8098");

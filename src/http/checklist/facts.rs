@@ -12,6 +12,8 @@ use crate::state::{CheckedCamera, CheckedDoor};
 pub(in crate::http) struct Facts {
     /// The hub's supervisor started us.
     pub supervised: bool,
+    /// Its whole name there.
+    pub add_on: Option<String>,
     /// It is the demo.
     pub demo: bool,
     /// The hub.

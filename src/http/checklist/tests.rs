@@ -11,6 +11,7 @@ fn url(text: &str) -> Url {
 fn nothing() -> Facts {
     Facts {
         supervised: false,
+        add_on: None,
         demo: false,
         hub: HubFacts {
             url: None,
@@ -159,7 +160,6 @@ fn the_door_is_open_when_it_was_reached_or_somebody_came_in() {
             (&values["base"], &values["tried"]["code"]),
             (&json!("https://door.example"), &json!(code))
         );
-        assert_eq!(values["path"], "/api/alexa/smart_home");
     }
     let elsewhere = |facts: &mut Facts| {
         facts.public_url = Some(url("https://other.example"));
@@ -172,7 +172,16 @@ fn the_door_is_open_when_it_was_reached_or_somebody_came_in() {
     };
     assert_eq!(stands("door", used), (Done, "used"), "routers turn away who comes from inside");
     let supervised = |facts: &mut Facts| (facts.supervised, facts.door_open) = (true, false);
-    assert_eq!(stands("door", supervised), (Doing, "ingress_waiting"));
+    let (state, code, values) = line("door", |facts| {
+        supervised(facts);
+        facts.add_on = Some("local_doorstep".into());
+        facts.hub.external_url = Some(url("https://home.example"));
+    });
+    assert_eq!((state, code), (Doing, "ingress_waiting"));
+    assert_eq!(
+        (&values["hub"], &values["add_on"]),
+        (&json!("https://home.example"), &json!("local_doorstep"))
+    );
     let used = |facts: &mut Facts| {
         supervised(facts);
         facts.shown = Some(call("c"));

@@ -75,18 +75,15 @@ function Token() {
 
 export function DoorStep({ line: { state, code, values }, next }) {
   if (code === "demo") return null;
-  const { base, path, open, tried } = values;
-  const rows = [
-    [t("set_up.lambda_base"), base],
-    [t("set_up.lambda_whole"), base && base + path],
-    [t("set_up.lambda_path"), !base && path],
-  ];
+  const { base, open, hub, add_on, hubless, tried } = values;
+  // As the function's environment variables are called.
+  const rows = open ? [["DOOR_URL", base]] : [["HUB_URL", hub], ["ADD_ON", add_on]];
   return html`${tried && state !== "done" && html`<${Outcome} ...${tried} />`}
     ${open && html`<details open=${state !== "done"}><summary>${t("set_up.try_door")}</summary><${Reach} key=${base} base=${base} /></details>`}
     ${!open && html`<p><a href=${to("settings")}>${t("set_up.open_settings")}</a></p>`}
     <details open=${next}><summary>${t("set_up.lambda")}</summary>
       <p class="hint">${t("set_up.lambda_hint")}</p>
-      <${Values} rows=${rows}><dt>${t("set_up.door_token")}</dt><dd><${Token} /></dd><//>
-      <p class="soft hint">${t("set_up.door_token_hint")}</p>
+      <${Values} rows=${rows}>${hubless && html`<dt>DOOR_TOKEN</dt><dd><${Token} /></dd>`}<//>
+      <p class="soft hint">${t(`set_up.lambda_${open ? "open" : "ingress"}`)}</p>
     </details>`;
 }
