@@ -1,0 +1,10 @@
+#!/bin/sh
+# Tries the Debian package that `make deb` made, and one with a higher version for the upgrade.
+set -eu
+cd "$(dirname "$0")/../.."
+
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
+architecture=$(dpkg --print-architecture)
+sh packaging/debian/build.sh --deb-version "$version-2" --output target/debian/higher.deb
+exec /usr/bin/python3 packaging/debian/test_install.py \
+    "target/debian/doorstep_$version-1_$architecture.deb" target/debian/higher.deb
