@@ -54,7 +54,7 @@ figures: setup-test build ## Measure what the README claims (two hours, wants an
 deb: setup-package build ## Make the Debian package: target/debian/*.deb
 	@sh packaging/debian/build.sh
 
-test-install: setup-test setup-package deb ## Install, use and purge the Debian package in a clean Debian with systemd (as root)
+test-install: setup-test setup-package build ## Install, use and purge the Debian package in a clean Debian with systemd (as root)
 	@sh packaging/debian/test.sh
 
 fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-fuzz)

@@ -31,6 +31,14 @@ def mirror():
     sys.exit(f"this system's apt knows no Debian {SUITE}, which the clean root is made from")
 
 
+def quietly(command, log):
+    """What it says goes into a file, and is shown only if it fails."""
+    with open(log, "w") as file:
+        done = subprocess.run(command, env=os.environ | INSIDE, stdout=file, stderr=file, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{command[0]} failed:\n{log.read_text()[-2000:]}")
+
+
 class CleanRoot:
     """A new root folder each time; the first ever is made by debootstrap and kept."""
 
@@ -42,7 +50,8 @@ class CleanRoot:
             fresh = BASE.with_suffix(".new")
             shutil.rmtree(fresh, ignore_errors=True)
             command = ["debootstrap", "--variant=minbase", f"--include={MACHINE}", SUITE, str(fresh), mirror()]
-            subprocess.run(command, stdout=sys.stderr, check=True)
+            fresh.parent.mkdir(parents=True, exist_ok=True)
+            quietly(command, fresh.with_suffix(".debootstrap.log"))
             fresh.rename(BASE)
         self.folder = BASE.with_name(name)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -57,9 +66,7 @@ class CleanRoot:
     def fetch(self, package):
         """Downloads what a package needs, before it is booted: then it has no network any more."""
         for command in (["update", "-q"], ["install", "-q", "-y", "--no-install-recommends", "--download-only", package]):
-            subprocess.run(
-                ["chroot", str(self.folder), "apt-get", *command], env=INSIDE, stdout=sys.stderr, check=True
-            )
+            quietly(["chroot", str(self.folder), "apt-get", *command], self.folder.with_suffix(".apt.log"))
 
     def boot(self):
         """Boots it; from then on this process is in its network, too."""

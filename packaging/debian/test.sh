@@ -5,6 +5,8 @@ cd "$(dirname "$0")/../.."
 
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 architecture=$(dpkg --print-architecture)
-sh packaging/debian/build.sh --deb-version "$version-2" --output target/debian/higher.deb
+higher=target/clean-root/higher
+sh packaging/debian/build.sh 2 "$higher"
+sh packaging/debian/build.sh
 exec /usr/bin/python3 packaging/debian/test_install.py \
-    "target/debian/doorstep_$version-1_$architecture.deb" target/debian/higher.deb
+    "target/debian/doorstep_$version-1_$architecture.deb" "$higher/doorstep_$version-2_$architecture.deb"
