@@ -37,7 +37,7 @@ def picture(camera, seconds=30):
     """A still picture of a camera, waited for; the JPEG's bytes."""
     until = time.monotonic() + seconds
     while True:
-        status, kind, body = ask(f"/api/v1/cameras/{camera}/still")
+        status, kind, body = ask(f"/api/v1/cameras/{camera}/still?fresh=1")
         if (status, kind) == (200, "image/jpeg"):
             return body
         assert time.monotonic() < until, f"no picture of {camera}: {status} {body[:200]}"
