@@ -10,7 +10,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
-BASE = ROOT / "target" / "clean-root" / SUITE
+PLACE = ROOT / "target" / "clean-root"
 # What a machine has before anybody installs anything, on top of the packages that Debian cannot do without.
 MACHINE = "ca-certificates,systemd-sysv"
 # systemd-nspawn keeps these from its guests, and the workers cage themselves with them.
@@ -39,23 +39,31 @@ def quietly(command, log):
         sys.exit(f"{command[0]} failed:\n{log.read_text()[-2000:]}")
 
 
+def debian(name, packages=""):
+    """The folder of a Debian with nothing else than these packages; made once."""
+    if os.geteuid() != 0:
+        sys.exit("a clean root is made and booted by root only")
+    base = PLACE / name
+    if not base.exists():
+        print(f"==> Making a clean Debian {SUITE} with debootstrap", file=sys.stderr)
+        fresh = base.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        more = [f"--include={packages}"] if packages else []
+        command = ["debootstrap", "--variant=minbase", *more, SUITE, str(fresh), mirror()]
+        quietly(command, fresh.with_suffix(".debootstrap.log"))
+        fresh.rename(base)
+    return base
+
+
 class CleanRoot:
-    """A new root folder each time; the first ever is made by debootstrap and kept."""
+    """A machine in a new root folder."""
 
     def __init__(self, name):
-        if os.geteuid() != 0:
-            sys.exit("a clean root is made and booted by root only")
-        if not BASE.exists():
-            print(f"==> Making a clean Debian {SUITE} with debootstrap", file=sys.stderr)
-            fresh = BASE.with_suffix(".new")
-            shutil.rmtree(fresh, ignore_errors=True)
-            command = ["debootstrap", "--variant=minbase", f"--include={MACHINE}", SUITE, str(fresh), mirror()]
-            fresh.parent.mkdir(parents=True, exist_ok=True)
-            quietly(command, fresh.with_suffix(".debootstrap.log"))
-            fresh.rename(BASE)
-        self.folder = BASE.with_name(name)
+        base = debian("machine", MACHINE)
+        self.folder = base.with_name(name)
         shutil.rmtree(self.folder, ignore_errors=True)
-        subprocess.run(["cp", "-a", str(BASE), str(self.folder)], check=True)
+        subprocess.run(["cp", "-a", str(base), str(self.folder)], check=True)
         self.guest, self.init = None, None
 
     def put(self, file, place="root"):
