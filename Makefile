@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-package build run test lint doc deny figures fuzz soak clean
+.PHONY: help setup setup-test setup-package build run test lint doc deny figures deb test-install test-image fuzz soak clean
 
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
@@ -50,6 +50,15 @@ deny: ## Check licences, advisories and sources of all crates (needs cargo-deny)
 
 figures: setup-test build ## Measure what the README claims (two hours, wants an idle machine)
 	sh benches/all.sh
+
+deb: setup-package build ## Make the Debian package: target/debian/*.deb
+	@sh packaging/debian/build.sh
+
+test-install: setup-test setup-package build ## Install, use and purge the Debian package in a clean Debian with systemd (as root)
+	@sh packaging/debian/test.sh
+
+test-image: setup-package ## Build the container's image without a container engine, and start it (as root)
+	@/usr/bin/python3 packaging/docker/test_image.py
 
 fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-fuzz)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }

@@ -50,6 +50,7 @@ use crate::telemetry::set_level;
 
 mod keeper;
 pub mod probe;
+pub mod ready;
 pub mod run;
 
 use keeper::{Keeper, Stop};

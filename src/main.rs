@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use doorstep::app::run::{self, Signals};
-use doorstep::app::{self, App};
+use doorstep::app::{self, App, ready};
 use doorstep::camera::probe::{self, Finding};
 use doorstep::camera::sentence::Sentence;
 use doorstep::config::Config;
@@ -134,6 +134,9 @@ fn run(place: Place) -> Result<(), String> {
             false => format!("http://{}", app.ui_addr()),
         };
         tracing::info!(page, data = %settings.data().display(), "running");
+        if let Some(Err(error)) = std::env::var_os(ready::SOCKET_VARIABLE).as_deref().map(ready::tell) {
+            tracing::warn!(%error, "the service manager could not be told that it runs");
+        }
         run::keep(app, &settings, None, &mut signals).await.map_err(|e| e.to_string())
     })
 }

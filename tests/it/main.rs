@@ -12,6 +12,7 @@ mod call_line;
 mod calls;
 mod cameras;
 mod codecs;
+mod container;
 mod demo;
 mod diagnostics;
 mod door;
