@@ -42,8 +42,10 @@ impl Installed {
         let client = reqwest::Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(8));
         let (ui, door) = (of("ui", "127.0.0.1:8099"), of("door", "127.0.0.1:8098"));
         let house = Self { child, client: client.build().unwrap(), ui, door };
-        wait_for("a running house", async || house.client.get(format!("{}/healthz", house.ui)).send().await.ok())
-            .await;
+        wait_for("a running house", async || {
+            house.client.get(format!("{}/healthz", house.ui)).send().await.ok()
+        })
+        .await;
         house
     }
 
@@ -149,7 +151,9 @@ fn names(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn lock_up(folder: &Path) {
-    names(folder).iter().for_each(|file| std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap());
+    names(folder)
+        .iter()
+        .for_each(|file| std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap());
 }
 
 /// All that [`gathered`] put there is there.
@@ -189,9 +193,13 @@ async fn a_house_that_is_copied_while_it_writes_is_whole_where_the_copy_is_resto
         round += 1;
         let name = json!([{ "camera": { "id": "porch" }, "key": "name", "value": format!("Porch {round}") }]);
         assert_eq!(house.ask(Method::PUT, "settings", json!({ "changes": name })).await.0, 200);
-        assert_eq!(house.ask(Method::POST, "cameras/shed/power", json!({ "on": round % 2 == 0 })).await.0, 200);
+        assert_eq!(
+            house.ask(Method::POST, "cameras/shed/power", json!({ "on": round % 2 == 0 })).await.0,
+            200
+        );
         let session = format!("call-{round}");
-        let content = json!({ "sessionId": session, "offer": { "format": "SDP", "value": offer("g3-2023") } });
+        let content =
+            json!({ "sessionId": session, "offer": { "format": "SDP", "value": offer("g3-2023") } });
         house.directive(rtc(&token, "InitiateSessionWithOffer", "porch", content)).await;
         house.directive(rtc(&token, "SessionDisconnected", "porch", json!({ "sessionId": session }))).await;
     }
@@ -225,7 +233,12 @@ async fn a_house_that_is_copied_while_it_writes_is_whole_where_the_copy_is_resto
     assert!(problems.contains("others could read secrets") && problems.contains("state.json"), "{problems}");
     house.stop();
     for file in names(last.path()) {
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            file.display()
+        );
     }
     whole(last.path(), &token);
 }
@@ -247,7 +260,8 @@ async fn what_a_newer_version_left_is_refused_kept_and_told_and_the_house_runs_a
         replace(&file(name), text.as_bytes()).unwrap();
     }
 
-    let check = doorstep().arg("check").arg("--config").arg(file("config.toml")).stdout(Stdio::piped()).output();
+    let check =
+        doorstep().arg("check").arg("--config").arg(file("config.toml")).stdout(Stdio::piped()).output();
     let check = check.unwrap();
     let said = String::from_utf8(check.stdout).unwrap();
     assert_eq!(check.status.code(), Some(1));
@@ -259,7 +273,9 @@ async fn what_a_newer_version_left_is_refused_kept_and_told_and_the_house_runs_a
     assert_eq!(house.get("cameras").await["cameras"].as_array().unwrap().len(), 3);
     assert_eq!(house.get("status").await["links"][0]["user_id"], "ann");
     let problems = house.problems().await;
-    for told in ["config", "format: written by a newer Doorstep", "state.json was written by a newer Doorstep"] {
+    for told in
+        ["config", "format: written by a newer Doorstep", "state.json was written by a newer Doorstep"]
+    {
         assert!(problems.contains(told), "{told} in {problems}");
     }
     assert!(!problems.contains("canary"), "{problems}");

@@ -72,7 +72,13 @@ fn a_newer_file_is_left_alone_and_what_was_there_before_holds() {
 
     // The newer version made the last good copy too, and kept the file that it had found.
     std::fs::write(house.settings.place.good(), newer).unwrap();
-    assert_eq!(house.settings.load().config.cameras.len(), 0);
+    let loaded = house.settings.load();
+    assert_eq!(
+        (loaded.config.cameras.len(), loaded.config.limits.calls),
+        (0, 16),
+        "its words may mean anything"
+    );
+    assert_eq!(loaded.problems.iter().map(|p| p.key.as_str()).collect::<Vec<_>>(), [FORMAT]);
     assert!(
         house.settings.problems()[0].contains("nothing but the defaults"),
         "{:?}",
