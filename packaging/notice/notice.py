@@ -59,8 +59,11 @@ def linked():
 
 def packages():
     cargo = os.environ.get("CARGO", "cargo")
-    metadata = json.loads(run(cargo, "metadata", "--locked", "--format-version", "1"))
-    return {(package["name"], package["version"]): package for package in metadata["packages"]}
+    found = {}
+    for target in TARGETS:
+        metadata = json.loads(run(cargo, "metadata", "--locked", "--format-version", "1", "--filter-platform", target))
+        found.update({(package["name"], package["version"]): package for package in metadata["packages"]})
+    return found
 
 
 def taken(expression):
