@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-package build run test lint doc deny figures deb test-install test-image fuzz soak clean
+.PHONY: help setup setup-test setup-package build run test lint doc deny notice figures deb test-install test-image fuzz soak clean
 
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
@@ -45,8 +45,11 @@ lint: setup ## Format and clippy; warnings are errors
 doc: setup ## Build the code's documentation; warnings are errors
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --locked --no-deps
 
-deny: ## Check licences, advisories and sources of all crates (needs cargo-deny)
-	$(CARGO) deny check
+deny: ## Check licenses, duplicates, sources and advisories of all crates
+	@CARGO='$(CARGO)' sh packaging/setup/deny.sh
+
+notice: ## Write NOTICE anew: whose work is inside, and under which licenses
+	@CARGO='$(CARGO)' python3 packaging/notice/notice.py
 
 figures: setup-test build ## Measure what the README claims (two hours, wants an idle machine)
 	sh benches/all.sh

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table, Value};
+use toml_edit::DocumentMut;
 
+use super::formats::FormatError;
 use super::load::{Around, LOG_VARIABLE, Origin, Problem, SUPERVISOR_TOKEN};
+use super::migrate::{FORMAT, raise};
 use super::{Config, validate};
 
 /// Where the supervisor passes on what we say to the hub; it documents no other address.
@@ -20,6 +23,8 @@ pub(super) struct Draft {
     pub(super) problems: Vec<Problem>,
     /// The file itself is at fault, not something around it.
     pub(super) damaged: bool,
+    /// A newer version wrote the file: nothing of it is used.
+    pub(super) newer: bool,
     /// Cameras with a mistake, which are left out when the rest is used.
     broken: BTreeSet<usize>,
     /// Keys that name files which cannot be used.
@@ -34,11 +39,12 @@ impl Draft {
             origins: BTreeMap::new(),
             problems: Vec::new(),
             damaged: false,
+            newer: false,
             broken: BTreeSet::new(),
             missing: BTreeSet::new(),
         };
-        match text.parse::<Table>() {
-            Ok(table) => draft.try_all(table),
+        match text.parse::<DocumentMut>() {
+            Ok(document) => draft.try_document(document, around),
             Err(e) => {
                 // Not the error's own text: it quotes the line, and the line may hold a token.
                 let line = e.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
@@ -105,6 +111,21 @@ impl Draft {
                 }
                 self.origins.insert(format!("{section}.{key}"), Origin::Demo);
             }
+        }
+    }
+
+    fn try_document(&mut self, mut document: DocumentMut, around: &Around) {
+        if let Err(error) = raise(&mut document, around.formats) {
+            self.problems.push(Problem::new(FORMAT, error.to_string()));
+            self.newer = matches!(error, FormatError::Newer { .. });
+        }
+        if self.newer {
+            return;
+        }
+        document.remove(FORMAT);
+        match document.to_string().parse::<Table>() {
+            Ok(table) => self.try_all(table),
+            Err(error) => self.problems.push(Problem::new("", error.message())),
         }
     }
 

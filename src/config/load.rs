@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use toml::Table;
+use toml_edit::DocumentMut;
 
 use super::draft::Draft;
+use super::formats::Formats;
+use super::migrate::FORMAT;
 use super::place::Place;
 use super::{Config, save};
 
@@ -132,20 +135,48 @@ pub(super) fn lay(place: &Place, around: &Around, fallback: bool) -> Loaded {
     let damaged = draft.damaged || unreadable;
     let good = text.filter(|_| !damaged).map(SecretString::from);
     let mut instead = None;
+    if draft.newer {
+        let advice = advice(place, around);
+        problems.iter_mut().filter(|p| p.key == FORMAT).for_each(|p| p.text.push_str(&advice));
+    }
     if damaged && fallback {
-        let copy = read(&place.good()).ok().map(|text| Draft::read(&text, around)).filter(|d| !d.damaged);
-        instead = Some(match copy {
-            Some(copy) => {
+        let newer = draft.newer;
+        instead = Some(match good_copy(place, around) {
+            Some((copy, from)) => {
                 draft = copy;
                 let more: Vec<Problem> = draft.problems.drain(..).filter(|p| !problems.contains(p)).collect();
                 problems.extend(more);
-                "the last good copy of the settings is used until this is mended"
+                from
             }
+            None if newer => "nothing but the defaults holds until this is mended",
             None => "the rest of the settings is used until this is mended",
         });
     }
     let (config, origins) = draft.finish();
     Loaded { config, problems, origins, path: place.config.clone(), instead, good }
+}
+
+/// The last good settings, and what they are called: the last good copy, or if a newer version made that one too, the
+/// file that it found here at first.
+fn good_copy(place: &Place, around: &Around) -> Option<(Draft, &'static str)> {
+    let draft = |path: &Path| read(path).ok().map(|text| Draft::read(&text, around));
+    let copy = draft(&place.good());
+    let by_newer = copy.as_ref().is_none_or(|copy| copy.newer);
+    if let Some(copy) = copy.filter(|copy| !copy.damaged) {
+        return Some((copy, "the last good copy of the settings is used until this is mended"));
+    }
+    let before = place.before(around.formats).filter(|_| by_newer);
+    let copy = before.and_then(|path| draft(&path)).filter(|copy| !copy.damaged)?;
+    Some((copy, "the settings from before that version are used until this is mended"))
+}
+
+/// What to do about a file that a newer version wrote.
+fn advice(place: &Place, around: &Around) -> String {
+    let or = match place.before(around.formats) {
+        Some(before) => format!("put {} in its place", before.display()),
+        None => "put one in its place that this version wrote".to_owned(),
+    };
+    format!(": install that version, or {or}")
 }
 
 /// What holds without a settings file.
@@ -173,6 +204,8 @@ pub(super) struct Around {
     pub(super) log_is_overridden: bool,
     /// What the demo cannot do without.
     pub(super) demo: Table,
+    /// What the file may be written in.
+    pub(super) formats: Formats<DocumentMut>,
     pub(super) problems: Vec<Problem>,
 }
 

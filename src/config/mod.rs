@@ -2,7 +2,7 @@
 //! environment. Unknown keys are errors; validation reports all problems at once, with key paths.
 //!
 //! [`place::Place`] finds the files, [`load`] reads them, [`validate`] judges them, [`save`]
-//! changes single keys and keeps the user's comments. [`key`] and [`camera_key`] list what there is to be set;
+//! changes single keys and keeps the user's comments. [`formats`] tells older and newer files from today's. [`key`] and [`camera_key`] list what there is to be set;
 //! [`settings::Settings`] owns all that while a house runs, and takes a user's changes. [`camera_address`] says
 //! what a camera's address may be.
 
@@ -18,9 +18,11 @@ pub mod camera_address;
 pub mod camera_key;
 pub mod change;
 mod draft;
+pub mod formats;
 pub mod key;
 pub mod load;
 mod masked_address;
+mod migrate;
 pub mod place;
 pub mod save;
 pub mod settings;

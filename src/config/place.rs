@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use toml_edit::DocumentMut;
+
+use super::formats::{Formats, copy_of};
+
 /// The folder that the hub's supervisor gives to an add-on; its options file marks it.
 const ADD_ON_DATA: &str = "/data";
 
@@ -51,6 +55,14 @@ impl Place {
     #[must_use]
     pub fn good(&self) -> PathBuf {
         self.data.join(GOOD)
+    }
+
+    /// The last settings file of a format that is known here, kept when one of another took its place.
+    #[must_use]
+    pub fn before(&self, formats: Formats<DocumentMut>) -> Option<PathBuf> {
+        // Copies lie beside the file that a link leads to.
+        let path = std::fs::canonicalize(&self.config).unwrap_or_else(|_| self.config.clone());
+        (1..=formats.today()).rev().map(|format| copy_of(&path, format)).find(|copy| copy.is_file())
     }
 
     /// The hub's options.

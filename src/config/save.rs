@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
+use super::formats::{FormatError, Formats, copy_of};
 use super::load::{Origin, Problem, read};
+use super::migrate::raise;
 
 /// Why settings were not saved. The old file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,9 @@ pub enum SaveError {
     /// The file is no TOML.
     #[error("not saved: {DAMAGED}")]
     Damaged,
+    /// Whoever wrote the file knows more than we do.
+    #[error("not saved: the settings file was {0}")]
+    Newer(FormatError),
     /// The disk refused.
     #[error("not saved: {}", why(.0))]
     Storage(#[from] io::Error),
@@ -45,14 +50,16 @@ pub fn why(error: &io::Error) -> String {
     }
 }
 
-/// Saves what `edit` makes of the file; the file before that is kept beside it as `.bak`. `judge` finds the
-/// mistakes in a text; those that were there before must not keep the user from mending them one by one.
+/// Saves what `edit` makes of the file, in today's format; the file before that is kept beside it as `.bak`, or by
+/// its format if that was an older one. `judge` finds the mistakes in a text; those that were there before must not
+/// keep the user from mending them one by one.
 /// Blocks on the disk.
 ///
 /// # Errors
 /// When the edit makes no sense, would bring in a mistake, or cannot be written.
 pub fn save(
     path: &Path,
+    formats: Formats<DocumentMut>,
     edit: impl FnOnce(&mut DocumentMut) -> Result<(), SaveError>,
     judge: impl Fn(&str) -> Vec<Problem>,
 ) -> Result<(), SaveError> {
@@ -64,6 +71,10 @@ pub fn save(
         Err(e) => return Err(e.into()),
     };
     let mut document: DocumentMut = old.parse().map_err(|_| SaveError::Damaged)?;
+    let format = raise(&mut document, formats).map_err(|error| match error {
+        FormatError::Newer { .. } => SaveError::Newer(error),
+        FormatError::NoFormat { .. } => SaveError::Damaged,
+    })?;
     edit(&mut document)?;
     let new = document.to_string();
     if new == old {
@@ -77,7 +88,9 @@ pub fn save(
         std::fs::create_dir_all(folder)?;
     }
     if !old.is_empty() {
-        replace(&path.with_extension("toml.bak"), old.as_bytes())?;
+        let is_older = format < formats.today();
+        let before = if is_older { copy_of(&path, format) } else { path.with_extension("toml.bak") };
+        replace(&before, old.as_bytes())?;
     }
     Ok(replace(&path, new.as_bytes())?)
 }
@@ -117,6 +130,9 @@ pub(super) fn set(table: &mut dyn TableLike, key: &str, value: Option<Value>) {
     }
 }
 
+/// How the name of a file begins and ends that is not whole yet. A backup leaves them out.
+pub const UNFINISHED: (&str, &str) = (".doorstep-", ".tmp");
+
 /// Puts a whole file (mode 0600) in the place of another: written beside it, synced, renamed, the
 /// folder synced. Killed at any moment, the old or the new file is there, whole. Blocks.
 ///
@@ -124,7 +140,7 @@ pub(super) fn set(table: &mut dyn TableLike, key: &str, value: Option<Value>) {
 /// When the disk refuses; the old file is as it was.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".doorstep-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED.0).suffix(UNFINISHED.1).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|e| e.error)?;
@@ -138,6 +154,7 @@ mod tests {
 
     use super::*;
 
+    const TODAY: Formats<DocumentMut> = Formats::new(&[]);
     const OLD: &str = "# my house\n[log]\nlevel = \"info\" # quiet\n";
 
     fn level(level: &str) -> impl FnOnce(&mut DocumentMut) -> Result<(), SaveError> {
@@ -157,7 +174,7 @@ mod tests {
         let (path, link) = (folder.path().join("real.toml"), folder.path().join("config.toml"));
         std::fs::write(&path, OLD).unwrap();
         symlink(&path, &link).unwrap();
-        save(&link, level("debug"), loud).unwrap();
+        save(&link, TODAY, level("debug"), loud).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD.replace("info", "debug"));
         assert!(link.is_symlink(), "a link stays one");
         assert_eq!(std::fs::read_to_string(folder.path().join("real.toml.bak")).unwrap(), OLD);
@@ -169,13 +186,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         std::fs::write(&path, OLD).unwrap();
-        assert!(matches!(save(&path, level("loud"), loud), Err(SaveError::Refused(all)) if all.len() == 1));
+        assert!(
+            matches!(save(&path, TODAY, level("loud"), loud), Err(SaveError::Refused(all)) if all.len() == 1)
+        );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), OLD);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         let with_mistake = OLD.replace("my house", "my loud house");
         std::fs::write(&path, &with_mistake).unwrap();
-        save(&path, level("debug"), loud).unwrap();
-        assert!(matches!(save(&path, level("loud"), loud), Err(SaveError::Refused(all)) if all.len() == 1));
+        save(&path, TODAY, level("debug"), loud).unwrap();
+        assert!(
+            matches!(save(&path, TODAY, level("loud"), loud), Err(SaveError::Refused(all)) if all.len() == 1)
+        );
     }
 
     #[test]
@@ -192,7 +213,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         std::fs::write(&path, "[log").unwrap();
-        assert!(matches!(save(&path, |_| Ok(()), loud), Err(SaveError::Damaged)));
+        assert!(matches!(save(&path, TODAY, |_| Ok(()), loud), Err(SaveError::Damaged)));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "[log");
     }
 

@@ -8,11 +8,14 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use toml::Table;
+use toml_edit::DocumentMut;
 
 use super::Config;
 use super::change::Change;
+use super::formats::{FormatError, Formats};
 use super::key::{KEYS, Key, KeyKind};
-use super::load::{Around, Environment, Loaded, Origin, Problem, defaults, judge, lay};
+use super::load::{Around, Environment, Loaded, Origin, Problem, defaults, judge, lay, read};
+use super::migrate::format_of;
 use super::place::Place;
 use super::save::{DAMAGED, SaveError, save, why};
 
@@ -26,6 +29,7 @@ pub struct Settings {
     /// What the demo cannot do without.
     demo: Table,
     judge: Judge,
+    formats: Formats<DocumentMut>,
     /// One save at a time.
     saving: Mutex<()>,
     used: watch::Sender<Arc<Config>>,
@@ -49,6 +53,8 @@ struct Notes {
 pub struct View {
     /// The settings file.
     pub file: String,
+    /// Format in which it is written from here.
+    pub format: u64,
     /// It can be changed from here.
     pub editable: bool,
     /// Why not, for people.
@@ -88,6 +94,7 @@ impl Settings {
             environment,
             demo: Table::new(),
             judge,
+            formats: Formats::default(),
             saving: Mutex::default(),
             used: watch::Sender::new(Arc::default()),
             saves: AtomicU64::default(),
@@ -107,11 +114,15 @@ impl Settings {
         &self.place.data
     }
 
-    /// Reads the settings that a house is to start with, and keeps them as the last good ones if all of them are
-    /// well. Blocks on the disk.
+    /// Reads the settings that a house is to start with, brings a file of an older format to today's, and keeps
+    /// them as the last good ones if all of them are well. Blocks on the disk.
     pub fn load(&self) -> Loaded {
+        let migrated = self.migrate();
         let loaded = lay(&self.place, &self.around(), true);
         let mut notes: Vec<String> = loaded.instead.iter().map(|text| (*text).to_owned()).collect();
+        if let Err(error) = migrated {
+            notes.push(format!("the settings hold, but their file stays in its older format: {error}"));
+        }
         notes.extend(loaded.problems.iter().map(ToString::to_string));
         if let Err(error) = loaded.keep(&self.place) {
             notes.push(format!("the last good copy of the settings cannot be kept: {}", why(&error)));
@@ -120,6 +131,16 @@ impl Settings {
         (known.file, known.instead) = (notes, loaded.instead);
         drop(known);
         loaded
+    }
+
+    fn migrate(&self) -> Result<(), SaveError> {
+        let document = read(&self.place.config).ok().and_then(|text| text.parse::<DocumentMut>().ok());
+        match document.map(|document| format_of(&document, self.formats)) {
+            Some(Ok(format)) if format < self.formats.today() => {
+                save(&self.place.config, self.formats, |_| Ok(()), |_| Vec::new())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A house runs with these from now on.
@@ -182,6 +203,7 @@ impl Settings {
         let why_not = self.why_not();
         View {
             file: self.place.config.display().to_string(),
+            format: self.formats.today(),
             editable: why_not.is_none(),
             why_not,
             restart: self.waiting(&lay(&self.place, &around, true).config),
@@ -210,7 +232,7 @@ impl Settings {
             }
         }
         let edit = |document: &mut _| changes.iter().try_for_each(|change| change.apply(document));
-        save(&self.place.config, edit, |text| judge(text, &around, self.judge))?;
+        save(&self.place.config, self.formats, edit, |text| judge(text, &around, self.judge))?;
         let loaded = self.load();
         self.saves.fetch_add(1, Ordering::Relaxed);
         self.used.send_modify(|used| {
@@ -238,9 +260,15 @@ impl Settings {
     /// Why the file cannot be changed.
     fn why_not(&self) -> Option<String> {
         let path = std::fs::canonicalize(&self.place.config).unwrap_or_else(|_| self.place.config.clone());
-        match std::fs::read_to_string(&path) {
-            Ok(text) if text.parse::<Table>().is_err() => return Some(DAMAGED.to_owned()),
-            Ok(_) => {}
+        match std::fs::read_to_string(&path).map(|text| text.parse::<DocumentMut>()) {
+            Ok(Err(_)) => return Some(DAMAGED.to_owned()),
+            Ok(Ok(document)) => match format_of(&document, self.formats) {
+                Ok(_) => {}
+                Err(error @ FormatError::Newer { .. }) => {
+                    return Some(format!("the settings file was {error}"));
+                }
+                Err(FormatError::NoFormat { .. }) => return Some(DAMAGED.to_owned()),
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Some(format!("{} cannot be read: {error}", path.display())),
         }
@@ -250,7 +278,11 @@ impl Settings {
     }
 
     fn around(&self) -> Around {
-        Around { demo: self.demo.clone(), ..Around::look(&self.place, &*self.environment) }
+        Around {
+            demo: self.demo.clone(),
+            formats: self.formats,
+            ..Around::look(&self.place, &*self.environment)
+        }
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {

@@ -76,7 +76,7 @@ fn not_saved(error: &SaveError) -> HttpResponse {
         SaveError::Fixed { key, origin } => {
             HttpResponse::Conflict().json(json!({ "error": text, "key": key, "origin": origin }))
         }
-        SaveError::Damaged => refusal(StatusCode::CONFLICT, &text),
+        SaveError::Damaged | SaveError::Newer(_) => refusal(StatusCode::CONFLICT, &text),
         SaveError::Storage(reason) => {
             use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
             tracing::warn!(%reason, "settings could not be saved");

@@ -19,6 +19,7 @@ use url::Url;
 use crate::app::run::{self, Signals};
 use crate::app::{App, AppError};
 use crate::config::place::Place;
+use crate::config::save::replace;
 use crate::config::settings::Settings;
 use crate::http::{DemoBell, DemoInfo};
 
@@ -268,7 +269,7 @@ fn forced(ui: SocketAddr, door: SocketAddr, hub: &SimHub, alexa: &AlexaDouble) -
 /// Where the demo's settings lie: in its temporary folder, as a user would have written them.
 fn place(data: &Path) -> Result<Place, DemoError> {
     let place = Place { config: data.join("config.toml"), named: true, data: data.to_owned() };
-    std::fs::write(&place.config, CAMERAS).map_err(DemoError::Prepare)?;
+    replace(&place.config, CAMERAS.as_bytes()).map_err(DemoError::Prepare)?;
     Ok(place)
 }
 

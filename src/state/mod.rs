@@ -10,9 +10,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rand::Rng;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,9 +22,12 @@ mod grant;
 mod happening;
 mod kept;
 mod learned;
+mod migrate;
 mod outcome;
 mod plot;
+mod private;
 mod record;
+mod shelf;
 
 use calls::CallLog;
 pub use checked::{Checked, CheckedCamera, CheckedDoor};
@@ -36,9 +36,13 @@ use happening::Happenings;
 pub use happening::{Happening, What};
 use kept::Kept;
 pub use learned::{Learned, LearnedBackChannel, LearnedStream};
+use migrate::Document;
 pub use outcome::Outcome;
 pub use plot::Plot;
 pub use record::{CallRecord, Counters, NetworkRecord, Stages, TalkRecord, VideoRecord};
+use shelf::{Found, Shelf};
+
+use crate::config::formats::Formats;
 
 /// How long linking stays open after an admin opened it.
 pub const LINKING: Duration = Duration::from_secs(600);
@@ -90,6 +94,9 @@ pub struct State {
 
 struct Shared {
     folder: PathBuf,
+    shelf: Shelf,
+    /// Why [`Shared::shelf`] is left alone.
+    untouchable: Option<String>,
     kept: Mutex<Kept>,
     /// `kept` is newer than the disk.
     dirty: AtomicBool,
@@ -128,27 +135,28 @@ fn stamp(at: OffsetDateTime) -> String {
 
 impl State {
     /// Opens the data folder, makes it if needed, and starts the writer. Always succeeds: what is
-    /// damaged is put aside and the last good copy taken; a folder that cannot be written to leaves
-    /// everything in memory. The texts say what was wrong, for people. Blocks on the disk.
+    /// damaged or newer is put aside and the last good copy taken; a folder that cannot be written to
+    /// leaves everything in memory. The texts say what was wrong, for people. Blocks on the disk.
     #[must_use]
     pub fn open(folder: &Path) -> (Arc<Self>, Vec<String>) {
+        Self::open_in(folder, Formats::default())
+    }
+
+    fn open_in(folder: &Path, formats: Formats<Document>) -> (Arc<Self>, Vec<String>) {
         let mut problems = Vec::new();
-        if let Err(e) = make_private(folder) {
+        if let Err(e) = private::make(folder) {
             problems.push(format!("the data folder {} cannot be made: {e}", folder.display()));
         }
-        let before = problems.len();
-        let mut kept = Kept::read(folder, &mut problems).unwrap_or_default();
-        let fresh = kept.door_token.is_empty() || problems.len() > before;
-        if kept.door_token.is_empty() {
-            let mut bytes = [0u8; 32];
-            rand::rng().fill_bytes(&mut bytes);
-            kept.door_token = URL_SAFE_NO_PAD.encode(bytes);
-        }
+        private::tidy(folder, &mut problems);
+        let shelf = Shelf::new(folder, formats);
+        let Found { kept, is_news, untouchable } = shelf.open(&mut problems);
         let (log, calls) = CallLog::open(folder, &mut problems);
         let shared = Arc::new(Shared {
             folder: folder.to_owned(),
+            shelf,
+            untouchable,
             kept: Mutex::new(kept),
-            dirty: AtomicBool::new(fresh),
+            dirty: AtomicBool::new(is_news),
             calls: Mutex::new(calls),
             calls_dropped: AtomicU64::new(0),
             happenings: Mutex::default(),
@@ -167,7 +175,7 @@ impl State {
             .ok();
         let state = Self { shared, work: Some(work), writer };
         state.happened(What::Started, None);
-        if fresh {
+        if is_news {
             state.save();
         }
         (Arc::new(state), problems)
@@ -343,7 +351,7 @@ impl State {
     /// Changes nothing there. Blocks on the disk.
     #[must_use]
     pub fn learned_in(folder: &Path) -> BTreeMap<String, Learned> {
-        Kept::peek(folder).map(|kept| kept.learned).unwrap_or_default()
+        Self::peek(folder).map(|kept| kept.learned).unwrap_or_default()
     }
 
     /// Remembers what was learned of a camera entity or of a camera. True if that is news.
@@ -373,7 +381,11 @@ impl State {
     /// The same of another process, as it was saved in its data folder; see [`Self::learned_in`].
     #[must_use]
     pub fn switched_off_in(folder: &Path) -> BTreeSet<String> {
-        Kept::peek(folder).map(|kept| kept.switched_off).unwrap_or_default()
+        Self::peek(folder).map(|kept| kept.switched_off).unwrap_or_default()
+    }
+
+    fn peek(folder: &Path) -> Option<Kept> {
+        Shelf::new(folder, Formats::default()).peek()
     }
 
     /// Switches a camera off or on here.
@@ -576,11 +588,6 @@ impl Drop for State {
     }
 }
 
-fn make_private(folder: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
 fn write(shared: &Shared, mut log: CallLog, queue: &Receiver<Work>) {
     while let Ok(work) = queue.recv() {
         let mut result = Ok(());
@@ -598,7 +605,10 @@ fn write(shared: &Shared, mut log: CallLog, queue: &Receiver<Work>) {
         }
         if result.is_ok() && shared.dirty.swap(false, Ordering::AcqRel) {
             let text = lock(&shared.kept).to_text();
-            result = Kept::write(&shared.folder, &text);
+            result = match &shared.untouchable {
+                Some(why) => Err(std::io::Error::other(why.clone())),
+                None => shared.shelf.write(&text),
+            };
             if result.is_err() {
                 shared.dirty.store(true, Ordering::Release);
             }

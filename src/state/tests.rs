@@ -6,6 +6,12 @@ use secrecy::ExposeSecret;
 use super::*;
 
 mod crash;
+mod formats;
+
+/// Puts a file into the folder that nobody else may read.
+fn put(folder: &tempfile::TempDir, name: &str, content: impl AsRef<[u8]>) {
+    crate::config::save::replace(&folder.path().join(name), content.as_ref()).unwrap();
+}
 
 fn call(id: &str) -> CallRecord {
     CallRecord { id: id.into(), camera: "Front <door>".into(), ..CallRecord::default() }
@@ -129,28 +135,48 @@ fn a_damaged_state_gives_way_to_the_copy_before_it() {
 }
 
 #[test]
-fn what_a_newer_version_wrote_is_kept() {
+fn what_a_newer_version_added_to_the_same_format_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("state.json");
-    let newer = r#"{"format": 7, "door_token": "t", "later": {"a": [1]}}"#;
-    std::fs::write(&path, newer).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    put(&folder, "state.json", r#"{"format": 1, "door_token": "t", "later": {"a": [1]}}"#);
     let (state, problems) = State::open(folder.path());
-    assert!(problems.len() == 1 && problems[0].contains("read by others"), "{problems:?}");
+    assert!(problems.is_empty(), "{problems:?}");
     state.link("u", "n");
     assert!(state.flush());
-    let text: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    assert_eq!((&text["format"], &text["later"]["a"][0]), (&7.into(), &1.into()));
+    let bytes = std::fs::read(folder.path().join("state.json")).unwrap();
+    let text: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!((&text["format"], &text["later"]["a"][0]), (&1.into(), &1.into()));
+}
+
+#[test]
+fn what_others_can_read_is_locked_up_and_told_and_what_was_never_finished_is_taken_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |name: &str| folder.path().join(name);
+    drop(State::open(folder.path()));
+    let secret = ["state.json", "state.json.good", "config.toml", "config.toml.format-1", "calls.jsonl"];
+    for name in secret.into_iter().chain(["options.json", ".doorstep-a.tmp", ".doorstep-b.tmp"]) {
+        if !of(name).exists() {
+            std::fs::write(of(name), "").unwrap();
+        }
+        std::fs::set_permissions(of(name), std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let an_hour_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    std::fs::File::open(of(".doorstep-a.tmp")).unwrap().set_modified(an_hour_ago).unwrap();
+    let (_state, problems) = State::open(folder.path());
+    assert!(problems.len() == 1 && secret.iter().all(|name| problems[0].contains(name)), "{problems:?}");
+    let mode = |name: &str| std::fs::metadata(of(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!(secret.map(mode), [0o600; 5]);
+    assert_eq!(mode("options.json"), 0o644, "it is the hub's");
+    assert_eq!([".doorstep-a.tmp", ".doorstep-b.tmp"].map(|name| of(name).exists()), [false, true]);
+    assert_eq!(State::open(folder.path()).1, [""; 0]);
 }
 
 #[test]
 fn damaged_and_torn_lines_are_left_out_and_the_log_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("calls.jsonl");
     let mut text = serde_json::to_vec(&call("c1")).unwrap();
     text.extend(b"\n{}\n\xff\xfe\n[[[[\n{\"id\": 5}\n");
     text.extend(&serde_json::to_vec(&call("torn")).unwrap()[..30]);
-    std::fs::write(&path, text).unwrap();
+    put(&folder, "calls.jsonl", text);
     let (state, problems) = State::open(folder.path());
     assert_eq!((state.calls(9).len(), problems.len()), (1, 1), "{problems:?}");
     state.record_call(call("c2"));
@@ -224,7 +250,7 @@ fn calls_are_paged_from_one_to_the_next_and_the_one_before() {
 fn a_call_that_an_older_version_kept_has_an_outcome_that_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let old = r#"{"id":"old","ended":"2026-01-01T00:00:00Z","end_reason":"hung up"}"#;
-    std::fs::write(folder.path().join("calls.jsonl"), format!("{old}\n")).unwrap();
+    put(&folder, "calls.jsonl", format!("{old}\n"));
     let (state, problems) = State::open(folder.path());
     assert_eq!((state.call("old").unwrap().outcome, problems.len()), (Some(Outcome::Unknown), 0));
 }

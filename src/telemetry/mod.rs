@@ -100,7 +100,7 @@ const SILENCED: &str =
 
 /// These write what passes through them byte by byte, which no redaction reads: they do so only for those who name
 /// them.
-const TALKATIVE: &str = "tungstenite=debug,tokio_tungstenite=debug,h2=info";
+const TALKATIVE: &str = "tungstenite=debug,tokio_tungstenite=debug";
 
 fn filter(level: &str, overrides: Option<&str>) -> EnvFilter {
     let own = format!("warn,{SILENCED},doorstep={level}");

@@ -1,6 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
 
+mod formats;
+
 const OLD: &str = "# my house\n[hub]\nurl = \"http://hub:8123\"\ntoken = \"hub-token-canary\"\n\n\
                    [[camera]]\nid = \"a\"\nname = \"Front\" # the first one\nsource = \"rtsp://u:pass-canary@cam/1\"\n";
 

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use doorstep::config::save::replace;
 use doorstep::sim::hub::{SimHub, SimHubOptions};
 use serde_json::Value;
 
@@ -60,7 +61,7 @@ impl Installed {
             "ui.listen = '{ui}'\ndoor.listen = '{door}'\n\
              webrtc = {{ udp_port = 0, bind = ['127.0.0.1'], allow_loopback = true }}\n"
         );
-        std::fs::write(folder.path().join("config.toml"), ground + settings).unwrap();
+        replace(&folder.path().join("config.toml"), (ground + settings).as_bytes()).unwrap();
         let child = run(folder.path());
         let (page, door) = (format!("http://{ui}"), format!("http://{door}"));
         let installed = Self { page, door, hub, child, folder };
