@@ -131,7 +131,13 @@ impl Yaml {
     fn options(&mut self, Plugin { options, .. }: &Plugin) {
         let choices = |words: &[String]| format!("list({})", words.join("|"));
         self.gap();
-        self.map("options", options.iter().map(|(name, option)| (name.clone(), option.default.as_str().into())));
-        self.map("schema", options.iter().map(|(name, option)| (name.clone(), choices(&option.choices).into())));
+        self.map(
+            "options",
+            options.iter().map(|(name, option)| (name.clone(), option.default.as_str().into())),
+        );
+        self.map(
+            "schema",
+            options.iter().map(|(name, option)| (name.clone(), choices(&option.choices).into())),
+        );
     }
 }

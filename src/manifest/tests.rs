@@ -59,10 +59,8 @@ fn the_manifest_gives_the_programs_own_version() {
 /// Hosts of the internet that the program knows by name; all others come from the hub, the settings or Alexa.
 #[test]
 fn every_host_that_the_program_names_is_told() {
-    let sources = [
-        include_str!("../alexa/gateway/event_gateway.rs"),
-        include_str!("../alexa/gateway/region.rs"),
-    ];
+    let sources =
+        [include_str!("../alexa/gateway/event_gateway.rs"), include_str!("../alexa/gateway/region.rs")];
     let named = sources
         .iter()
         .flat_map(|source| source.split("const ").skip(1))

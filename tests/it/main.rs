@@ -32,6 +32,7 @@ mod nat;
 mod network_faults;
 mod onvif;
 mod outcomes;
+mod packaging;
 mod power;
 mod probe;
 mod reach;

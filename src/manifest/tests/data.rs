@@ -68,6 +68,16 @@ fn what_is_kept_is_told() {
     let told: Vec<&str> = backup.keep.iter().map(|kept| kept.file.as_str()).collect();
     let mut written = names(folder.path());
     written.sort();
-    assert_eq!(written, ["calls.jsonl", "config.toml", "config.toml.bak", "config.toml.good", "state.json", "state.json.good"]);
+    assert_eq!(
+        written,
+        [
+            "calls.jsonl",
+            "config.toml",
+            "config.toml.bak",
+            "config.toml.good",
+            "state.json",
+            "state.json.good"
+        ]
+    );
     assert!(written.iter().all(|name| told.contains(&name.as_str())), "{written:?} and {told:?}");
 }
