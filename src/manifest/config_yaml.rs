@@ -102,7 +102,11 @@ impl Yaml {
         self.gap();
         self.put("ingress", true);
         self.put("ingress_port", plugin.port(&page.port)?.number);
-        self.put("ingress_entry", page.entry.trim_start_matches('/'));
+        // Put behind a slash of the ingress' own.
+        let entry = page.entry.trim_start_matches('/');
+        if !entry.is_empty() {
+            self.put("ingress_entry", entry);
+        }
         self.put("panel_title", page.title.as_str());
         self.put("panel_icon", page.icon.as_str());
         self.note(&page.admin_only.reason);

@@ -2,13 +2,14 @@
 //! must know before it runs us.
 
 mod config_yaml;
+mod permissions;
 mod plugin;
 #[cfg(test)]
 mod tests;
 
+pub use permissions::{Host, HubAccess, Network, Permissions, System};
 pub use plugin::{
-    About, Alexa, Backup, Choice, Health, Host, Hub, HubAccess, Interface, KeptFile, Network, Page,
-    Permissions, Plugin, Port, Run, System, Wish,
+    About, Alexa, Backup, Choice, Health, Hub, Interface, KeptFile, Page, Plugin, Port, Run, Wish,
 };
 
 /// Why there is no manifest.

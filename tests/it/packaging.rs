@@ -12,6 +12,7 @@ use serde_json::Value;
 
 mod config_rules;
 mod folder;
+mod form;
 mod picture;
 mod profile;
 mod rating;

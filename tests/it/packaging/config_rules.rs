@@ -2,20 +2,12 @@
 
 use serde_json::Value;
 
+use super::form::Form::{By, Flag, Number, Text, Texts, Word, Words};
+use super::form::{
+    Form, fits, is_entry, is_icon, is_image, is_ports, is_ports_description, is_said, is_schema, is_slug,
+    is_url, is_version, is_watchdog, watched,
+};
 use super::keys;
-
-/// What a key's value has to be.
-enum Form {
-    Text,
-    Flag,
-    Word(&'static [&'static str]),
-    Words(&'static [&'static str]),
-    Texts,
-    Number(i64, i64),
-    By(fn(&Value) -> bool),
-}
-
-use Form::{By, Flag, Number, Text, Texts, Word, Words};
 
 const REQUIRED: [&str; 5] = ["name", "version", "slug", "description", "arch"];
 
@@ -126,149 +118,15 @@ fn disagreements(config: &Value) -> Vec<String> {
     let optional = |name: &str| schema[name].as_str().is_some_and(|element| element.ends_with('?'));
     let missing = keys(schema).into_iter().filter(|name| options.get(name).is_none() && !optional(name));
     all.extend(missing.map(|name| format!("options.{name} has to be given before the first start")));
-    let watched = config["watchdog"]
-        .as_str()
-        .and_then(|url| url.split("[PORT:").nth(1)?.split(']').next()?.parse().ok());
-    let ours = |port: u64| {
+    let watched = config["watchdog"].as_str().and_then(watched);
+    let ours = |port: u16| {
         let published = keys(&config["ports"]).contains(format!("{port}/tcp").as_str());
         config["ingress_port"] == port || published
     };
-    if watched.is_some_and(|port| !ours(port)) {
+    if watched.is_some_and(|(port, _)| !ours(port)) {
         all.push("watchdog asks a port that is none".into());
     }
     all
-}
-
-impl Form {
-    fn takes(&self, value: &Value) -> bool {
-        let text = value.as_str();
-        let texts = || value.as_array().map(|all| all.iter().map(Value::as_str).collect::<Vec<_>>());
-        match self {
-            Text => text.is_some(),
-            Flag => value.is_boolean(),
-            Word(words) => text.is_some_and(|word| words.contains(&word)),
-            Words(words) => texts().is_some_and(|all| {
-                !all.is_empty() && all.iter().all(|one| one.is_some_and(|one| words.contains(&one)))
-            }),
-            Texts => texts().is_some_and(|all| all.iter().all(Option::is_some)),
-            Number(least, most) => value.as_i64().is_some_and(|number| (*least..=*most).contains(&number)),
-            By(takes) => takes(value),
-        }
-    }
-}
-
-fn is_made_of(text: &str, signs: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || signs.contains(c))
-}
-
-fn is_said(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| !text.trim().is_empty())
-}
-
-/// `major.minor.patch`; a number would lose its last zero.
-fn is_version(value: &Value) -> bool {
-    let parts = value
-        .as_str()
-        .map(|text| text.split('.').map(|part| part.parse::<u32>().is_ok()).collect::<Vec<_>>());
-    parts.is_some_and(|parts| parts.len() == 3 && parts.into_iter().all(|is_number| is_number))
-}
-
-fn is_slug(value: &Value) -> bool {
-    value.as_str().is_some_and(|slug| is_made_of(slug, "-_."))
-}
-
-fn is_url(value: &Value) -> bool {
-    value.as_str().is_some_and(|url| url::Url::parse(url).is_ok_and(|url| url.has_host()))
-}
-
-fn is_image(value: &Value) -> bool {
-    value.as_str().is_some_and(|image| image.contains('/') && is_made_of(image, "/-_.{}"))
-}
-
-/// Put behind the ingress' own slash.
-fn is_entry(value: &Value) -> bool {
-    value.as_str().is_some_and(|entry| !entry.starts_with('/'))
-}
-
-fn is_icon(value: &Value) -> bool {
-    let name = value.as_str().and_then(|icon| icon.strip_prefix("mdi:"));
-    name.is_some_and(|name| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-    })
-}
-
-fn is_port_name(name: &str) -> bool {
-    let Some((number, protocol)) = name.split_once('/') else { return false };
-    number.parse::<u16>().is_ok_and(|number| number > 0) && ["tcp", "udp"].contains(&protocol)
-}
-
-fn is_ports(value: &Value) -> bool {
-    let is_host =
-        |port: &Value| port.is_null() || port.as_u64().is_some_and(|port| (1..=65_535).contains(&port));
-    value
-        .as_object()
-        .is_some_and(|ports| ports.iter().all(|(name, host)| is_port_name(name) && is_host(host)))
-}
-
-fn is_ports_description(value: &Value) -> bool {
-    value
-        .as_object()
-        .is_some_and(|ports| ports.iter().all(|(name, said)| is_port_name(name) && is_said(said)))
-}
-
-/// `http://[HOST]:[PORT:8099]/path`, https, tcp, or a scheme by an option.
-fn is_watchdog(value: &Value) -> bool {
-    let Some((scheme, rest)) = value.as_str().and_then(|url| url.split_once("://[HOST]:")) else {
-        return false;
-    };
-    let by_option = scheme.strip_prefix("[PROTO:").and_then(|rest| rest.strip_suffix(']'));
-    let scheme_is_good =
-        ["http", "https", "tcp"].contains(&scheme) || by_option.is_some_and(|name| is_made_of(name, "_"));
-    let port = rest.strip_prefix("[PORT:").and_then(|rest| rest.split_once(']'));
-    scheme_is_good
-        && port.is_some_and(|(port, path)| {
-            port.parse::<u16>().is_ok() && (path.is_empty() || path.starts_with('/'))
-        })
-}
-
-/// Elements alone: what is nested is not needed here.
-fn is_schema(value: &Value) -> bool {
-    value.as_object().is_some_and(|all| all.values().all(|element| element.as_str().is_some_and(is_element)))
-}
-
-/// `str`, `int(1,5)`, `list(a|b)`, each with `?` behind it if it may be left out.
-fn is_element(element: &str) -> bool {
-    let element = element.strip_suffix('?').unwrap_or(element);
-    let (kind, argument) = match element.split_once('(') {
-        Some((kind, rest)) => match rest.strip_suffix(')') {
-            Some(argument) => (kind, Some(argument)),
-            None => return false,
-        },
-        None => (element, None),
-    };
-    let is_bound = |bound: &str| bound.is_empty() || bound.parse::<f64>().is_ok();
-    match (kind, argument) {
-        ("bool" | "email" | "url" | "port" | "device" | "str" | "password" | "int" | "float", None) => true,
-        ("str" | "password" | "int" | "float", Some(range)) => {
-            range.split(',').count() == 2 && range.split(',').all(is_bound)
-        }
-        ("device", Some(filter)) => filter.starts_with("subsystem="),
-        ("list" | "match", Some(argument)) => !argument.is_empty(),
-        _ => false,
-    }
-}
-
-/// A default is one that the user could have given.
-fn fits(element: &str, value: &Value) -> bool {
-    match element.split_once('(').unwrap_or((element, "")) {
-        ("bool", _) => value.is_boolean(),
-        ("int" | "port", _) => value.is_i64(),
-        ("float", _) => value.is_number(),
-        ("list", rest) => {
-            value.as_str().is_some_and(|word| rest.trim_end_matches(')').split('|').any(|one| one == word))
-        }
-        _ => value.is_string(),
-    }
 }
 
 #[test]
@@ -284,7 +142,7 @@ fn every_mistake_is_found() {
         ("ports", serde_json::json!({"8555": 8555})),
         ("ports", serde_json::json!({"8555/udp": 70_000})),
         ("ports", serde_json::json!({})),
-        ("watchdog", "http://[HOST]:8099/healthz".into()),
+        ("watchdog", "http://localhost:8099/healthz".into()),
         ("watchdog", "http://[HOST]:[PORT:8098x]/healthz".into()),
         ("watchdog", "http://[HOST]:[PORT:9000]/healthz".into()),
         ("ingress_port", (-1).into()),

@@ -97,8 +97,19 @@ fn the_folder_holds_all_that_the_image_is_made_from() {
     let sources = copied(&text(&project("Dockerfile")));
     assert!(sources.len() > 2, "{sources:?}");
     for source in sources {
-        let start = format!("doorstep/{}", source.trim_end_matches('*'));
-        assert!(files.iter().any(|file| file.starts_with(&start)), "{source}");
+        let start = source.trim_end_matches('*');
+        // A pattern may find nothing, but has to find all that there is.
+        let found = std::fs::read_dir(project("")).unwrap().map(|entry| entry.unwrap().file_name());
+        let wanted = if start == source {
+            vec![source.clone()]
+        } else {
+            found.filter_map(|name| name.into_string().ok()).filter(|name| name.starts_with(start)).collect()
+        };
+        for name in wanted {
+            let path = format!("doorstep/{name}");
+            let is_there = |file: &String| *file == path || file.starts_with(&format!("{path}/"));
+            assert!(files.iter().any(is_there), "{name}");
+        }
     }
 }
 
