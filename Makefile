@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-package build run test lint doc deny notice figures deb test-install test-image fuzz soak clean
+.PHONY: help setup setup-test setup-package build run test lint doc deny notice figures deb test-install test-image fuzz soak addon clean
 
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
@@ -72,6 +72,11 @@ fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-
 soak: setup-test ## Watch what grows while cameras misbehave for SOAK_MINUTES (60)
 	SOAK_MINUTES=$(SOAK_MINUTES) $(CARGO) test --release --locked --test it soak:: -- \
 	    --ignored --nocapture --test-threads=3
+
+addon: ## Put together target/hub-addon, from which a hub builds the add-on
+	rm -rf target/hub-addon
+	sh packaging/hub-addon/folder.sh target/hub-addon
+	@echo 'Copy target/hub-addon/doorstep to the addons folder of the hub; the store shows it under "Local apps".'
 
 clean: ## Remove everything that was built or installed here
 	rm -rf target fuzz/target .venv

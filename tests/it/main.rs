@@ -34,6 +34,7 @@ mod network_faults;
 mod notice;
 mod onvif;
 mod outcomes;
+mod packaging;
 mod power;
 mod probe;
 mod reach;
