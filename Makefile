@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-package build run test lint doc deny figures fuzz soak clean
+.PHONY: help setup setup-test setup-package build run test lint doc deny skill figures fuzz soak clean
 
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
@@ -47,6 +47,9 @@ doc: setup ## Build the code's documentation; warnings are errors
 
 deny: ## Check licences, advisories and sources of all crates (needs cargo-deny)
 	$(CARGO) deny check
+
+skill: setup-package ## Pack the Alexa skill's Lambda function
+	@/usr/bin/python3 packaging/alexa-skill/pack.py target/alexa-skill/lambda.zip
 
 figures: setup-test build ## Measure what the README claims (two hours, wants an idle machine)
 	sh benches/all.sh
