@@ -93,15 +93,17 @@ for (const [status, type] of [
   });
 }
 
-for (const [what, body] of [
-  ["nothing", ""],
-  ["a web page", "<html>"],
-  ["JSON that is no event", { event: {} }],
-  ["more than fits", `"${"x".repeat(1024 * 1024)}"`],
+for (const [what, body, words] of [
+  ["nothing", "", /no event/],
+  ["a web page", "<html>", /no event/],
+  ["JSON that is no event", { event: {} }, /no event/],
+  ["more than fits", { ...GOOD, more: "x".repeat(1024 * 1024) }, /too long/],
 ]) {
   test(`a door that answers with ${what} is INTERNAL_ERROR`, async (t) => {
     const door = await serving(t, saying(200, body));
-    assert.equal(failed(await ask({ DOOR_URL: door.url }, offer())).type, "INTERNAL_ERROR");
+    const { type, message } = failed(await ask({ DOOR_URL: door.url }, offer()));
+    assert.equal(type, "INTERNAL_ERROR");
+    assert.match(message, words);
   });
 }
 

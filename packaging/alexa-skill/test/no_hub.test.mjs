@@ -17,7 +17,9 @@ async function place(t, says) {
 test("for an allowed user the door's token stands in both places, and nothing else changes", async (t) => {
   const { door, amazon, env, more } = await place(t, saying(200, { user_id: ME }));
   const say = asking(env, more);
-  assert.deepEqual((await say(offer())).event, GOOD);
+  const original = offer();
+  assert.deepEqual((await say(original)).event, GOOD);
+  assert.deepEqual(original, offer());
   await say(discover());
   assert.equal(amazon.seen.length, 1, "Amazon is asked once for a token");
   assert.equal(amazon.seen[0].headers.authorization, `Bearer ${TOKEN}`);
