@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fixture::lambda::{Lambda, OUTSIDE};
 use crate::fixture::add_on::AddOn;
 use crate::fixture::house::{rtc, wait_for};
+use crate::fixture::lambda::{Lambda, OUTSIDE};
 use crate::fixture::network::{ADD_ON, MACHINE, Network};
 use crate::fixture::offers::offer;
 use crate::fixture::supervised::Supervised as Home;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const SLUG: &str = "local_doorstep";
-const CAMERA: &str = "[[camera]]\nid = 'front_door'\nname = 'Front door'\nkind = 'doorbell'\nsource = 'test:'\n";
+const CAMERA: &str =
+    "[[camera]]\nid = 'front_door'\nname = 'Front door'\nkind = 'doorbell'\nsource = 'test:'\n";
 
 fn discover(token: &str) -> Value {
     json!({ "directive": {
@@ -95,7 +96,10 @@ impl Stage {
         for token in [&self.owner, &self.family] {
             assert!(!written.contains(token.as_str()));
         }
-        assert!(written.contains(r#""failed":"Alexa.RTCSessionController.InitiateSessionWithOffer""#), "{written}");
+        assert!(
+            written.contains(r#""failed":"Alexa.RTCSessionController.InitiateSessionWithOffer""#),
+            "{written}"
+        );
     }
 }
 
@@ -118,10 +122,16 @@ async fn without_a_port_of_its_own_the_add_on_is_called_through_the_hubs_ingress
 
     // A session that is over is renewed, also when the add-on was installed anew and is elsewhere.
     stage.home.hub.end_ingress_sessions();
-    assert_eq!(lambda.ask(&offering(&stage.owner, "s-3")).await["header"]["name"], "AnswerGeneratedForSession");
+    assert_eq!(
+        lambda.ask(&offering(&stage.owner, "s-3")).await["header"]["name"],
+        "AnswerGeneratedForSession"
+    );
     assert_eq!(asked(&stage), before + 2);
     assert!(stage.home.hub.install(SLUG, (ADD_ON, 8099).into()));
-    assert_eq!(lambda.ask(&offering(&stage.owner, "s-4")).await["header"]["name"], "AnswerGeneratedForSession");
+    assert_eq!(
+        lambda.ask(&offering(&stage.owner, "s-4")).await["header"]["name"],
+        "AnswerGeneratedForSession"
+    );
 
     stage.add_on = None;
     let away = lambda.ask(&offering(&stage.owner, "s-5")).await;

@@ -181,7 +181,11 @@ async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_t
     let (owner, family) = (home.hub.issue("Owner", HOUR).unwrap(), home.hub.issue("Family", HOUR).unwrap());
     assert_eq!(discover(&home, FAMILY, &owner).await, json!([]), "through another user's session");
     assert_eq!(discover(&home, OWNER, &owner).await.as_array().unwrap().len(), 1, "the first one is linked");
-    assert_eq!(discover(&home, FAMILY, &family).await, json!([]), "a good token of somebody who is not linked");
+    assert_eq!(
+        discover(&home, FAMILY, &family).await,
+        json!([]),
+        "a good token of somebody who is not linked"
+    );
     assert_eq!(home.hub.commands("auth/current_user"), 2);
     assert_eq!(home.hub.failed_logins(), 0);
 
