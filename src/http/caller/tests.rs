@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::claims::token_for_tests;
 use super::*;
+use crate::error::ErrorKind;
 
 /// A hub that says whose token it is, by the token's issuer, and counts how often it was asked.
 struct Hub {
