@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 60
 SOAK_MINUTES ?= 60
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-package build run test lint doc deny notice figures deb test-install test-image fuzz soak addon clean
+.PHONY: help setup setup-test setup-package build run test lint doc deny skill notice figures deb test-install test-image fuzz soak addon clean
 
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
@@ -50,6 +50,9 @@ deny: ## Check licenses, duplicates, sources and advisories of all crates
 
 notice: ## Write NOTICE anew: whose work is inside, and under which licenses
 	@CARGO='$(CARGO)' python3 packaging/notice/notice.py
+
+skill: setup-package ## Pack the Alexa skill's Lambda function
+	@/usr/bin/python3 packaging/alexa-skill/pack.py target/alexa-skill/lambda.zip
 
 figures: setup-test build ## Measure what the README claims (two hours, wants an idle machine)
 	sh benches/all.sh

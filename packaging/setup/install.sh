@@ -46,6 +46,8 @@ missing_packages() {
         test | package) [ "$purpose" = "$kind" ] || continue ;;
         *) continue ;;
         esac
+        # Node is often there from elsewhere, and newer.
+        [ "$name" != nodejs ] || ! command -v node >/dev/null 2>&1 || continue
         status=$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null || true)
         [ "$status" = installed ] || printf '%s\n' "$name"
     done <"$list"

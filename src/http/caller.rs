@@ -2,7 +2,8 @@
 //!
 //! *May this caller speak?* The header's bearer is the door token, or the directive's own token.
 //! *For whom?* The directive's token is an access token of a hub user who is linked. Without a hub,
-//! and in the demo, the door token suffices in both places.
+//! and in the demo, the door token suffices in both places. Through the hub's ingress, the user who
+//! opened it is the one whose token it is.
 //!
 //! This is the only road by which a stranger's input reaches the hub as a token: over the door, or
 //! through the hub's ingress. The login of the pages never asks the hub.
@@ -14,15 +15,18 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use url::Url;
 
+pub use caller_error::CallerError;
+
 use super::claims::Claims;
 use super::fingerprint::Fingerprint;
 use super::verdicts::{Advice, Outcome, Pending, Shown, Standing, Verdicts};
 use crate::camera::Caller;
-use crate::error::ErrorKind;
 use crate::hub::bridge::{HubBridge, Identify};
 use crate::hub::{HubError, HubUser};
 use crate::seat::Seat;
 use crate::state::State;
+
+mod caller_error;
 
 /// Longest wait for the hub to say whose token it is.
 const HUB_PATIENCE: Duration = Duration::from_millis(2_500);
@@ -52,44 +56,6 @@ pub fn hub_identify(bridge: Seat<HubBridge>, direct: Option<Url>) -> WhoseToken 
             })
         })
     })
-}
-
-/// Why nobody speaks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallerError {
-    /// There is no token, it has not the form of one, or it is nobody's.
-    #[error("the token in the directive is not a good one")]
-    Refused,
-    /// The token has run out.
-    #[error("the token in the directive has run out")]
-    Expired,
-    /// A good token of a user who is not linked.
-    #[error(
-        "{0} is not linked; press \"Let another person link\" in Doorstep's page, then try again within 10 minutes"
-    )]
-    NotLinked(String),
-    /// Too many tokens were refused lately.
-    #[error(
-        "too many tokens were refused lately, and this one is of a login that is not known; press \"Let another \
-         person link\" in Doorstep's page, then try again"
-    )]
-    Throttled,
-    /// Only the hub could tell, and it cannot be asked.
-    #[error("the hub is not reached, so the token cannot be looked at")]
-    HubDown,
-}
-
-impl CallerError {
-    /// The kind that the edges see.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Refused | Self::NotLinked(_) => ErrorKind::Unauthorized,
-            Self::Expired => ErrorKind::Expired,
-            Self::Throttled => ErrorKind::Throttled,
-            Self::HubDown => ErrorKind::BridgeDown,
-        }
-    }
 }
 
 /// What the bearer in the header was.
@@ -144,15 +110,17 @@ impl Callers {
         }
     }
 
-    /// For whom a directive with this token speaks. Takes at most 2.7 s.
+    /// For whom a directive with this token speaks. Takes at most 2.7 s. `opened_by` is the hub's id of the
+    /// user through whose ingress it came.
     ///
     /// # Errors
-    /// When the token is nobody's, has run out, belongs to a user who is not linked, or cannot be
-    /// looked at now.
+    /// When the token is nobody's, has run out, belongs to a user who is not linked or did not open the
+    /// ingress, or cannot be looked at now.
     pub async fn for_whom(
         &self,
         token: Option<&SecretString>,
         bearer: Bearer,
+        opened_by: Option<&str>,
     ) -> Result<Caller, CallerError> {
         let token = token.ok_or(CallerError::Refused)?;
         let print = Fingerprint::of(token);
@@ -168,6 +136,10 @@ impl Callers {
         let shown = Shown { token: print, login, expires: claims.expires };
         let judged = self.judge(whose, token, &shown, bearer);
         match tokio::time::timeout(OUTCOME_PATIENCE, judged).await.unwrap_or(Ok(Outcome::Unreachable))? {
+            // Before a link is made of it.
+            Outcome::Good(user) if opened_by.is_some_and(|id| id != user.id) => {
+                Err(CallerError::OpenedByAnother)
+            }
             Outcome::Good(user) => self.linked(user, login),
             Outcome::Refused => Err(CallerError::Refused),
             Outcome::Unreachable => Err(CallerError::HubDown),

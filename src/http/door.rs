@@ -16,12 +16,13 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use futures_util::StreamExt;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::Value;
 
 use super::api::end_calls_of;
+use super::asker::Asker;
 use super::caller::Bearer;
 use super::{House, refusal};
 use crate::alexa::authorization;
@@ -100,7 +101,9 @@ pub async fn smart_home(
     let directive = Directive::parse(&body).map_err(|e| Unheard::NoDirective(e.to_string()))?;
     let shown = house.callers.bearer(bearer(&request), directive.envelope.token.as_ref());
     let bearer = shown.ok_or(Unheard::Stranger)?;
-    let event = answer(&house, &directive, &body, bearer, arrived).await;
+    let opened_by = request.extensions().get::<Asker>().and_then(|asker| asker.user.clone());
+    let speaks = (bearer, opened_by.as_deref());
+    let event = answer(&house, &directive, &body, speaks, arrived).await;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(event))
 }
 
@@ -108,7 +111,7 @@ async fn answer(
     house: &House,
     directive: &Directive,
     body: &[u8],
-    bearer: Bearer,
+    (bearer, opened_by): (Bearer, Option<&str>),
     arrived: Instant,
 ) -> Value {
     // What is wrong with the directive itself needs no question about its token.
@@ -117,7 +120,7 @@ async fn answer(
     {
         return refuse(directive, fault.kind(), &fault.to_string());
     }
-    let caller = match house.callers.for_whom(directive.envelope.token.as_ref(), bearer).await {
+    let caller = match house.callers.for_whom(directive.envelope.token.as_ref(), bearer, opened_by).await {
         Ok(caller) => caller,
         Err(error) => return refuse(directive, error.kind(), &error.to_string()),
     };

@@ -83,10 +83,14 @@ pub(super) async fn guard<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Who asks; `None` for directives and watchdogs.
+/// Who asks; `None` for watchdogs.
 async fn served(request: &HttpRequest) -> Result<Option<Asker>, Refused> {
     let house = request.app_data::<web::Data<House>>().ok_or(Refused::Broken)?;
     let Some(asker) = look(request, house)? else { return Ok(None) };
+    // What a directive may do is decided by the token that it carries.
+    if path(request) == door::PATH {
+        return Ok(Some(asker));
+    }
     if asker.is_far && is_own(request) {
         return Err(Refused::FarFromDemo);
     }
@@ -126,10 +130,22 @@ fn look(request: &HttpRequest, house: &House) -> Result<Option<Asker>, Refused> 
             },
         }
     }
-    // Directives carry tokens of their own, which no web page has; the supervisor's watchdog carries nothing.
-    if path == door::PATH || health {
+    // The supervisor's watchdog names nobody.
+    if health {
         return Ok(None);
     }
+    // Directives carry tokens of their own, which no web page has.
+    if path != door::PATH {
+        refuse_foreign_pages(request, path, ingress)?;
+    }
+    if ingress {
+        asker.user = Some(remote_user(request)?);
+    }
+    Ok(Some(asker))
+}
+
+/// What another site's page could have made is not served.
+fn refuse_foreign_pages(request: &HttpRequest, path: &str, ingress: bool) -> Result<(), Refused> {
     // Each listener takes a place from the others, whether it can read what it is told or not.
     if (acts(request) || path == "/api/v1/changes") && !same_site(request, ingress) {
         return Err(Refused::ForeignPage);
@@ -138,10 +154,7 @@ fn look(request: &HttpRequest, house: &House) -> Result<Option<Asker>, Refused> 
     if has_body && path != login::PATH && !is_json(request) {
         return Err(Refused::NoJson);
     }
-    if ingress {
-        asker.user = Some(remote_user(request)?);
-    }
-    Ok(Some(asker))
+    Ok(())
 }
 
 /// The path as routes are found by it: `/%61pi` is `/api`.

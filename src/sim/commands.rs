@@ -5,6 +5,7 @@ mod grammar;
 mod registry;
 mod service;
 mod subscribe;
+mod supervisor;
 
 use std::sync::Arc;
 
@@ -95,7 +96,9 @@ fn take_command(office: &mut Office, client: u64, command: &Value, later: &mut V
     if is_refused_by_proxy(office, client, kind) {
         return fail(office, client, &raw_id, ("unauthorized", "Unauthorized").into());
     }
-    let known = keys(kind, office.flavour).filter(|_| !office.faults.unknown_commands.contains(kind));
+    let is_missing = office.faults.unknown_commands.contains(kind)
+        || (kind == "supervisor/api" && office.ingress.is_none());
+    let known = keys(kind, office.flavour).filter(|_| !is_missing);
     let Some((required, optional)) = known else {
         // Not counted as used: the same id may come again.
         return fail(office, client, &raw_id, ("unknown_command", "Unknown command.").into());
@@ -138,6 +141,11 @@ fn run(
     ) && !user.admin
     {
         return Err(("unauthorized", "Unauthorized").into());
+    }
+    if kind == "supervisor/api" {
+        let result = supervisor::api(office, &user, command)?;
+        push(office, client, success(id, &result));
+        return Ok(());
     }
     let flavour = office.flavour;
     let world = &mut office.world;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commands::Later;
 use super::desk::{End, Way};
+use super::ingress::Ingress;
 use super::link;
 use super::office::Office;
 use super::options::SimHubOptions;
@@ -71,6 +72,7 @@ impl Core {
         let listener = TcpListener::bind(self.options.supervisor_addr).await?;
         let bound = listener.local_addr()?;
         let addr = *self.supervisor.addr.get_or_init(|| bound);
+        self.office().ingress = Some(Ingress::new(self.options.ingress_lives)?);
         let core = self.clone();
         self.spawn(self.clone().until_stop(async move {
             loop {

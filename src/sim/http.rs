@@ -1,9 +1,11 @@
 //! Requests and answers of plain HTTP, as far as the simulators need them.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 /// Longest head that is read, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
@@ -66,6 +68,25 @@ impl Request {
         self.query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// All fields, names in lower case.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Another address with the request's query.
+    pub(super) fn with_query(&self, address: &str) -> Option<Url> {
+        let mut url = Url::parse(address).ok()?;
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        Some(url)
+    }
+
+    pub(super) fn cookie(&self, name: &str) -> Option<&str> {
+        let pairs = self.field("cookie")?.split(';').filter_map(|pair| pair.trim().split_once('='));
+        pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
     pub(super) fn bearer(&self) -> Option<&str> {
         self.field("authorization")?.strip_prefix("Bearer ")
     }
@@ -91,13 +112,18 @@ impl Request {
 /// An HTTP answer.
 pub(super) struct Answer {
     pub(super) status: u16,
-    fields: Vec<(&'static str, String)>,
+    fields: Vec<(Cow<'static, str>, String)>,
     body: Vec<u8>,
 }
 
 impl Answer {
+    /// A body with no word about it.
+    pub(super) fn raw(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, fields: Vec::new(), body: body.into() }
+    }
+
     pub(super) fn ok(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status: 200, fields: vec![("Content-Type", kind.to_owned())], body: body.into() }
+        Self { status: 200, fields: vec![("Content-Type".into(), kind.to_owned())], body: body.into() }
     }
 
     pub(super) fn json(status: u16, body: &Value) -> Self {
@@ -106,7 +132,7 @@ impl Answer {
 
     /// A status and nothing else.
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, fields: Vec::new(), body: Vec::new() }
+        Self::raw(status, Vec::new())
     }
 
     /// A refusal in plain text, as the hub words it.
@@ -115,14 +141,14 @@ impl Answer {
         Self { status, ..Self::ok("text/plain; charset=utf-8", text) }
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.fields.push((name, value.into()));
+    pub(super) fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.fields.push((name.into(), value.into()));
         self
     }
 
     /// Only what a Supervisor passes back.
     pub(super) fn passed_back(mut self) -> Self {
-        self.fields.retain(|(name, _)| matches!(*name, "Content-Type" | "Cache-Control"));
+        self.fields.retain(|(name, _)| matches!(&**name, "Content-Type" | "Cache-Control"));
         self
     }
 

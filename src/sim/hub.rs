@@ -108,6 +108,26 @@ impl SimHub {
         Ok((url, self.core.supervisor.token.clone()))
     }
 
+    /// Installs an add-on whose pages are at this address, behind the Supervisor's ingress. False if there is
+    /// no Supervisor.
+    pub fn install(&self, slug: &str, pages: SocketAddr) -> bool {
+        self.core.office().ingress.as_mut().map(|ingress| ingress.install(slug, pages)).is_some()
+    }
+
+    /// Takes the add-on away.
+    pub fn uninstall(&self) {
+        if let Some(ingress) = &mut self.core.office().ingress {
+            ingress.uninstall();
+        }
+    }
+
+    /// All sessions of the Supervisor's ingress are over.
+    pub fn end_ingress_sessions(&self) {
+        if let Some(ingress) = &mut self.core.office().ingress {
+            ingress.end_sessions();
+        }
+    }
+
     /// These faults, and no others, from now on.
     pub fn set_faults(&self, faults: Faults) {
         let mut office = self.core.office();

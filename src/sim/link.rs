@@ -14,7 +14,7 @@ use super::core::Core;
 use super::desk::Way;
 use super::http::{Answer, Request};
 use super::rest::{self, Caller};
-use super::{socket, supervisor};
+use super::{ingress, socket, supervisor};
 
 /// How long a connection may stay without a request.
 const IDLE: Duration = Duration::from_secs(75);
@@ -83,6 +83,9 @@ async fn answer(core: &Arc<Core>, way: Way, request: Request) -> Option<Step> {
         (Way::Direct, Some(key), "/api/websocket") => return Some(Step::Open(key)),
         (Way::Proxy, Some(key), "/core/websocket") if core.listens() => return Some(Step::Open(key)),
         (Way::Proxy, Some(_), "/core/websocket") => Answer::refusal(502),
+        (Way::Direct, ..) if request.path.starts_with(ingress::PREFIX) => {
+            ingress::answer(core, request).await
+        }
         (Way::Direct, ..) => {
             let caller = Caller::of(&core.office(), &request);
             rest::answer(core, caller, &request).await

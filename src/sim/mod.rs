@@ -15,6 +15,7 @@
 //! | `rest`, `still`, `hls` | what plain HTTP gives: states and services, pictures, live streams |
 //! | `skill` | the hub's own end for Alexa's directives |
 //! | `supervisor` | the Supervisor before a supervised hub |
+//! | `ingress` | its ingress: an add-on's pages under the hub's own address |
 //! | [`alexa`] | doubles of Alexa's token server and event gateway |
 //! | `relay`, `far_end` | WebRTC sessions, whose far end is a program that is not ours, or the visitor's page |
 //! | `visitor` | the page where a person plays the visitor at the demo's side door |
@@ -35,6 +36,7 @@ mod flavour;
 mod hls;
 mod http;
 pub mod hub;
+mod ingress;
 mod link;
 mod office;
 mod options;

@@ -14,6 +14,7 @@ use super::desk::{Desk, End, Outgoing, Way};
 use super::faults::Faults;
 use super::flavour::Flavour;
 use super::hls::Streams;
+use super::ingress::Ingress;
 use super::options::SimHubOptions;
 use super::relay::{Relay, Relays};
 use super::subscription::{Subscription, event, heard, numbered_event};
@@ -65,6 +66,8 @@ pub(super) struct Office {
     pub(super) commands: HashMap<String, u64>,
     /// Services that were called, and for which entities, oldest first.
     pub(super) services: Vec<(String, Vec<String>)>,
+    /// Where there is a Supervisor.
+    pub(super) ingress: Option<Ingress>,
     /// Where its owner says that it is reached from the internet.
     pub(super) external_url: Option<String>,
 }
@@ -93,6 +96,7 @@ impl Office {
             connects: Vec::new(),
             commands: HashMap::new(),
             services: Vec::new(),
+            ingress: None,
             external_url: options.external_url.clone(),
         }
     }

@@ -46,6 +46,8 @@ pub struct SimHubOptions {
     pub longest_part: Duration,
     /// How long a camera may take to give a still picture.
     pub still_limit: Duration,
+    /// How long a session of the Supervisor's ingress lives without being used.
+    pub ingress_lives: Duration,
     /// Where the Supervisor of a [`Flavour::Supervised`] hub listens; port 0 = any free port.
     pub supervisor_addr: SocketAddr,
 }
@@ -75,6 +77,7 @@ impl Default for SimHubOptions {
             shortest_segment: Duration::from_millis(5900),
             longest_part: Duration::from_secs(1),
             still_limit: Duration::from_secs(10),
+            ingress_lives: Duration::from_secs(15 * 60),
             supervisor_addr: SocketAddr::from(([127, 0, 0, 1], 0)),
         }
     }

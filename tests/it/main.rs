@@ -27,6 +27,7 @@ mod hub;
 mod hub_servers;
 mod hub_to_alexa;
 mod instant;
+mod lambda;
 mod limits;
 mod logins;
 mod nat;

@@ -157,15 +157,15 @@ async fn without_settings_an_add_on_finds_its_hub_and_serves_the_ingress_alone()
     assert_eq!(home.network.supervisor.ask(watchdog).await.unwrap().0, StatusCode::OK);
 }
 
-/// Discovers through the ingress, with a user's token in both places.
-async fn discover(home: &Home, token: &str) -> Value {
+/// Discovers through the ingress that a user opened, with a token in both places.
+async fn discover(home: &Home, user: &str, token: &str) -> Value {
     let directive = json!({ "directive": {
         "header": {
             "namespace": "Alexa.Discovery", "name": "Discover", "payloadVersion": "3", "messageId": "m-1",
         },
         "payload": { "scope": { "type": "BearerToken", "token": token } },
     }});
-    let request = ingress(Method::POST, "api/alexa/smart_home", Some(OWNER));
+    let request = ingress(Method::POST, "api/alexa/smart_home", Some(user));
     let request = request.bearer_auth(token).json(&directive);
     let (status, event) = home.network.supervisor.ask(request).await.unwrap();
     assert_eq!(status, StatusCode::OK, "{event}");
@@ -179,15 +179,20 @@ async fn whose_token_a_directive_carries_is_asked_of_the_hub_itself_and_not_of_t
     let add_on = home.add_on(Some(settings));
     home.link_is("running").await;
     let (owner, family) = (home.hub.issue("Owner", HOUR).unwrap(), home.hub.issue("Family", HOUR).unwrap());
-    assert_eq!(discover(&home, &owner).await.as_array().unwrap().len(), 1);
-    assert_eq!(discover(&home, &family).await, json!([]), "a good token of somebody who is not linked");
+    assert_eq!(discover(&home, FAMILY, &owner).await, json!([]), "through another user's session");
+    assert_eq!(discover(&home, OWNER, &owner).await.as_array().unwrap().len(), 1, "the first one is linked");
+    assert_eq!(
+        discover(&home, FAMILY, &family).await,
+        json!([]),
+        "a good token of somebody who is not linked"
+    );
     assert_eq!(home.hub.commands("auth/current_user"), 2);
     assert_eq!(home.hub.failed_logins(), 0);
 
     // A hub that is found elsewhere than where the supervisor's ones are is named.
     home.hub.go_down().await;
     let stranger = home.hub.issue("Owner", HOUR).unwrap();
-    discover(&home, &stranger).await;
+    discover(&home, OWNER, &stranger).await;
     wait_for("the hub's own address in the log", async || {
         add_on.log().contains("http://homeassistant:8123/ (another address goes into hub.url)").then_some(())
     })
@@ -203,7 +208,7 @@ async fn what_is_not_ours_goes_on_to_the_hub_itself_and_not_through_the_proxy() 
     let _add_on = home.add_on(Some("door.forward_to_hub = true\n"));
     home.link_is("running").await;
     let owner = home.hub.issue("Owner", HOUR).unwrap();
-    let found = discover(&home, &owner).await.to_string();
+    let found = discover(&home, OWNER, &owner).await.to_string();
     assert!(found.contains("event#front_door_ring") && !found.contains("camera#front_door"), "{found}");
     let bearers: Vec<String> = home.hub.directives().into_iter().map(|(bearer, _)| bearer).collect();
     assert_eq!(bearers, [owner]);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::claims::token_for_tests;
 use super::*;
+use crate::error::ErrorKind;
 
 /// A hub that says whose token it is, by the token's issuer, and counts how often it was asked.
 struct Hub {
@@ -52,7 +53,7 @@ struct Stage {
 impl Stage {
     /// For whom a directive speaks whose bearer is its own token.
     async fn whom(&self, token: &SecretString) -> Result<Caller, CallerError> {
-        self.callers.for_whom(Some(token), Bearer::Own).await
+        self.callers.for_whom(Some(token), Bearer::Own, None).await
     }
 
     /// The same with a token that somebody made himself, one of many.
@@ -120,10 +121,10 @@ async fn without_a_hub_the_door_token_and_nothing_else_suffices() {
     let folder = tempfile::tempdir().unwrap();
     let (state, _) = State::open(folder.path());
     let callers = Callers::new("door-token".into(), true, state, None, None);
-    assert_eq!(callers.for_whom(Some(&"door-token".into()), Bearer::Own).await, Ok(Caller::Door));
+    assert_eq!(callers.for_whom(Some(&"door-token".into()), Bearer::Own, None).await, Ok(Caller::Door));
     let token = token_for_tests("ann", in_an_hour());
     for token in [None, Some(&"else".into()), Some(&token)] {
-        assert_eq!(callers.for_whom(token, Bearer::Own).await, Err(CallerError::Refused));
+        assert_eq!(callers.for_whom(token, Bearer::Own, None).await, Err(CallerError::Refused));
     }
 }
 
@@ -168,7 +169,7 @@ async fn tokens_that_are_malformed_or_have_run_out_never_reach_the_hub() {
     for token in ["", "garbage", "a.b.c", "eyJhbGciOiJIUzI1NiJ9.e30.c2VhbA"] {
         assert_eq!(stage.whom(&token.into()).await, Err(CallerError::Refused));
     }
-    assert_eq!(stage.callers.for_whom(None, Bearer::Own).await, Err(CallerError::Refused));
+    assert_eq!(stage.callers.for_whom(None, Bearer::Own, None).await, Err(CallerError::Refused));
     assert_eq!(stage.asked(), 0);
 }
 
@@ -179,7 +180,7 @@ async fn many_who_come_at_once_with_one_token_are_one_question_to_the_hub() {
     let all: Vec<_> = (0..20)
         .map(|_| {
             let (callers, token) = (stage.callers.clone(), token.clone());
-            tokio::spawn(async move { callers.for_whom(Some(&token), Bearer::Own).await })
+            tokio::spawn(async move { callers.for_whom(Some(&token), Bearer::Own, None).await })
         })
         .collect();
     for one in all {
@@ -235,7 +236,7 @@ async fn after_a_restart_a_flood_does_not_keep_out_a_login_that_was_known() {
     // Somebody who is good but was never here waits, or shows the door token.
     let ben = token_for_tests("ben", in_an_hour());
     stage.state.open_linking();
-    assert_eq!(stage.callers.for_whom(Some(&ben), Bearer::Door).await, user("ben"));
+    assert_eq!(stage.callers.for_whom(Some(&ben), Bearer::Door, None).await, user("ben"));
 }
 
 #[tokio::test]
@@ -273,4 +274,16 @@ async fn a_hub_that_is_down_or_silent_is_said_to_be_so_in_time() {
         assert_eq!(said.map_err(|e| e.kind()), Err(ErrorKind::BridgeDown));
         assert!(start.elapsed() < Duration::from_millis(4_000));
     }
+}
+
+#[tokio::test]
+async fn through_the_ingress_a_token_speaks_only_for_the_user_who_opened_it_and_links_nobody_else() {
+    let stage = stage(&Hub::new());
+    let ann = token_for_tests("ann", in_an_hour());
+    let by = async |id| stage.callers.for_whom(Some(&ann), Bearer::Own, Some(id)).await;
+    assert_eq!(by("ben").await, Err(CallerError::OpenedByAnother));
+    assert!(stage.state.links().is_empty(), "linking is open, and nobody was linked");
+    assert_eq!(by("ann").await, Ok(Caller::User("ann".into())));
+    assert_eq!(by("ben").await, Err(CallerError::OpenedByAnother), "also while the hub's word is remembered");
+    assert_eq!(by("").await, Err(CallerError::OpenedByAnother));
 }

@@ -334,11 +334,14 @@ async fn directives_come_in_through_the_ingress_only_and_need_a_token() {
     let supervised = stage(|config| config.supervised = true);
     let forged = directive().insert_header(("X-Remote-User-Id", "admin"));
     assert_eq!(ask(&supervised, LAN, forged).await.0, 403);
+    // A session of the ingress that is nobody's leads nowhere.
+    assert_eq!(ask(&supervised, HUB, directive()).await.0, 403);
+    let through = |request: TestRequest| request.insert_header(("X-Remote-User-Id", "member"));
     // The door's own handler: no directive is 400, and one without a good token 401.
-    assert_eq!(ask(&supervised, HUB, directive()).await.0, 400);
+    assert_eq!(ask(&supervised, HUB, through(directive())).await.0, 400);
     let discover = r#"{"directive": {"header": {"namespace": "Alexa.Discovery", "name": "Discover",
         "messageId": "1", "payloadVersion": "3"}, "payload": {"scope": {"type": "BearerToken", "token": "x"}}}}"#;
-    assert_eq!(ask(&supervised, HUB, post(door::PATH).set_payload(discover)).await.0, 401);
+    assert_eq!(ask(&supervised, HUB, through(post(door::PATH).set_payload(discover))).await.0, 401);
 }
 
 #[actix_web::test]

@@ -44,6 +44,7 @@ pub(super) fn keys(
         "camera/stream" => (&["entity_id"], &["format"]),
         "camera/webrtc/offer" => (&["entity_id", "offer"], &[]),
         "camera/webrtc/candidate" => (&["entity_id", "session_id", "candidate"], &[]),
+        "supervisor/api" => (&["endpoint", "method"], &["data", "params", "timeout"]),
         "call_service" => (&["domain", "service"], &["target", "service_data", "return_response"]),
         _ => return None,
     })
@@ -65,10 +66,10 @@ pub(super) fn check(command: &Value, required: &[&str], optional: &[&str]) -> Re
         }
         let fits = match key.as_str() {
             "entity_id" | "event_type" | "domain" | "service" | "offer" | "new_entity_id" | "area_id"
-            | "session_id" => value.is_string(),
+            | "session_id" | "endpoint" | "method" => value.is_string(),
             "subscription" => value.is_u64(),
             "entity_ids" => value.is_array(),
-            "features" | "include" | "exclude" | "candidate" => value.is_object(),
+            "features" | "include" | "exclude" | "candidate" | "data" | "params" => value.is_object(),
             "name" | "disabled_by" => value.is_string() || value.is_null(),
             _ => true,
         };

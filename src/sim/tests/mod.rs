@@ -5,6 +5,7 @@ mod control;
 mod faults;
 mod flavours;
 mod home;
+mod ingress;
 mod relay;
 mod replay;
 mod shape;

@@ -1,0 +1,3 @@
+import { handlerOf } from "./handler.mjs";
+
+export const handler = handlerOf(process.env);

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { ask, asking, discover, DOOR_TOKEN, GOOD, nobody, offer, saying, serving, TOKEN } from "./fixture.mjs";
+
+const ME = "amzn1.account.ME";
+
+/** A door without a hub, and what Amazon says of tokens. */
+async function place(t, says) {
+  const door = await serving(t, saying(200, GOOD));
+  const amazon = await serving(t, says);
+  const env = { DOOR_URL: door.url, DOOR_TOKEN, ALLOWED_USERS: `amzn1.account.OTHER,${ME}` };
+  const more = { profile: new URL(`${amazon.url}/user/profile`) };
+  return { door, amazon, env, more };
+}
+
+test("for an allowed user the door's token stands in both places, and nothing else changes", async (t) => {
+  const { door, amazon, env, more } = await place(t, saying(200, { user_id: ME }));
+  const say = asking(env, more);
+  const original = offer();
+  assert.deepEqual((await say(original)).event, GOOD);
+  assert.deepEqual(original, offer());
+  await say(discover());
+  assert.equal(amazon.seen.length, 1, "Amazon is asked once for a token");
+  assert.equal(amazon.seen[0].headers.authorization, `Bearer ${TOKEN}`);
+  for (const [nth, directive] of [offer(DOOR_TOKEN), discover(DOOR_TOKEN)].entries()) {
+    assert.deepEqual(JSON.parse(door.seen[nth].body), directive);
+    assert.equal(door.seen[nth].headers.authorization, `Bearer ${DOOR_TOKEN}`);
+  }
+});
+
+test("another Amazon user is refused each time, and the log says who it was", async (t) => {
+  const { door, amazon, env, more } = await place(t, saying(200, { user_id: "amzn1.account.STRANGER" }));
+  const say = asking(env, more);
+  for (let nth = 0; nth < 2; nth += 1) {
+    const { event, log } = await say(offer());
+    assert.equal(event.event.payload.type, "INVALID_AUTHORIZATION_CREDENTIAL");
+    assert.match(log, /amzn1\.account\.STRANGER is not in ALLOWED_USERS/);
+  }
+  assert.deepEqual([door.seen.length, amazon.seen.length], [0, 2]);
+});
+
+for (const [what, says, type] of [
+  ["refuses the token", saying(400, { error: "invalid_token" }), "INVALID_AUTHORIZATION_CREDENTIAL"],
+  ["names nobody", saying(200, { name: "Me" }), "INVALID_AUTHORIZATION_CREDENTIAL"],
+  ["is out of order", saying(500), "BRIDGE_UNREACHABLE"],
+]) {
+  test(`while Amazon ${what}, nothing reaches the door`, async (t) => {
+    const { door, env, more } = await place(t, says);
+    const { event } = await ask(env, offer(), { more });
+    assert.equal(event.event.payload.type, type);
+    assert.equal(door.seen.length, 0);
+  });
+}
+
+test("while Amazon is not reached, nothing reaches the door", async (t) => {
+  const { door, env } = await place(t, saying(200, { user_id: ME }));
+  const more = { profile: new URL(`${await nobody(t)}/user/profile`) };
+  assert.equal((await ask(env, offer(), { more })).event.event.payload.type, "BRIDGE_UNREACHABLE");
+  assert.equal(door.seen.length, 0);
+});
