@@ -14,6 +14,7 @@ mod cameras;
 mod codecs;
 mod demo;
 mod diagnostics;
+mod documented;
 mod door;
 mod events;
 mod faults;
