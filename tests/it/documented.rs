@@ -11,17 +11,15 @@ use doorstep::config::key::{KEYS, KeyKind};
 use doorstep::config::load::load;
 use doorstep::config::place::Place;
 use doorstep::config::{Camera, Config};
-use doorstep::media::TroubleKind;
-use doorstep::state::Outcome;
 use serde_json::{Value, json};
 
 use document::{Document, code, rows};
-use source::{literals, prose, sources};
+use source::{literals, sources};
 
 mod document;
 mod source;
+mod troubleshooting;
 
-const TROUBLESHOOTING: &str = "docs/troubleshooting.md";
 const FUNCTION: &str = "packaging/alexa-skill/lambda";
 
 /// Fails with what is on one side only.
@@ -37,6 +35,11 @@ fn assert_same(documented: &BTreeSet<String>, real: &BTreeSet<String>, what: &st
 
 fn file(path: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path)
+}
+
+/// What stands behind each `begin`, up to its `end`.
+fn after<'a>(text: &'a str, begin: &'a str, end: char) -> impl Iterator<Item = &'a str> {
+    text.split(begin).skip(1).filter_map(move |rest| rest.split(end).next())
 }
 
 fn words() -> Value {
@@ -107,136 +110,6 @@ fn settings_in_the_documents_are_good_ones() {
     assert!(tried >= 8, "only {tried} examples");
 }
 
-/// Codes of a section of the words that begin so, as far as one of the texts makes them.
-fn codes(section: &str, prefix: &str, texts: &BTreeSet<String>) -> BTreeSet<String> {
-    let words = words();
-    let keys = words[section].as_object().unwrap().keys();
-    let all = keys.filter_map(|key| key.strip_prefix(prefix));
-    all.filter(|code| texts.contains(*code)).map(str::to_owned).collect()
-}
-
-fn texts(paths: &[&str]) -> BTreeSet<String> {
-    paths.iter().flat_map(|path| literals(&file(path))).collect()
-}
-
-/// What stands behind each `begin`, up to its `end`.
-fn after<'a>(text: &'a str, begin: &'a str, end: char) -> impl Iterator<Item = &'a str> {
-    text.split(begin).skip(1).filter_map(move |rest| rest.split(end).next())
-}
-
-#[test]
-fn every_code_of_a_closed_list_has_its_row() {
-    let mut real = BTreeSet::new();
-    let mut add = |prefix: &str, codes: BTreeSet<String>| {
-        assert!(!codes.is_empty(), "{prefix}");
-        real.extend(codes.into_iter().map(|code| format!("{prefix}{code}")));
-    };
-    let checklist = file("src/http/checklist.rs");
-    let standings = after(&checklist, "Standing::", ')').flat_map(literals).collect();
-    for line in ["hub", "cameras", "fit", "camera", "door", "account", "events", "call"] {
-        add(&format!("{line}."), codes("set_up", &format!("{line}_"), &standings));
-    }
-    let road = "src/road.rs";
-    let hub = texts(&[road, "src/hub/bridge/trial.rs", "src/http/hub_try.rs"]);
-    add("try.", codes("set_up", "try_", &hub));
-    add("reach.", codes("set_up", "reach_", &texts(&[road, "src/http/reach.rs"])));
-    let outcomes = Outcome::ALL.iter().chain(&[Outcome::Unknown]);
-    add("", outcomes.map(|outcome| outcome.code().to_owned()).collect());
-    let kinds = TroubleKind::ALL.iter().map(|kind| json!(kind).as_str().unwrap().to_owned());
-    add("trouble.", kinds.collect());
-    let camera = sources("src/camera");
-    let said = camera.iter().flat_map(|text| after(text, "Sentence::new(", ',')).flat_map(literals).collect();
-    for kind in ["probe", "advice", "talk", "speaker"] {
-        add(&format!("{kind}."), codes("camera", &format!("{kind}_"), &said));
-    }
-    add("why.", codes("cameras", "why_", &texts(&["src/media/why.rs"])));
-    let events = ["src/alexa/gateway/events_status.rs", "src/alexa/gateway/outbox/dropped.rs"];
-    add("event.", codes("events", "outcome_", &texts(&events)));
-    // These are not said for themselves, but about something.
-    let labels = ["log_in", "log_out", "token"];
-    let refusals = words()["login"].as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    add("login.", refusals.into_iter().filter(|key| !labels.contains(&key.as_str())).collect());
-    let types = texts(&["src/alexa/failure.rs", "src/alexa/authorization.rs"]);
-    let is_type = |text: &String| text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    add("", types.into_iter().filter(is_type).collect());
-    let documented = rows(&file(TROUBLESHOOTING)).iter().filter_map(|row| code(&row[0])).collect();
-    assert_same(&documented, &real, TROUBLESHOOTING);
-}
-
-/// Whose error types people get to see.
-const ERRORS: [&str; 16] = [
-    "src/app.rs",
-    "src/router.rs",
-    "src/http/caller.rs",
-    "src/http/door.rs",
-    "src/hub/skill.rs",
-    "src/camera/mod.rs",
-    "src/config/save.rs",
-    "src/alexa/message.rs",
-    "src/alexa/gateway/region.rs",
-    "src/alexa/gateway/token_client.rs",
-    "src/alexa/gateway/accept_grant.rs",
-    "src/media/address_policy.rs",
-    "src/media/back_channel/unreached.rs",
-    "src/media/back_channel/back_channel_error.rs",
-    "src/media/mod.rs",
-    "src/peer/turn/turn_error.rs",
-];
-
-/// Which say nothing but what is wrong.
-const FAULTS: [&str; 9] = [
-    "src/config/validate.rs",
-    "src/media/worker/trouble.rs",
-    "src/media/fetch/hls.rs",
-    "src/media/fetch/stills.rs",
-    "src/camera/relay.rs",
-    "src/camera/screen_stream.rs",
-    "src/http/paths.rs",
-    "src/http/tls.rs",
-    "src/alexa/gateway/events_status.rs",
-];
-
-/// Parts of sentences, and what the log says when all is well.
-const NO_FAULTS: [&str; 11] = [
-    "the hub's own address (hub.url)",
-    "our own address (ui.listen)",
-    "our own address (door.listen)",
-    "the hub's stream",
-    "the hub's stills",
-    "the hub's relay",
-    "nobody looks any more",
-    "the door shows this certificate from now on",
-    "the door's certificate could not be looked at",
-    "the media worker sent …",
-    "source cannot be used: …",
-];
-
-#[test]
-fn every_sentence_about_a_fault_has_its_row() {
-    let rows = rows(&file(TROUBLESHOOTING));
-    let quoted = |row: &Vec<String>| Some(row[0].strip_prefix('"')?.strip_suffix('"')?.to_owned());
-    let documented: BTreeSet<String> = rows.iter().filter_map(quoted).collect();
-    let errors = ERRORS.map(file);
-    let errors = errors.iter().flat_map(|text| text.split("#[error(").skip(1));
-    let errors = errors.filter_map(|rest| rest.split(")]").next()).flat_map(literals);
-    let faults = FAULTS.map(file);
-    let function = sources(FUNCTION);
-    let said = errors.chain(faults.iter().flat_map(|text| literals(text)));
-    let mut real: BTreeSet<String> =
-        said.chain(function.iter().flat_map(|text| literals(text))).filter_map(|text| prose(&text)).collect();
-    real.retain(|sentence| !NO_FAULTS.contains(&sentence.as_str()));
-    // Of these there are codes.
-    let words = words();
-    let outcomes: Vec<_> = words["events"].as_object().unwrap().values().filter_map(Value::as_str).collect();
-    real.retain(|sentence| documented.contains(sentence) || !outcomes.contains(&sentence.as_str()));
-    // Others say such things, too; all that is documented is said by somebody.
-    let all = sources("src");
-    let anybody: BTreeSet<String> =
-        all.iter().flat_map(|text| literals(text)).filter_map(|text| prose(&text)).collect();
-    real.extend(documented.intersection(&anybody).cloned());
-    assert_same(&documented, &real, TROUBLESHOOTING);
-}
-
 #[test]
 fn each_link_leads_to_a_file_and_each_anchor_to_a_heading() {
     let mut followed = 0;
@@ -305,7 +178,8 @@ fn the_directives_to_be_tried_are_some_that_the_door_knows() {
 #[test]
 fn what_turns_green_is_called_as_in_the_page() {
     let words = words();
-    let lines = ["hub", "cameras", "fit", "door", "account", "events", "call"].map(|line| &words["set_up"][line]);
+    let lines =
+        ["hub", "cameras", "fit", "door", "account", "events", "call"].map(|line| &words["set_up"][line]);
     let text = file("docs/alexa.md");
     let named: Vec<_> = after(&text, "→ **", '*').collect();
     assert!(named.len() >= 6 && named.iter().all(|name| lines.contains(&&json!(name))), "{named:?}");

@@ -24,7 +24,8 @@ impl Document {
     }
 
     pub(super) fn at(path: &Path) -> Self {
-        let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let text =
+            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = path.strip_prefix(root()).unwrap_or(path).display().to_string();
         Self { name, path: path.to_owned(), text }
     }

@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-/// All sources of a folder.
+/// All sources of a folder, but for those that are tests.
 pub(super) fn sources(folder: &str) -> Vec<String> {
     let mut folders: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     let mut all = Vec::new();
     while let Some(folder) = folders.pop() {
-        let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let entries =
+            std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         for entry in entries.map(|entry| entry.unwrap().path()) {
-            let extension = entry.extension().and_then(|extension| extension.to_str());
-            match extension {
+            match entry.extension().and_then(|extension| extension.to_str()) {
+                _ if entry.file_stem().is_some_and(|name| name == "tests") => {}
                 _ if entry.is_dir() => folders.push(entry),
                 Some("rs" | "mjs") => all.push(std::fs::read_to_string(entry).unwrap()),
                 _ => {}
@@ -63,7 +64,7 @@ fn literal(source: &str) -> (String, &str) {
     (text, "")
 }
 
-/// A text as the documents write it, with `…` for what is put into it; `None` if it is no sentence.
+/// A text as the documents write it, with `…` for what is put into its middle; `None` if it is no sentence.
 pub(super) fn prose(text: &str) -> Option<String> {
     let mut sentence = String::new();
     let mut rest = text;
@@ -75,5 +76,10 @@ pub(super) fn prose(text: &str) -> Option<String> {
     sentence.push_str(rest);
     let longest = sentence.split('…').map(str::trim).max_by_key(|piece| piece.len())?;
     let is_code = ["<", "::", "\n", "=>"].iter().any(|sign| sentence.contains(sign));
-    (longest.len() >= 9 && longest.contains(' ') && !is_code).then(|| sentence.trim().to_owned())
+    (longest.len() >= 9 && longest.contains(' ') && !is_code).then(|| core(&sentence))
+}
+
+/// A sentence without what is put before or behind it.
+pub(super) fn core(sentence: &str) -> String {
+    sentence.trim_matches(['…', ';', ',', ':', ' ']).to_owned()
 }
