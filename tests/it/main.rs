@@ -15,6 +15,7 @@ mod codecs;
 mod container;
 mod demo;
 mod diagnostics;
+mod documented;
 mod door;
 mod events;
 mod faults;
