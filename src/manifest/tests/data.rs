@@ -59,7 +59,8 @@ fn what_is_kept_is_told() {
         document["log"]["level"] = toml_edit::value("debug");
         Ok(())
     };
-    crate::config::save::save(&place.config, shout, |_| Vec::new()).unwrap();
+    let formats = crate::config::formats::Formats::default();
+    crate::config::save::save(&place.config, formats, shout, |_| Vec::new()).unwrap();
     let (state, problems) = State::open(folder.path());
     assert!(problems.is_empty(), "{problems:?}");
     state.record_call(crate::state::CallRecord { id: "one".into(), ..Default::default() });
