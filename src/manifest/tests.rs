@@ -38,6 +38,13 @@ fn ports_and_options_are_those_of_the_settings() {
 }
 
 #[test]
+fn the_hub_is_asked_where_the_program_asks_it() {
+    let hub = Plugin::own().unwrap().hub;
+    let base = url::Url::parse("http://homeassistant:8123").unwrap();
+    assert_eq!(crate::hub::protocol::websocket_address(&base).unwrap().path(), hub.websocket);
+}
+
+#[test]
 fn what_is_wrong_with_the_file_is_named() {
     let wrong = |from: &str, to: &str| {
         let text = PLUGIN.replacen(from, to, 1);

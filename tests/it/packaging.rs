@@ -17,6 +17,7 @@ mod picture;
 mod profile;
 mod rating;
 
+use crate::fixture::house::House;
 use config_rules::problems;
 use picture::Picture;
 use rating::rating;
@@ -72,6 +73,15 @@ fn the_manifest_says_what_the_hub_must_know() {
         ["hassio_api", "auth_api", "docker_api", "full_access", "privileged", "devices", "map", "host_pid"]
     {
         assert!(config.get(right).is_none(), "{right}");
+    }
+}
+
+#[actix::test]
+async fn the_paths_that_the_hub_asks_are_served() {
+    let (plugin, house) = (Plugin::own().unwrap(), House::start(""));
+    for path in [&plugin.health.alive, &plugin.health.ready, &plugin.page.entry] {
+        let reply = reqwest::get(format!("http://{}{path}", house.ui)).await.unwrap();
+        assert_eq!(reply.status(), 200, "{path}");
     }
 }
 

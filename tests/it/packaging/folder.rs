@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use doorstep::manifest::Plugin;
+
 use super::{project, text};
 
 /// The folder, made anew.
@@ -94,7 +96,13 @@ fn copied(docker_file: &str) -> Vec<String> {
 fn the_folder_holds_all_that_the_image_is_made_from() {
     let folder = Folder::make();
     let files = folder.files();
-    let sources = copied(&text(&project("Dockerfile")));
+    let image = text(&project("Dockerfile"));
+    let plugin = Plugin::own().unwrap();
+    assert!(image.contains(&format!("\nVOLUME {}\n", plugin.run.data)));
+    let exposed = image.lines().find_map(|line| line.strip_prefix("EXPOSE ")).unwrap();
+    let ports = plugin.ports.iter().map(|port| format!("{}/{}", port.number, port.protocol));
+    assert_eq!(ports.collect::<BTreeSet<_>>(), exposed.split(' ').map(str::to_owned).collect());
+    let sources = copied(&image);
     assert!(sources.len() > 2, "{sources:?}");
     for source in sources {
         let start = source.trim_end_matches('*');
