@@ -15,9 +15,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     sh packaging/docker/build.sh /out
 
 FROM debian:${DEBIAN}-slim
-RUN --mount=type=bind,from=build,source=/out,target=/out \
-    --mount=type=bind,source=packaging/docker,target=/packaging \
-    sh /packaging/furnish.sh /out/packages
+RUN --mount=type=bind,from=build,source=/out,target=/tmp/out \
+    --mount=type=bind,source=packaging/docker,target=/tmp/packaging \
+    sh /tmp/packaging/furnish.sh /tmp/out/packages
 COPY packaging/docker/start.sh packaging/docker/health.sh /usr/lib/doorstep/
 COPY --from=build /out/doorstep /out/doorstep-media /usr/lib/doorstep/
 COPY LICENSE* NOTICE* packaging/docker/SOURCES /usr/share/doc/doorstep/

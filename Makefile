@@ -63,8 +63,8 @@ deb: setup-package build ## Make the Debian package: target/debian/*.deb
 test-install: setup-test setup-package build ## Install, use and purge the Debian package in a clean Debian with systemd (as root)
 	@sh packaging/debian/test.sh
 
-test-image: setup-package ## Build the container's image without a container engine, and start it (as root)
-	@/usr/bin/python3 packaging/docker/test_image.py
+test-image: setup-package build ## Make the image of the programs without a container engine, and start it (as root)
+	@/usr/bin/python3 packaging/docker/test_image.py --programs target/release
 
 fuzz: setup ## Fuzz everything that parses, FUZZ_SECONDS (60) each (needs cargo-fuzz)
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz" >&2; exit 1; }

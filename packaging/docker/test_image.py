@@ -1,16 +1,20 @@
 #!/usr/bin/python3
 """Builds the image of the Dockerfile with buildah, and starts it. Needs root, and no container engine and no registry.
 
+    test_image.py [--programs FOLDER] [--context FOLDER]
+
 Debian's image is played by what debootstrap makes, and Rust's by the same with this machine's Rust in it. Every step
-of the Dockerfile is run. What starts the image is no engine but `unshare`: a root folder that is read-only, process
+of the Dockerfile is run; with `--programs`, what `cargo build` would make is taken from there. What starts the image is no engine but `unshare`: a root folder that is read-only, process
 and network of its own, `/data` of root's as a hub's supervisor leaves it.
 """
 
+import argparse
 import json
 import os
 import pathlib
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +28,7 @@ PLACE = ROOT / "target" / "image"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ARCHITECTURE = {"x86_64": "amd64"}.get(platform.machine(), platform.machine())
 RUST = "/usr/local/rust"
-SHARED = "/usr/local/cargo/registry"
+REGISTRY, BUILT = "/usr/local/cargo/registry", "/built"
 # Furnishes the root folder `$1` as an engine does and becomes, inside, the rest of the arguments.
 ENTER = """set -e; root=$1; shift
 ip link set lo up
@@ -57,18 +61,22 @@ def base(name, folder, path):
     buildah("commit", "--quiet", "--rm", made, f"docker.io/library/{name}")
 
 
-def build(context, version):
+def build(context, version, programs):
     rust = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True, check=True).stdout.strip()
     registry = pathlib.Path(os.environ.get("CARGO_HOME", pathlib.Path.home() / ".cargo"), "registry")
     registry.mkdir(parents=True, exist_ok=True)
+    shared = [f"--volume={rust}:{RUST}:ro", f"--volume={registry}:{REGISTRY}"]
+    if programs:
+        stand_in = PLACE / "cargo"
+        stand_in.write_text(f"#!/bin/sh\nmkdir -p target/release\ncp {BUILT}/doorstep {BUILT}/doorstep-media target/release/\n")
+        stand_in.chmod(0o755)
+        shared += [f"--volume={stand_in}:/usr/local/sbin/cargo:ro", f"--volume={pathlib.Path(programs).resolve()}:{BUILT}:ro"]
     debian = clean_root.debian("image")
     base("debian:bookworm-slim", debian, PATH)
-    base("rust:1.95-slim-bookworm", debian, f"{RUST}/bin:{PATH}")
-    buildah(
-        "build", "--isolation=chroot", "--pull-never", "--layers=false", "--format=docker",
-        f"--volume={rust}:{RUST}:ro", f"--volume={registry}:{SHARED}",
-        f"--build-arg=BUILD_VERSION={version}", f"--build-arg=BUILD_ARCH={ARCHITECTURE}", "--tag=doorstep", context, quiet=False,
-    )  # fmt: skip
+    base("rust:1.95-slim-bookworm", debian, f"{PATH}:{RUST}/bin")
+    arguments = [f"--build-arg=BUILD_VERSION={version}", f"--build-arg=BUILD_ARCH={ARCHITECTURE}"]
+    command = ["build", "--isolation=chroot", "--pull-never", "--layers=false", "--format=docker"]
+    buildah(*command, *shared, *arguments, "--tag=doorstep", context, quiet=False)
 
 
 def says_what_it_is(version):
@@ -114,7 +122,7 @@ def runs(root, command):
         holds("it can gain none", status["NoNewPrivs"] == "1", status)
         probed = inside("setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "doorstep", "probe", "test:")
         holds("its worker shows a picture", probed.returncode == 0, probed.stdout + probed.stderr)
-        inside("kill", "-TERM", "1")
+        os.kill(int(first(child.pid)), signal.SIGTERM)
         holds("it ends with 0 when it is told", child.wait(3) == 0)
     finally:
         child.kill()
@@ -141,12 +149,16 @@ def context():
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", help="folder with both programs, instead of building them")
+    parser.add_argument("--context", help="what the image is built from; else what git knows of the project")
+    options = parser.parse_args()
     version = next(line for line in (ROOT / "Cargo.toml").read_text().splitlines() if line.startswith("version = "))
     version = version.split('"')[1]
-    source = sys.argv[1] if len(sys.argv) > 1 else context()
+    source = options.context or context()
     PLACE.mkdir(parents=True, exist_ok=True)
     try:
-        build(source, version)
+        build(source, version, options.programs)
         command = says_what_it_is(version)
         made = buildah("from", "--pull-never", "doorstep")
         root = pathlib.Path(buildah("mount", made))
@@ -154,7 +166,7 @@ def main():
         runs(root, command)
     finally:
         buildah("rm", "--all")
-        if len(sys.argv) == 1:
+        if not options.context:
             shutil.rmtree(source)
 
 

@@ -132,9 +132,9 @@ fn has_no_right(container: &Container) {
     let status = container.status();
     let is = |name: &str| status[name].as_str();
     assert_eq!(is("Name"), "doorstep");
-    assert_eq!(is("NSpid").split_whitespace().last(), Some("1"), "signals to the container reach it");
+    assert_eq!(is("NSpid").split_whitespace().next_back(), Some("1"), "signals to the container reach it");
     for ids in ["Uid", "Gid"] {
-        assert!(is(ids).split_whitespace().all(|id| id == USER.to_string()), "{ids}: {}", is(ids));
+        assert!(is(ids).split_whitespace().all(|id| id.parse() == Ok(USER)), "{ids}: {}", is(ids));
     }
     assert_eq!(is("Groups"), "");
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
