@@ -2,20 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
-/// All sources of a folder, but for those that are tests.
-pub(super) fn sources(folder: &str) -> Vec<String> {
-    let mut folders: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+/// A source, or all of a folder, but for those that are tests.
+pub(super) fn sources(place: &str) -> Vec<String> {
+    let mut places: Vec<PathBuf> = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(place)];
     let mut all = Vec::new();
-    while let Some(folder) = folders.pop() {
-        let entries =
-            std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        for entry in entries.map(|entry| entry.unwrap().path()) {
-            match entry.extension().and_then(|extension| extension.to_str()) {
-                _ if entry.file_stem().is_some_and(|name| name == "tests") => {}
-                _ if entry.is_dir() => folders.push(entry),
-                Some("rs" | "mjs") => all.push(std::fs::read_to_string(entry).unwrap()),
-                _ => {}
+    while let Some(place) = places.pop() {
+        if place.file_stem().is_some_and(|name| name == "tests") {
+            continue;
+        }
+        match place.extension().and_then(|extension| extension.to_str()) {
+            Some("rs" | "mjs") => all.push(std::fs::read_to_string(place).unwrap()),
+            None => {
+                let entries = std::fs::read_dir(&place);
+                let entries = entries.unwrap_or_else(|error| panic!("{}: {error}", place.display()));
+                places.extend(entries.map(|entry| entry.unwrap().path()));
             }
+            _ => {}
         }
     }
     all
