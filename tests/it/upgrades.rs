@@ -273,9 +273,11 @@ async fn what_a_newer_version_left_is_refused_kept_and_told_and_the_house_runs_a
     assert_eq!(house.get("cameras").await["cameras"].as_array().unwrap().len(), 3);
     assert_eq!(house.get("status").await["links"][0]["user_id"], "ann");
     let problems = house.problems().await;
-    for told in
-        ["config", "format: written by a newer Doorstep", "state.json was written by a newer Doorstep"]
-    {
+    for told in [
+        "last good copy",
+        "format: written by a newer Doorstep",
+        "state.json was written by a newer Doorstep",
+    ] {
         assert!(problems.contains(told), "{told} in {problems}");
     }
     assert!(!problems.contains("canary"), "{problems}");

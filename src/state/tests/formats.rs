@@ -252,8 +252,8 @@ fn killed_at_any_moment_of_a_change_of_versions_links_and_door_token_are_there_f
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        lines.filter(|line| line.starts_with("round")).next().expect("a first round");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        lines.find(|line| line.starts_with("round")).expect("a first round");
         std::thread::sleep(Duration::from_micros(rand::random_range(0..30_000)));
         child.kill().unwrap();
         child.wait().unwrap();
