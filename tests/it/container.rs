@@ -111,6 +111,10 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        // `--kill-child` holds only until it becomes another user.
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) && self.first != 0 {
+            signal(self.first, libc::SIGKILL);
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }
