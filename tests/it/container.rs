@@ -104,13 +104,17 @@ impl Container {
     fn stop(mut self) {
         signal(self.first, libc::SIGTERM);
         let began = Instant::now();
-        let ended = self.child.wait().unwrap();
+        let ended = wait_for("its end", || self.child.try_wait().unwrap());
         assert!(ended.success() && began.elapsed() < Duration::from_secs(3), "{ended} {:?}", began.elapsed());
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
+        // `--kill-child` holds only until it becomes another user.
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) && self.first != 0 {
+            signal(self.first, libc::SIGKILL);
+        }
         drop(self.child.kill());
         drop(self.child.wait());
     }
