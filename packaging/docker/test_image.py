@@ -4,8 +4,9 @@
     test_image.py [--programs FOLDER] [--context FOLDER]
 
 Debian's image is played by what debootstrap makes, and Rust's by the same with this machine's Rust in it. Every step
-of the Dockerfile is run; with `--programs`, what `cargo build` would make is taken from there. What starts the image is no engine but `unshare`: a root folder that is read-only, process
-and network of its own, `/data` of root's as a hub's supervisor leaves it.
+of the Dockerfile is run; with `--programs`, what `cargo build` would make is taken from there. What starts the image
+is no engine but `unshare`: a root folder that is read-only, process and network of its own, `/data` of root's as a
+hub's supervisor leaves it.
 """
 
 import argparse
