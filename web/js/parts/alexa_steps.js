@@ -3,7 +3,7 @@ import { html } from "../../vendor/preact-htm.js";
 import { to } from "../route.js";
 import { t } from "../text.js";
 import { Action } from "./action.js";
-import { Values } from "./values.js";
+import { Values, YOUR_HUB } from "./values.js";
 
 function Steps({ section, count }) {
   return html`<ol class="how">${Array.from({ length: count }, (_, at) => html`<li>${t(`set_up.${section}_step_${at + 1}`)}</li>`)}</ol>`;
@@ -12,7 +12,12 @@ function Steps({ section, count }) {
 export function Account({ line: { state, code, values }, next }) {
   if (["demo", "without"].includes(code)) return null;
   const clients = values.clients.map(({ region, client_id: id }) => [t(`set_up.client_${region}`), id]);
-  const rows = [[t("set_up.authorize"), values.authorize], [t("set_up.token_uri"), values.token], ...clients, [t("set_up.scope"), values.scope]];
+  const rows = [
+    [t("set_up.authorize"), values.authorize ?? `${YOUR_HUB}/auth/authorize`],
+    [t("set_up.token_uri"), values.token ?? `${YOUR_HUB}/auth/token`],
+    ...clients,
+    [t("set_up.scope"), values.scope],
+  ];
   return html`<details open=${next}><summary>${t("set_up.linking")}</summary>
       <${Steps} section="account" count=${3} />
       <${Values} rows=${rows} />

@@ -5,7 +5,7 @@ import { restart } from "../house.js";
 import { to } from "../route.js";
 import { date, t } from "../text.js";
 import { Copy } from "./copy.js";
-import { Values } from "./values.js";
+import { Values, YOUR_HUB } from "./values.js";
 import { Waiting } from "./waiting.js";
 
 // Routers that turn away who comes from inside look like this.
@@ -77,13 +77,15 @@ export function DoorStep({ line: { state, code, values }, next }) {
   if (code === "demo") return null;
   const { base, open, hub, add_on, hubless, tried } = values;
   // As the function's environment variables are called.
-  const rows = open ? [["DOOR_URL", base]] : [["HUB_URL", hub], ["ADD_ON", add_on]];
+  const rows = open ? [["DOOR_URL", base]] : [["HUB_URL", hub ?? YOUR_HUB], ["ADD_ON", add_on]];
+  const road = hubless ? "hubless" : open ? "open" : "ingress";
   return html`${tried && state !== "done" && html`<${Outcome} ...${tried} />`}
     ${open && html`<details open=${state !== "done"}><summary>${t("set_up.try_door")}</summary><${Reach} key=${base} base=${base} /></details>`}
     ${!open && html`<p><a href=${to("settings")}>${t("set_up.open_settings")}</a></p>`}
-    <details open=${next}><summary>${t("set_up.lambda")}</summary>
+    ${code !== "closed" && html`<details open=${next}><summary>${t("set_up.lambda")}</summary>
       <p class="hint">${t("set_up.lambda_hint")}</p>
-      <${Values} rows=${rows}>${hubless && html`<dt>DOOR_TOKEN</dt><dd><${Token} /></dd>`}<//>
-      <p class="soft hint">${t(`set_up.lambda_${open ? "open" : "ingress"}`)}</p>
-    </details>`;
+      <${Values} rows=${rows}>${hubless && html`<dt>DOOR_TOKEN</dt><dd><${Token} /></dd><dt>ALLOWED_USERS</dt><dd>amzn1.account.…</dd>`}<//>
+      ${open && !base && html`<p class="soft hint">${t("set_up.lambda_no_address")}</p>`}
+      <p class="soft hint">${t(`set_up.lambda_${road}`)}</p>
+    </details>`}`;
 }
