@@ -16,7 +16,7 @@ SOAK_MINUTES ?= 60
 help: ## List the targets
 	@echo 'Doorstep: talk, from any Echo or Fire TV, to whoever stands at your door.'
 	@echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the missing Debian packages (as root or with sudo)
 	@sh packaging/setup/install.sh build
@@ -51,8 +51,8 @@ deny: ## Check licenses, duplicates, sources and advisories of all crates
 notice: ## Write NOTICE anew: whose work is inside, and under which licenses
 	@CARGO='$(CARGO)' python3 packaging/notice/notice.py
 
-skill: setup-package ## Pack the Alexa skill's Lambda function
-	@/usr/bin/python3 packaging/alexa-skill/pack.py target/alexa-skill/lambda.zip
+skill: ## Pack the Alexa skill's Lambda function (needs Python 3 alone)
+	@python3 packaging/alexa-skill/pack.py target/alexa-skill/lambda.zip
 
 figures: setup-test build ## Measure what the README claims (two hours, wants an idle machine)
 	sh benches/all.sh

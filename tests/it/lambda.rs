@@ -135,10 +135,10 @@ async fn without_a_port_of_its_own_the_add_on_is_called_through_the_hubs_ingress
 
     stage.add_on = None;
     let away = lambda.ask(&offering(&stage.owner, "s-5")).await;
-    assert_failed(&away, "BRIDGE_UNREACHABLE", "the add-on local_doorstep");
+    assert_failed(&away, "BRIDGE_UNREACHABLE", "the app local_doorstep");
     stage.home.hub.uninstall();
     let gone = lambda.ask(&offering(&stage.owner, "s-6")).await;
-    assert_failed(&gone, "BRIDGE_UNREACHABLE", "there is no add-on local_doorstep");
+    assert_failed(&gone, "BRIDGE_UNREACHABLE", "there is no app local_doorstep");
     assert_eq!(stage.home.hub.failed_logins(), 0);
     stage.home.hub.go_down().await;
     let down = lambda.ask(&offering(&stage.owner, "s-7")).await;

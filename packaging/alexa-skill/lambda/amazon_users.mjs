@@ -38,7 +38,7 @@ export class AmazonUsers {
     const answer = await this.#amazon.send({ method: "GET", path: this.#path, headers }, deadline);
     const { place } = this.#amazon;
     if ([400, 401, 403].includes(answer.status)) throw Failure.refused(`${place} refused the token (${answer.status})`);
-    if (answer.status !== 200) throw Failure.unreachable(`${place} answered ${answer.status}`);
+    if (answer.status !== 200) throw Failure.unreachable(`${place} answered with status ${answer.status}`);
     const user = /"user_id"\s*:\s*"([A-Za-z0-9._-]{1,200})"/.exec(answer.body)?.[1];
     if (!user) throw Failure.refused(`${place} does not say whose token it is: the scope profile:user_id is needed`);
     return user;

@@ -54,7 +54,9 @@ export class Connection {
 
   #once({ method, path, headers, body }, deadline) {
     const { request } = this.#base.protocol === "http:" ? http : https;
-    const url = new URL(this.#base.pathname.replace(/\/$/, "") + path, this.#base);
+    const url = new URL(this.#base);
+    // Set, not resolved: a path with two slashes at its start would name another host.
+    url.pathname = this.#base.pathname.replace(/\/$/, "") + path;
     return new Promise((resolve, reject) => {
       const asked = request(url, { agent: this.#agent, method, headers, signal: deadline });
       let isAnswered = false;

@@ -35,6 +35,6 @@ export class Failure extends Error {
       return new Failure("INVALID_DIRECTIVE", `${where} takes this for no directive (${status})`);
     }
     if (status >= 500) return Failure.unreachable(`nothing answers behind ${where} (${status})`);
-    return Failure.internal(`${where} answered ${status}`);
+    return Failure.internal(`${where} answered with status ${status}`);
   }
 }

@@ -67,7 +67,7 @@ export class HubRoad {
   }
 
   #eventIn({ status, body }) {
-    const addOn = `the add-on ${this.#addOn} at ${this.#hub.place}`;
+    const addOn = `the app ${this.#addOn} at ${this.#hub.place}`;
     if (status === 200) return eventIn(body, addOn);
     if (status >= 500) throw Failure.unreachable(`${addOn} does not answer (${status}): is it started?`);
     throw Failure.ofStatus(status, addOn, `${this.#hub.place} has no ingress: see HUB_URL`);

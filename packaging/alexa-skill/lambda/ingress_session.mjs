@@ -27,7 +27,7 @@ async function logIn(socket, token, place) {
   socket.send({ type: "auth", access_token: token });
   const verdict = await socket.receive();
   if (verdict?.type === "auth_ok") return;
-  throw Failure.refused(`${place} refused the token`);
+  throw Failure.refused(`the hub at ${place} refused the token`);
 }
 
 /** The answers to the commands 1 to `count`. */
@@ -49,17 +49,17 @@ function cookieIn({ success, result, error }, place) {
 }
 
 function entryIn({ success, result, error }, addOn, place) {
-  if (!success) throw refusal(error, place, `there is no add-on ${addOn} at ${place}: see ADD_ON`);
+  if (!success) throw refusal(error, place, `there is no app ${addOn} at ${place}: see ADD_ON`);
   const entry = result?.ingress_entry;
   if (typeof entry === "string" && /^\/api\/hassio_ingress\/[A-Za-z0-9_-]{1,200}$/.test(entry)) return entry;
-  throw Failure.unreachable(`the add-on ${addOn} at ${place} has no ingress: see ADD_ON`);
+  throw Failure.unreachable(`the app ${addOn} at ${place} has no ingress: see ADD_ON`);
 }
 
 /** The hub's own text stays out: nobody knows what it quotes. */
 function refusal(error, place, otherwise) {
   switch (error?.code) {
     case "unknown_command":
-      return Failure.unreachable(`${place} has no Supervisor, so there are no add-ons: use DOOR_URL`);
+      return Failure.unreachable(`${place} has no Supervisor, so there are no apps: use DOOR_URL`);
     case "unauthorized":
       return Failure.unreachable(`${place} is too old: it opens its ingress to administrators alone`);
     default:

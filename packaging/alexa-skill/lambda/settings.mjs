@@ -1,12 +1,16 @@
 // The function's settings: environment variables.
 
+import { PATH } from "./door_road.mjs";
 import { Failure } from "./failure.mjs";
 
 const PROFILE = new URL("https://api.amazon.com/user/profile");
+// What is often copied along with an address, and is put there anyway.
+const TAIL = new RegExp(`/*(${PATH})?/*$`);
 
 /** The settings; which ones there are stands in the README. */
 export function readSettings(env) {
-  const get = (name) => env[name]?.trim() || undefined;
+  // White space and quotes around a value were copied along with it.
+  const get = (name) => env[name]?.replace(/^[\s"']+|[\s"']+$/g, "") || undefined;
   const [door, hub] = [get("DOOR_URL"), get("HUB_URL")];
   if (!door === !hub) {
     throw wrong("DOOR_URL or HUB_URL", door ? "only one of them may be set" : "one of them must be set");
@@ -20,7 +24,7 @@ function doorSettings(base, get) {
   const doorToken = get("DOOR_TOKEN");
   if (users && !doorToken) throw wrong("DOOR_TOKEN", "ALLOWED_USERS needs it");
   if (doorToken && !/^[\x21-\x7e]+$/.test(doorToken)) throw wrong("DOOR_TOKEN", "it has spaces or unusual signs in it");
-  const allowedUsers = users && new Set(users.split(",").map((user) => user.trim()).filter(Boolean));
+  const allowedUsers = users && new Set(users.split(/[\s,]+/).filter(Boolean));
   return { road: "door", base, doorToken, allowedUsers, profile: PROFILE };
 }
 
@@ -41,6 +45,7 @@ function address(name, text) {
   if (url.username || url.password || url.search || url.hash) {
     throw wrong(name, "it must be an address and nothing else");
   }
+  url.pathname = url.pathname.replace(TAIL, "");
   return url;
 }
 

@@ -5,6 +5,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { Failure } from "./failure.mjs";
 import { FrameReader, frame } from "./web_socket_frame.mjs";
 
+// A hub says 400 to who asks for no WebSocket, and to a proxy that it does not trust. Others show a page.
+const NO_WEB_SOCKET = [200, 400, 426];
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /** An open WebSocket, until the deadline. */
@@ -26,6 +28,9 @@ export class WebSocket {
     };
     const answer = await connection.send({ method: "GET", path, headers }, deadline);
     const { place } = connection;
+    if (NO_WEB_SOCKET.includes(answer.status)) {
+      throw Failure.unreachable(`${place} passes no WebSocket on, or does not trust its proxy (${answer.status})`);
+    }
     if (answer.status !== 101) throw Failure.ofStatus(answer.status, place, `${place} is no hub: see HUB_URL`);
     const accept = createHash("sha1").update(key + GUID).digest("base64");
     if (answer.headers["sec-websocket-accept"] !== accept) {

@@ -37,6 +37,20 @@ test("the door's token goes into the header alone, and a path before the door's 
   assert.deepEqual(JSON.parse(body), discover());
 });
 
+for (const [path, asked] of [
+  ["//", "/api/alexa/smart_home"],
+  ["/api/alexa/smart_home", "/api/alexa/smart_home"],
+  ["//door.invalid", "//door.invalid/api/alexa/smart_home"],
+  ["/\\door.invalid//", "//door.invalid/api/alexa/smart_home"],
+]) {
+  test(`no path in DOOR_URL leads to another host: ${path}`, async (t) => {
+    const door = await serving(t, saying(200, GOOD));
+    const { event } = await ask({ DOOR_URL: door.url + path }, offer());
+    assert.deepEqual(event, GOOD);
+    assert.equal(door.seen[0].url, asked);
+  });
+}
+
 test("one connection serves directive after directive", async (t) => {
   const door = await serving(t, saying(200, GOOD));
   const say = asking({ DOOR_URL: door.url });
@@ -81,6 +95,7 @@ for (const [status, type] of [
     const door = await serving(t, saying(status, "", { Location: "/elsewhere" }));
     const answer = await ask({ DOOR_URL: door.url }, offer());
     const { message } = failed(answer);
+    assert.ok(message.includes(status === 404 ? "DOOR_URL" : status), message);
     assert.equal(answer.event.event.payload.type, type);
     assert.ok(message.includes(door.url), message);
     assert.equal(door.seen.length, 1, "nothing is followed and nothing is tried again");

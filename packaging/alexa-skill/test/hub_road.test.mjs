@@ -98,7 +98,8 @@ test("a token that the hub does not take is refused, and shown again at the next
   const say = asking({ HUB_URL: home.url });
   for (let nth = 1; nth <= 2; nth += 1) {
     const { event } = await say(offer(hubToken("login-1")));
-    assert.equal(event.event.payload.type, "INVALID_AUTHORIZATION_CREDENTIAL");
+    const { type, message } = event.event.payload;
+    assert.deepEqual([type, message], ["INVALID_AUTHORIZATION_CREDENTIAL", `the hub at ${home.url} refused the token`]);
     assert.equal(home.told.logins, nth);
   }
 });
@@ -107,7 +108,7 @@ const refused = (code) => () => ({ success: false, error: { code, message: "cAnA
 for (const [what, says, words] of [
   ["no Supervisor", { "/ingress/session": refused("unknown_command") }, /no Supervisor.*DOOR_URL/],
   ["users that may not", { "/ingress/session": refused("unauthorized") }, /too old/],
-  ["no such add-on", { "/addons/local_doorstep/info": refused("unknown_error") }, /no add-on local_doorstep.*ADD_ON/],
+  ["no such add-on", { "/addons/local_doorstep/info": refused("unknown_error") }, /no app local_doorstep.*ADD_ON/],
   ["an add-on without ingress", { "/addons/local_doorstep/info": () => ({ success: true, result: {} }) }, /ADD_ON/],
   [
     "an ingress elsewhere",
@@ -132,18 +133,28 @@ test("the add-on's slug is a setting", async (t) => {
   assert.equal(home.seen[0].url, ENTRY.replace("pAtH", "oThEr"));
 });
 
-test("what is no hub, or away, is BRIDGE_UNREACHABLE", async (t) => {
-  const page = (await serving(t, saying(200, "<html>"))).url;
-  const banned = (await serving(t, saying(403))).url;
-  for (const [url, type] of [
-    [page, "INTERNAL_ERROR"],
-    [banned, "INVALID_AUTHORIZATION_CREDENTIAL"],
-    [await nobody(t), "BRIDGE_UNREACHABLE"],
-  ]) {
-    const { event } = await ask({ HUB_URL: url }, offer(hubToken("login-1")));
-    assert.equal(event.event.payload.type, type, url);
-  }
+test("a hub that is away is BRIDGE_UNREACHABLE", async (t) => {
+  const { event } = await ask({ HUB_URL: await nobody(t) }, offer(hubToken("login-1")));
+  assert.equal(event.event.payload.type, "BRIDGE_UNREACHABLE");
 });
+
+for (const [status, type, words] of [
+  [200, "BRIDGE_UNREACHABLE", /WebSocket.*\(200\)/],
+  [302, "BRIDGE_UNREACHABLE", /leads elsewhere/],
+  [400, "BRIDGE_UNREACHABLE", /WebSocket.*\(400\)/],
+  [403, "INVALID_AUTHORIZATION_CREDENTIAL", /refused/],
+  [404, "BRIDGE_UNREACHABLE", /no hub/],
+  [426, "BRIDGE_UNREACHABLE", /WebSocket.*\(426\)/],
+  [429, "INTERNAL_ERROR", /answered with status 429/],
+  [502, "BRIDGE_UNREACHABLE", /nothing answers behind/],
+]) {
+  test(`an answer of ${status} where a WebSocket shall be is ${type}`, async (t) => {
+    const page = await serving(t, saying(status, "<html>"));
+    const { event } = await ask({ HUB_URL: page.url }, offer(hubToken("login-1")));
+    assert.equal(event.event.payload.type, type);
+    assert.match(event.event.payload.message, words);
+  });
+}
 
 test("the opening of a session, its renewal and the directive have one time limit together", async (t) => {
   const slow = (deed) => (...all) => setTimeout(() => deed(...all), 300);

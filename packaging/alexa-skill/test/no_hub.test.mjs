@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ask, asking, discover, DOOR_TOKEN, GOOD, nobody, offer, saying, serving, TOKEN } from "./fixture.mjs";
+import { acceptGrant, ask, asking, discover, DOOR_TOKEN, GOOD, nobody, offer, saying, serving, TOKEN } from "./fixture.mjs";
 
 const ME = "amzn1.account.ME";
 
@@ -21,9 +21,10 @@ test("for an allowed user the door's token stands in both places, and nothing el
   assert.deepEqual((await say(original)).event, GOOD);
   assert.deepEqual(original, offer());
   await say(discover());
+  await say(acceptGrant());
   assert.equal(amazon.seen.length, 1, "Amazon is asked once for a token");
   assert.equal(amazon.seen[0].headers.authorization, `Bearer ${TOKEN}`);
-  for (const [nth, directive] of [offer(DOOR_TOKEN), discover(DOOR_TOKEN)].entries()) {
+  for (const [nth, directive] of [offer(DOOR_TOKEN), discover(DOOR_TOKEN), acceptGrant(DOOR_TOKEN)].entries()) {
     assert.deepEqual(JSON.parse(door.seen[nth].body), directive);
     assert.equal(door.seen[nth].headers.authorization, `Bearer ${DOOR_TOKEN}`);
   }
@@ -39,6 +40,32 @@ test("another Amazon user is refused each time, and the log says who it was", as
   }
   assert.deepEqual([door.seen.length, amazon.seen.length], [0, 2]);
 });
+
+test("a grant of another user is ACCEPT_GRANT_FAILED, and the log says whose it was", async (t) => {
+  const { door, env, more } = await place(t, saying(200, { user_id: ME }));
+  const { event, log } = await ask({ ...env, ALLOWED_USERS: "nobody" }, acceptGrant(), { more });
+  assert.equal(event.event.payload.type, "ACCEPT_GRANT_FAILED");
+  assert.match(log, /amzn1\.account\.ME is not in ALLOWED_USERS/);
+  assert.equal(door.seen.length, 0);
+});
+
+for (const [where, put] of [
+  ["in the header", (directive, scope) => (directive.header.scope = scope)],
+  ["in the endpoint", (directive, scope) => (directive.endpoint.token = scope.token)],
+  ["in a scope of another type", (directive, scope) => (directive.endpoint.scope = { ...scope, type: "Other" })],
+  ["in the grant", (directive, scope) => (directive.payload.grant = scope)],
+]) {
+  test(`a token ${where} is none: nobody is asked and nothing reaches the door`, async (t) => {
+    const { door, amazon, env, more } = await place(t, saying(200, { user_id: ME }));
+    const stray = offer();
+    const { scope } = stray.directive.endpoint;
+    delete stray.directive.endpoint.scope;
+    put(stray.directive, scope);
+    const { event } = await ask(env, stray, { more });
+    assert.equal(event.event.payload.type, "INVALID_AUTHORIZATION_CREDENTIAL");
+    assert.deepEqual([door.seen.length, amazon.seen.length], [0, 0]);
+  });
+}
 
 for (const [what, says, type] of [
   ["refuses the token", saying(400, { error: "invalid_token" }), "INVALID_AUTHORIZATION_CREDENTIAL"],

@@ -33,9 +33,29 @@ for (const [name, env] of [
   });
 }
 
-test("white space around settings is nothing, and ADD_ON has a value of its own", () => {
-  const { road, base, addOn } = readSettings({ HUB_URL: " https://home.example.org:8123/ " });
+test("ADD_ON has a value of its own", () => {
+  const { road, base, addOn } = readSettings({ HUB_URL: "https://home.example.org:8123/" });
   assert.deepEqual([road, base.origin, addOn], ["hub", "https://home.example.org:8123", "local_doorstep"]);
-  const { allowedUsers } = readSettings({ DOOR_URL: "https://a.example", DOOR_TOKEN: "x", ALLOWED_USERS: "a, b ,," });
-  assert.deepEqual([...allowedUsers], ["a", "b"]);
 });
+
+for (const around of ["", " ", "\n", '"', "'", ' " ']) {
+  test(`what was copied along with a value is nothing: ${JSON.stringify(around)}`, () => {
+    const pasted = (env) => Object.fromEntries(Object.entries(env).map(([name, value]) => [name, around + value + around]));
+    const hub = readSettings(pasted({ HUB_URL: "https://home.example.org//", ADD_ON: "a1b2c3d4_doorstep", DOOR_URL: "" }));
+    assert.deepEqual([hub.base.href, hub.addOn], ["https://home.example.org/", "a1b2c3d4_doorstep"]);
+    const door = { DOOR_URL: "https://a.example", DOOR_TOKEN: "x", ALLOWED_USERS: "a, b ,,\nc", HUB_URL: "" };
+    const { base, doorToken, allowedUsers } = readSettings(pasted(door));
+    assert.deepEqual([base.href, doorToken, [...allowedUsers]], ["https://a.example/", "x", ["a", "b", "c"]]);
+  });
+}
+
+for (const [typed, base] of [
+  ["https://door.example.org/", "https://door.example.org/"],
+  ["https://door.example.org//", "https://door.example.org/"],
+  ["https://door.example.org:8443/api/alexa/smart_home", "https://door.example.org:8443/"],
+  ["https://home.example.org/doorstep//api/alexa/smart_home/", "https://home.example.org/doorstep"],
+]) {
+  test(`DOOR_URL may end as it was copied: ${typed}`, () => {
+    assert.equal(readSettings({ DOOR_URL: typed }).base.href, base);
+  });
+}
