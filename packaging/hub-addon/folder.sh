@@ -27,7 +27,9 @@ done
 
 cp packaging/hub-addon/repository.yaml "$out/"
 cp -R packaging/hub-addon/doorstep/. "$out/doorstep/"
+list=$out/files
+# A pipe would hide that git fails, as it does for another user's checkout.
 # shellcheck disable=SC2086
-files Dockerfile .dockerignore CHANGELOG.md $sources |
-    grep -v -e '/tests/' -e '/tests\.rs$' |
-    tar -cf - -T - | tar -xf - -C "$out/doorstep"
+files Dockerfile .dockerignore CHANGELOG.md $sources >"$list"
+grep -v -e '/tests/' -e '/tests\.rs$' "$list" | tar -cf - -T - | tar -xf - -C "$out/doorstep"
+rm "$list"

@@ -2,9 +2,9 @@
 //! environment. Unknown keys are errors; validation reports all problems at once, with key paths.
 //!
 //! [`place::Place`] finds the files, [`load`] reads them, [`validate`] judges them, [`save`]
-//! changes single keys and keeps the user's comments. [`formats`] tells older and newer files from today's. [`key`] and [`camera_key`] list what there is to be set;
-//! [`settings::Settings`] owns all that while a house runs, and takes a user's changes. [`camera_address`] says
-//! what a camera's address may be.
+//! changes single keys and keeps the user's comments. [`formats`] tells older and newer files from today's. [`key`]
+//! and [`camera_key`] list what there is to be set; [`settings::Settings`] owns all that while a house runs, and takes
+//! a user's changes. [`camera_address`] says what a camera's address may be.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub mod save;
 pub mod settings;
 pub mod validate;
 
-/// All settings. Every key is optional; see the README for what each means.
+/// All settings. Every key is optional; `docs/settings.md` says what each means.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {

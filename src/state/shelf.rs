@@ -1,6 +1,7 @@
 //! `state.json` with its copies: reads it, or what takes its place when it is damaged, older or newer.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::kept::Kept;
@@ -118,19 +119,31 @@ impl Shelf {
             let document = merge(own.document, &before.document, &sheet.document);
             serde_json::from_value::<Kept>(document.into()).ok()
         });
-        let result = match &merged {
+        let result = self.forget(sheet.format + 1..today).and_then(|()| match &merged {
             // What the older one began with goes last: without it nobody knows what it changed.
             Some(merged) => self
                 .write(&merged.to_text())
                 .and_then(|()| replace(&copy, &sheet.bytes))
                 .and_then(|()| std::fs::remove_file(&own_path)),
             None => replace(&copy, &sheet.bytes).and_then(|()| self.write(&sheet.kept.to_text())),
-        };
+        });
         tracing::info!(from = sheet.format, to = today, "the state is brought to another format");
         let untouchable = result.err().map(|error| {
             format!("{} stays in its older format, its copy cannot be written ({error})", self.file.display())
         });
         Found { kept: merged.unwrap_or(sheet.kept), is_news: untouchable.is_some(), untouchable }
+    }
+
+    /// Takes away what versions between two said before the older one took over: a user whom that one revoked is
+    /// linked there still.
+    fn forget(&self, formats: Range<u64>) -> io::Result<()> {
+        for format in formats {
+            match std::fs::remove_file(copy_of(&self.file, format)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The file is of a newer format: it is kept for who wrote it, and what it said before is used.

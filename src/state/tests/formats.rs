@@ -138,6 +138,20 @@ fn who_was_revoked_while_an_older_version_ran_does_not_come_back_however_often_v
 }
 
 #[test]
+fn who_was_revoked_does_not_come_back_with_a_version_that_was_skipped_on_the_way_up() {
+    let data = Data::new();
+    data.run(FIRST, |state| {
+        assert!(state.link("u1", "Ann"));
+        state.open_linking();
+        assert!(state.link("u2", "Bob"));
+    });
+    data.run(SECOND, |_| ());
+    data.run_older(FIRST, |state| assert!(state.revoke("u1")));
+    data.run(THIRD, |state| assert_eq!(users(state), ["u2"]));
+    data.run_older(SECOND, |state| assert_eq!(users(state), ["u2"]));
+}
+
+#[test]
 fn without_a_copy_a_newer_state_leaves_a_closed_house_and_is_whole_again_for_who_wrote_it() {
     let data = Data::new();
     let door_token = data.run(SECOND, |state| {

@@ -123,7 +123,7 @@ fn the_folder_holds_all_that_the_image_is_made_from() {
 
 /// Files that the source takes in at build time: by name, or the whole folder.
 fn taken_in(source: &str) -> Vec<String> {
-    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
     let starts = ["include_str!(\"", "include_bytes!(\"", "#[folder = \""];
     let found = starts.iter().flat_map(|start| code.split(start).skip(1));
     found.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
