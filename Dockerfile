@@ -37,6 +37,7 @@ VOLUME /data
 EXPOSE 8099/tcp 8098/tcp 8555/udp
 # No USER: a hub's supervisor leaves /data to root. Started as root, the first process drops every right.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=60s --timeout=10s --start-period=10s CMD ["/usr/lib/doorstep/health.sh"]
+# A supervisor waits for the first one to call an app started.
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s CMD ["/usr/lib/doorstep/health.sh"]
 ENTRYPOINT ["/usr/lib/doorstep/start.sh"]
 CMD ["run", "--data", "/data"]
