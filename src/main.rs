@@ -51,9 +51,8 @@ enum Command {
         /// An address (rtsp, rtsps, http, https, test:), or endpoint id, entity or name of a camera of the
         /// settings or of the hub
         camera: String,
-        /// The settings file
-        #[arg(long)]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        files: Files,
         /// Says it as JSON
         #[arg(long)]
         json: bool,
@@ -82,7 +81,9 @@ fn main() -> ExitCode {
     let outcome = match Line::parse().command {
         Command::Run { files } => run(Place::find(files.config, files.data)),
         Command::Demo { ui, door } => run_demo(demo::Addresses { ui, door }),
-        Command::Probe { camera, config, json } => run_probe(&camera, config, json),
+        Command::Probe { camera, files, json } => {
+            run_probe(&camera, Place::find(files.config, files.data), json)
+        }
         Command::Check { config } => check(config),
         Command::Manifest => say(&doorstep::manifest::config_yaml().map_err(|e| e.to_string())),
     };
@@ -158,19 +159,21 @@ fn check(config: Option<PathBuf>) -> Result<(), String> {
     match (problems.len(), loaded.path.exists()) {
         (0, true) => say(&Ok(format!("{}: all is well\n", loaded.path.display()))),
         (0, false) => {
-            say(&Ok(format!("{} does not exist; all settings are defaults\n", loaded.path.display())))
+            let path = loaded.path.display();
+            say(&Ok(format!(
+                "{path} does not exist: all settings are defaults, unless --config names another file\n"
+            )))
         }
         _ => Err(String::new()),
     }
 }
 
-fn run_probe(name: &str, config: Option<PathBuf>, json: bool) -> Result<(), String> {
+fn run_probe(name: &str, place: Place, json: bool) -> Result<(), String> {
     let began = std::time::Instant::now();
     let tell = move |news: &Sentence| {
         eprintln!("{:5.1} s  {}", began.elapsed().as_secs_f32(), redact::redact(&news.text));
     };
     telemetry::start_logging("error", environment(LOG_VARIABLE).as_deref());
-    let place = Place::find(config, None);
     let finding = actix::System::new().block_on(async {
         if name.contains("://") || name.starts_with("test:") {
             return probe_an_address(name, tell).await;
