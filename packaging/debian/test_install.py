@@ -8,6 +8,7 @@ Needs root. Each line `ok` is something that holds; the first thing that does no
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from clean_root import ROOT, CleanRoot
 PROGRAM = "/usr/lib/doorstep/doorstep"
 CONFIG = "/etc/doorstep/config.toml"
 STATE = "/var/lib/doorstep"
+DOCUMENTS = "/usr/share/doc/doorstep"
 TOKEN = "the-token-of-this-trial"
 # Of 100: what `systemd-analyze security` counts against the service.
 EXPOSURE = 20
@@ -71,6 +73,12 @@ class Trial:
             holds(f"{path} answers at the moment the package is installed", status == 200, body)
         version = self.clean.run("/usr/bin/doorstep", "--version").stdout
         holds("the program is on everybody's path", version.startswith("doorstep "))
+
+    def documents_are_complete(self):
+        links = re.findall(r"\]\(([^)#]+)", self.clean.run("cat", f"{DOCUMENTS}/README.md").stdout)
+        targets = {f"{DOCUMENTS}/{link}" for link in links if "://" not in link}
+        missing = targets - set(self.clean.run("find", DOCUMENTS).stdout.splitlines())
+        holds(f"its README leads to {len(targets)} files that are there", len(targets) > 10 and not missing, missing)
 
     def unit_is_sound(self):
         told = self.clean.run("systemd-analyze", "verify", "/lib/systemd/system/doorstep.service")
@@ -198,6 +206,7 @@ def main():
         holds("a clean Debian is booted with its own systemd", clean.run("cat", "/proc/1/comm").stdout == "systemd\n")
         trial = Trial(clean, *inside)
         trial.install()
+        trial.documents_are_complete()
         trial.unit_is_sound()
         trial.settings_are_saved()
         trial.cameras_work()
