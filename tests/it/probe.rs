@@ -208,6 +208,15 @@ async fn cameras_of_the_hub_are_probed_from_the_command_line_by_the_ways_of_a_ca
 }
 
 #[actix::test]
+async fn a_camera_that_a_house_has_switched_off_is_not_opened_from_the_command_line() {
+    let house = House::start("[[camera]]\nid = 'shed'\nsource = 'test:'\n");
+    house.ask(reqwest::Method::POST, "cameras/shed/power", json!({ "on": false })).await;
+    let data = house.stop();
+    let said = probe(&["shed", "--data", data.path().to_str().unwrap()]).await;
+    assert_eq!((said.code, &said.finding["says"]["code"]), (Some(1), &json!("off")), "{}", said.finding);
+}
+
+#[actix::test]
 async fn the_house_probes_cameras_of_the_hub_and_tells_its_progress() {
     let hub = hub().await;
     let house = House::start(&format!("[hub]\nurl = '{}'\ntoken = '{}'\n", hub.url, hub.token));
