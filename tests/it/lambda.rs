@@ -140,8 +140,13 @@ async fn without_a_port_of_its_own_the_add_on_is_called_through_the_hubs_ingress
     let gone = lambda.ask(&offering(&stage.owner, "s-6")).await;
     assert_failed(&gone, "BRIDGE_UNREACHABLE", "there is no app local_doorstep");
     assert_eq!(stage.home.hub.failed_logins(), 0);
+    for _ in 0..3 {
+        let refused = lambda.ask(&offering("nobody's", "s-7")).await;
+        assert_failed(&refused, "INVALID_AUTHORIZATION_CREDENTIAL", "refused the token");
+    }
+    assert_eq!(stage.home.hub.failed_logins(), 1, "a refused token is shown once");
     stage.home.hub.go_down().await;
-    let down = lambda.ask(&offering(&stage.owner, "s-7")).await;
+    let down = lambda.ask(&offering(&stage.owner, "s-8")).await;
     assert_failed(&down, "BRIDGE_UNREACHABLE", OUTSIDE);
     stage.assert_secret(&lambda);
 }

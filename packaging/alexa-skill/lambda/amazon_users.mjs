@@ -1,9 +1,9 @@
 // Whose Login with Amazon token it is, for a door that knows no users.
 
-import { createHash } from "node:crypto";
-
 import { Connection } from "./connection.mjs";
 import { Failure } from "./failure.mjs";
+import { fingerprintOf } from "./fingerprint.mjs";
+import { RefusedTokens } from "./refused_tokens.mjs";
 
 // How long Amazon's word is good, ms.
 const GOOD_FOR = 5 * 60_000;
@@ -14,8 +14,9 @@ export class AmazonUsers {
   #amazon;
   #path;
   #allowed;
-  // When a token's user was told, by the token's hash.
+  // When a token's user was told, by the token's fingerprint.
   #told = new Map();
+  #refused = new RefusedTokens();
 
   constructor(profile, allowed) {
     this.#amazon = new Connection(new URL(profile.origin));
@@ -25,12 +26,18 @@ export class AmazonUsers {
 
   /** Throws unless the token is one of an allowed user. */
   async check(token, deadline) {
-    const hash = createHash("sha256").update(token).digest("base64");
-    if (Date.now() - (this.#told.get(hash) ?? -Infinity) < GOOD_FOR) return;
-    const user = await this.#userOf(token, deadline);
-    if (!this.#allowed.has(user)) throw Failure.refused(`${user} is not in ALLOWED_USERS`);
+    this.#refused.check(token);
+    const key = fingerprintOf(token);
+    if (Date.now() - (this.#told.get(key) ?? -Infinity) < GOOD_FOR) return;
+    try {
+      const user = await this.#userOf(token, deadline);
+      if (!this.#allowed.has(user)) throw Failure.refused(`${user} is not in ALLOWED_USERS`);
+    } catch (failure) {
+      this.#refused.note(token, failure);
+      throw failure;
+    }
     if (this.#told.size >= MOST_KEPT) this.#told.delete(this.#told.keys().next().value);
-    this.#told.set(hash, Date.now());
+    this.#told.set(key, Date.now());
   }
 
   async #userOf(token, deadline) {

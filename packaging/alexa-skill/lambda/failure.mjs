@@ -1,11 +1,18 @@
 // Why a directive got no answer, in Alexa's words.
 
+const REFUSED = "INVALID_AUTHORIZATION_CREDENTIAL";
+
 /** A failure that Alexa is told. Its message is read by people and holds nothing secret. */
 export class Failure extends Error {
   /** `type` is one of `Alexa.ErrorResponse`. */
   constructor(type, message) {
     super(message);
     this.type = type;
+  }
+
+  /** True for what is about the token and nothing else. */
+  get isRefusal() {
+    return this.type === REFUSED;
   }
 
   static internal(message) {
@@ -17,7 +24,7 @@ export class Failure extends Error {
   }
 
   static refused(message) {
-    return new Failure("INVALID_AUTHORIZATION_CREDENTIAL", message);
+    return new Failure(REFUSED, message);
   }
 
   static expired(message) {

@@ -27,6 +27,7 @@ async function logIn(socket, token, place) {
   socket.send({ type: "auth", access_token: token });
   const verdict = await socket.receive();
   if (verdict?.type === "auth_ok") return;
+  if (verdict?.type !== "auth_invalid") throw Failure.unreachable(`${place} does not speak as a hub does`);
   throw Failure.refused(`the hub at ${place} refused the token`);
 }
 

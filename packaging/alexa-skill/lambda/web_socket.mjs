@@ -31,6 +31,10 @@ export class WebSocket {
     if (NO_WEB_SOCKET.includes(answer.status)) {
       throw Failure.unreachable(`${place} passes no WebSocket on, or does not trust its proxy (${answer.status})`);
     }
+    // No token was shown yet.
+    if (answer.status === 401 || answer.status === 403) {
+      throw Failure.unreachable(`${place} turns the function away (${answer.status}): see the hub's ip_bans.yaml`);
+    }
     if (answer.status !== 101) throw Failure.ofStatus(answer.status, place, `${place} is no hub: see HUB_URL`);
     const accept = createHash("sha1").update(key + GUID).digest("base64");
     if (answer.headers["sec-websocket-accept"] !== accept) {

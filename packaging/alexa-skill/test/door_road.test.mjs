@@ -3,7 +3,19 @@ import { once } from "node:events";
 import net from "node:net";
 import test from "node:test";
 
-import { acceptGrant, ask, asking, discover, DOOR_TOKEN, GOOD, nobody, offer, saying, serving, TOKEN } from "./fixture.mjs";
+import {
+  acceptGrant,
+  ask,
+  asking,
+  discover,
+  DOOR_TOKEN,
+  GOOD,
+  nobody,
+  offer,
+  saying,
+  serving,
+  TOKEN,
+} from "./fixture.mjs";
 
 /** The type and message of an ErrorResponse to `offer()`. */
 function failed({ event }) {

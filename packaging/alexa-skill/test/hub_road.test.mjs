@@ -1,7 +1,22 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ask, asking, discover, GOOD, hub, hubToken, nobody, offer, saying, serving, SESSION, textFrame, webSocket } from "./fixture.mjs";
+import {
+  ask,
+  asking,
+  discover,
+  GOOD,
+  hub,
+  hubToken,
+  nobody,
+  offer,
+  saying,
+  serving,
+  SESSION,
+  textFrame,
+  TOKEN,
+  webSocket,
+} from "./fixture.mjs";
 
 const ENTRY = "/api/hassio_ingress/pAtH/api/alexa/smart_home";
 
@@ -66,13 +81,14 @@ for (const status of [401, 403, 404, 503]) {
     assert.deepEqual((await say(offer(token))).event, GOOD);
     current = 99;
     const { event } = await say(offer(token));
-    assert.equal(event.event.name ?? event.event.header.name, "ErrorResponse");
+    assert.equal(event.event.payload.type, "BRIDGE_UNREACHABLE");
     assert.equal(home.told.sessions, 3, "one renewal for a directive");
   });
 }
 
 for (const [status, type, words] of [
-  [401, "INVALID_AUTHORIZATION_CREDENTIAL", /refused/],
+  [401, "BRIDGE_UNREACHABLE", /local_doorstep.*\(401\): try again in a minute/],
+  [403, "BRIDGE_UNREACHABLE", /local_doorstep.*\(403\): try again in a minute/],
   [404, "BRIDGE_UNREACHABLE", /no ingress/],
   [502, "BRIDGE_UNREACHABLE", /local_doorstep.*is it started/],
   [503, "BRIDGE_UNREACHABLE", /local_doorstep.*is it started/],
@@ -93,15 +109,65 @@ test("a token that has run out is not shown to the hub", async (t) => {
   assert.equal(home.told.logins, 0);
 });
 
-test("a token that the hub does not take is refused, and shown again at the next directive", async (t) => {
-  const home = await hub(t, { known: () => false });
+test("a token that the hub refused is not shown to it again, and others are", async (t) => {
+  const bad = hubToken("login-1");
+  const home = await hub(t, { known: (token) => token !== bad });
   const say = asking({ HUB_URL: home.url });
-  for (let nth = 1; nth <= 2; nth += 1) {
-    const { event } = await say(offer(hubToken("login-1")));
+  const isRefused = ({ event }) => {
     const { type, message } = event.event.payload;
     assert.deepEqual([type, message], ["INVALID_AUTHORIZATION_CREDENTIAL", `the hub at ${home.url} refused the token`]);
-    assert.equal(home.told.logins, nth);
+  };
+  for (let nth = 0; nth < 10; nth += 1) isRefused(await say(offer(bad)));
+  assert.equal(home.told.logins, 1, "the hub counts each as a failed login");
+  for (const good of [hubToken("login-1", Date.now() / 1000 + 3600), hubToken("login-2")]) {
+    assert.deepEqual((await say(offer(good))).event, GOOD);
   }
+  isRefused(await say(offer(bad)));
+  assert.equal(home.told.logins, 3);
+});
+
+for (const [minutes, what, token] of [
+  [30, "runs out later", hubToken("login-1", Date.now() / 1000 + 86_400)],
+  [5, "does not say when it runs out", TOKEN],
+  [5, "says nonsense of it", hubToken("login-1", "soon")],
+]) {
+  test(`a refusal is good for ${minutes} minutes when the token ${what}`, async (t) => {
+    const home = await hub(t, { known: () => false });
+    const say = asking({ HUB_URL: home.url });
+    const { now } = Date;
+    t.after(() => (Date.now = now));
+    for (const [passed, logins] of [
+      [0, 1],
+      [minutes * 60_000 - 5000, 1],
+      [minutes * 60_000 + 5000, 2],
+    ]) {
+      Date.now = () => now() + passed;
+      await say(offer(token));
+      assert.equal(home.told.logins, logins, `after ${passed} ms`);
+    }
+  });
+}
+
+test("no more than 64 refusals are kept, and the oldest goes", async (t) => {
+  const home = await hub(t, { known: () => false });
+  const say = asking({ HUB_URL: home.url });
+  const tokens = Array.from({ length: 65 }, (_, nth) => hubToken(`login-${nth}`));
+  for (const token of tokens) await say(offer(token));
+  await say(offer(tokens[1]));
+  assert.equal(home.told.logins, 65);
+  await say(offer(tokens[0]));
+  assert.equal(home.told.logins, 66);
+});
+
+test("a hub that says neither yes nor no to a token has not refused it", async (t) => {
+  const talk = (message, say) => {
+    if (message.type === "connected") say({ type: "auth_required" });
+    if (message.type === "auth") say({ type: "auth_required" });
+  };
+  const home = await serving(t, saying(200, GOOD), webSocket(talk));
+  const { event } = await ask({ HUB_URL: home.url }, offer(hubToken("login-1")));
+  assert.equal(event.event.payload.type, "BRIDGE_UNREACHABLE");
+  assert.match(event.event.payload.message, /does not speak as a hub/);
 });
 
 const refused = (code) => () => ({ success: false, error: { code, message: "cAnArY" } });
@@ -115,7 +181,11 @@ for (const [what, says, words] of [
     { "/addons/local_doorstep/info": () => ({ success: true, result: { ingress_entry: "/api/hassio_ingress/../x" } }) },
     /ADD_ON/,
   ],
-  ["a session that is no cookie", { "/ingress/session": () => ({ success: true, result: { session: "a; b" } }) }, /session/],
+  [
+    "a session that is no cookie",
+    { "/ingress/session": () => ({ success: true, result: { session: "a; b" } }) },
+    /session/,
+  ],
 ]) {
   test(`a hub with ${what} is named`, async (t) => {
     const home = await hub(t, { says });
@@ -142,7 +212,8 @@ for (const [status, type, words] of [
   [200, "BRIDGE_UNREACHABLE", /WebSocket.*\(200\)/],
   [302, "BRIDGE_UNREACHABLE", /leads elsewhere/],
   [400, "BRIDGE_UNREACHABLE", /WebSocket.*\(400\)/],
-  [403, "INVALID_AUTHORIZATION_CREDENTIAL", /refused/],
+  [401, "BRIDGE_UNREACHABLE", /turns the function away.*\(401\)/],
+  [403, "BRIDGE_UNREACHABLE", /turns the function away.*\(403\).*ip_bans\.yaml/],
   [404, "BRIDGE_UNREACHABLE", /no hub/],
   [426, "BRIDGE_UNREACHABLE", /WebSocket.*\(426\)/],
   [429, "INTERNAL_ERROR", /answered with status 429/],

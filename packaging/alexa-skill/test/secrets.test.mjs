@@ -1,7 +1,19 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { acceptGrant, ask, discover, DOOR_TOKEN, hub, hubToken, nobody, offer, saying, serving, TOKEN } from "./fixture.mjs";
+import {
+  acceptGrant,
+  ask,
+  discover,
+  DOOR_TOKEN,
+  hub,
+  hubToken,
+  nobody,
+  offer,
+  saying,
+  serving,
+  TOKEN,
+} from "./fixture.mjs";
 
 test("no token is in the log or in an event, whatever fails", async (t) => {
   const echo = (_request, response, body) => saying(200, body)(_request, response);

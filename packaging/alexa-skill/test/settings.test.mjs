@@ -40,8 +40,10 @@ test("ADD_ON has a value of its own", () => {
 
 for (const around of ["", " ", "\n", '"', "'", ' " ']) {
   test(`what was copied along with a value is nothing: ${JSON.stringify(around)}`, () => {
-    const pasted = (env) => Object.fromEntries(Object.entries(env).map(([name, value]) => [name, around + value + around]));
-    const hub = readSettings(pasted({ HUB_URL: "https://home.example.org//", ADD_ON: "a1b2c3d4_doorstep", DOOR_URL: "" }));
+    const paste = ([name, value]) => [name, around + value + around];
+    const pasted = (env) => Object.fromEntries(Object.entries(env).map(paste));
+    const home = { HUB_URL: "https://home.example.org//", ADD_ON: "a1b2c3d4_doorstep", DOOR_URL: "" };
+    const hub = readSettings(pasted(home));
     assert.deepEqual([hub.base.href, hub.addOn], ["https://home.example.org/", "a1b2c3d4_doorstep"]);
     const door = { DOOR_URL: "https://a.example", DOOR_TOKEN: "x", ALLOWED_USERS: "a, b ,,\nc", HUB_URL: "" };
     const { base, doorToken, allowedUsers } = readSettings(pasted(door));
