@@ -66,7 +66,7 @@ class CleanRoot:
         subprocess.run(["cp", "-a", str(base), str(self.folder)], check=True)
         self.guest, self.init = None, None
 
-    def put(self, file, place="root"):
+    def put(self, file, place="var/cache"):
         """Copies a file into it; the path inside."""
         shutil.copy(file, self.folder / place)
         return f"/{place}/{pathlib.Path(file).name}"

@@ -57,7 +57,7 @@ class Trial:
     def files(self):
         """All that is named like it, but for what Debian keeps of every package: downloads and logs."""
         found = self.clean.run("find", "/", "-xdev", "-path", "*doorstep*").stdout.splitlines()
-        return [path for path in found if not path.startswith(("/root/", "/var/cache/", "/var/log/"))]
+        return [path for path in found if not path.startswith(("/var/cache/", "/var/log/"))]
 
     def is_active(self):
         return self.unit("ActiveState") == "active"

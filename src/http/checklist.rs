@@ -170,7 +170,8 @@ fn open_road(facts: &Facts) -> Judged {
         (true, _, Some(_)) => (Standing::Todo, "not_reached"),
     };
     let tried = tried.map(|tried| json!({ "code": tried.code, "at": tried.at }));
-    let mut values = json!({ "base": base, "open": facts.door_open, "tried": tried, "hubless": facts.hub.link == Link::None });
+    let hubless = facts.hub.link == Link::None;
+    let mut values = json!({ "base": base, "open": facts.door_open, "tried": tried, "hubless": hubless });
     if facts.supervised && !facts.door_open {
         values["hub"] = facts.hub.external_url.as_ref().map(base_of).into();
         values["add_on"] = facts.add_on.as_deref().into();

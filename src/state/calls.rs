@@ -1,15 +1,22 @@
-//! `calls.jsonl`: one record a line, rewritten when it has grown to twice what is kept.
+//! The records of calls, in memory and in `calls.jsonl`: one a line, rewritten when it has grown to twice what is kept.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use super::{CALLS_KEPT, CallRecord, Outcome, UNANSWERED_KEPT};
+use time::OffsetDateTime;
+
+use super::{CALLS_KEPT, CallRecord, Outcome, State, UNANSWERED_KEPT, Work, lock, stamp};
 use crate::config::save::replace;
 
 const FILE: &str = "calls.jsonl";
+
+/// Offers to one camera within a minute that leave a record though they got no answer.
+pub(super) const UNANSWERED_A_MINUTE: usize = 3;
 
 /// Bytes that are read from the end of the file.
 const MAX: u64 = 8 << 20;
@@ -21,6 +28,90 @@ pub(super) struct CallLog {
     lines: usize,
     /// The last line has no end: it was cut off.
     torn: bool,
+}
+
+impl State {
+    /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.
+    pub fn record_call(&self, record: CallRecord) {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return;
+        }
+        let mut calls = lock(&self.shared.calls);
+        put(&mut calls, record.clone());
+        drop(calls);
+        if !self.give(Work::Call(Box::new(record))) {
+            self.shared.calls_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Keeps the record of an offer that got no answer, unless this camera has just left some of them.
+    pub fn record_unanswered(&self, record: CallRecord) {
+        let minute_ago = stamp(OffsetDateTime::now_utc() - Duration::from_secs(60));
+        let calls = lock(&self.shared.calls);
+        // RFC 3339 in UTC sorts as text.
+        let of_late = calls.iter().rev().filter(|call| call.started > minute_ago && call.is_unanswered());
+        let count = of_late.filter(|call| call.endpoint_id == record.endpoint_id).count();
+        drop(calls);
+        if count < UNANSWERED_A_MINUTE {
+            self.record_call(record);
+        } else {
+            tracing::debug!(
+                endpoint = record.endpoint_id,
+                "one more offer without an answer leaves no record"
+            );
+        }
+    }
+
+    /// The calls that ended last, newest first, at most `limit`.
+    #[must_use]
+    pub fn calls(&self, limit: usize) -> Vec<CallRecord> {
+        lock(&self.shared.calls).iter().rev().take(limit).cloned().collect()
+    }
+
+    /// Looks at the records of calls, oldest first, without copying them.
+    pub fn with_calls<T>(&self, look: impl FnOnce(&VecDeque<CallRecord>) -> T) -> T {
+        look(&lock(&self.shared.calls))
+    }
+
+    /// The last call of each camera that ended, by endpoint id.
+    #[must_use]
+    pub fn last_calls(&self) -> BTreeMap<String, CallRecord> {
+        let calls = lock(&self.shared.calls);
+        let mut last: BTreeMap<&str, &CallRecord> = BTreeMap::new();
+        // The newest one stays.
+        last.extend(calls.iter().map(|call| (call.endpoint_id.as_str(), call)));
+        last.into_iter().map(|(id, call)| (id.to_owned(), call.clone())).collect()
+    }
+
+    /// Those that ended before the call of that id; none if it is not known.
+    #[must_use]
+    pub fn calls_before(&self, id: &str, limit: usize) -> Vec<CallRecord> {
+        let calls = lock(&self.shared.calls);
+        calls.iter().rev().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect()
+    }
+
+    /// Those that ended after the call of that id, the last one first; of many those that came next. None if it is not
+    /// known.
+    #[must_use]
+    pub fn calls_after(&self, id: &str, limit: usize) -> Vec<CallRecord> {
+        let calls = lock(&self.shared.calls);
+        let mut next: Vec<_> =
+            calls.iter().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect();
+        next.reverse();
+        next
+    }
+
+    /// The call of that id.
+    #[must_use]
+    pub fn call(&self, id: &str) -> Option<CallRecord> {
+        lock(&self.shared.calls).iter().rev().find(|call| call.id == id).cloned()
+    }
+
+    /// Records of calls that are in memory only, because the disk was too slow.
+    #[must_use]
+    pub fn calls_dropped(&self) -> u64 {
+        self.shared.calls_dropped.load(Ordering::Relaxed)
+    }
 }
 
 /// Puts a record in the place of one with the same id, or at the end.

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -22,6 +21,7 @@ mod grant;
 mod happening;
 mod kept;
 mod learned;
+mod links;
 mod migrate;
 mod outcome;
 mod plot;
@@ -36,6 +36,8 @@ use happening::Happenings;
 pub use happening::{Happening, What};
 use kept::Kept;
 pub use learned::{Learned, LearnedBackChannel, LearnedStream};
+use links::KnownLogin;
+pub use links::{LINKING, LOGINS_KEPT, UserLink};
 use migrate::Document;
 pub use outcome::Outcome;
 pub use plot::Plot;
@@ -44,46 +46,20 @@ use shelf::{Found, Shelf};
 
 use crate::config::formats::Formats;
 
-/// How long linking stays open after an admin opened it.
-pub const LINKING: Duration = Duration::from_secs(600);
-
 /// Records of calls that are kept.
 pub const CALLS_KEPT: usize = 500;
 
 /// Of those, offers that got no answer: a flood of them must not push the calls out.
 pub const UNANSWERED_KEPT: usize = 100;
-/// Offers to one camera within a minute that leave a record though they got no answer.
-const UNANSWERED_A_MINUTE: usize = 3;
 
 /// Cameras and camera entities of which something is remembered: as many cameras as Alexa takes, and some entities of each.
 const LEARNED_KEPT: usize = 2_048;
-/// Logins of linked users that are remembered.
-pub const LOGINS_KEPT: usize = 64;
 
 /// Pieces of work that wait for the writer; more records of calls than that are dropped.
 const QUEUE: usize = 256;
 
 /// Longest wait of [`State::flush`].
 const FLUSH: Duration = Duration::from_secs(2);
-
-/// A hub user who may speak at the door.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UserLink {
-    /// The hub's user id.
-    pub user_id: String,
-    /// Display name.
-    pub name: String,
-    /// RFC 3339, UTC.
-    pub linked_at: String,
-}
-
-/// A login at the hub that had a good token of a linked user.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct KnownLogin {
-    /// What is kept of its id in the place of it.
-    print: String,
-    user_id: String,
-}
 
 /// What must survive a restart.
 pub struct State {
@@ -179,108 +155,6 @@ impl State {
             state.save();
         }
         (Arc::new(state), problems)
-    }
-
-    /// Who may speak at the door.
-    #[must_use]
-    pub fn links(&self) -> Vec<UserLink> {
-        lock(&self.shared.kept).links.clone()
-    }
-
-    /// Links a user of the hub, if linking is open or the user is linked already. True if the user
-    /// is linked now.
-    pub fn link(&self, user_id: &str, name: &str) -> bool {
-        let mut kept = lock(&self.shared.kept);
-        let open = self.linking_left().is_some();
-        if let Some(link) = kept.links.iter_mut().find(|link| link.user_id == user_id) {
-            if link.name == name {
-                return true;
-            }
-            name.clone_into(&mut link.name);
-        } else if open || !kept.was_linked {
-            kept.links.push(UserLink { user_id: user_id.into(), name: name.into(), linked_at: now() });
-            kept.was_linked = true;
-        } else {
-            return false;
-        }
-        drop(kept);
-        self.save();
-        true
-    }
-
-    /// True if the user is linked.
-    #[must_use]
-    pub fn is_linked(&self, user_id: &str) -> bool {
-        lock(&self.shared.kept).links.iter().any(|link| link.user_id == user_id)
-    }
-
-    /// Takes a link away, with the logins that are known of the user and the grant that the user gave, and
-    /// closes linking: the user must not be back with the next directive. False if there was none.
-    pub fn revoke(&self, user_id: &str) -> bool {
-        let mut kept = lock(&self.shared.kept);
-        let before = kept.links.len();
-        kept.links.retain(|link| link.user_id != user_id);
-        kept.logins.retain(|login| login.user_id != user_id);
-        kept.grant.take_if(|grant| grant.user.as_deref() == Some(user_id));
-        let gone = kept.links.len() < before;
-        if gone {
-            *lock(&self.shared.linking_until) = None;
-            drop(kept);
-            self.save();
-        }
-        gone
-    }
-
-    /// True if a linked user has had a good token of this login; see [`Self::remember_login`].
-    #[must_use]
-    pub fn knows_login(&self, print: &str) -> bool {
-        lock(&self.shared.kept).logins.iter().any(|login| login.print == print)
-    }
-
-    /// Remembers a login of a linked user, by something that stands for its id. The oldest makes
-    /// room when there are [`LOGINS_KEPT`].
-    pub fn remember_login(&self, user_id: &str, print: &str) {
-        let mut kept = lock(&self.shared.kept);
-        let linked = kept.links.iter().any(|link| link.user_id == user_id);
-        if !linked || kept.logins.iter().any(|login| login.print == print) {
-            return;
-        }
-        let spare = (kept.logins.len() + 1).saturating_sub(LOGINS_KEPT);
-        kept.logins.drain(..spare);
-        kept.logins.push(KnownLogin { print: print.into(), user_id: user_id.into() });
-        drop(kept);
-        self.save();
-    }
-
-    /// Forgets a login.
-    pub fn forget_login(&self, print: &str) {
-        let mut kept = lock(&self.shared.kept);
-        let before = kept.logins.len();
-        kept.logins.retain(|login| login.print != print);
-        let gone = kept.logins.len() < before;
-        drop(kept);
-        if gone {
-            self.save();
-        }
-    }
-
-    /// True if the next user of the hub who speaks at the door is linked: none ever was, or an admin
-    /// opened linking. Not when the last link was revoked: the user would be back at once.
-    #[must_use]
-    pub fn linking_open(&self) -> bool {
-        !lock(&self.shared.kept).was_linked || self.linking_left().is_some()
-    }
-
-    /// Opens linking for [`LINKING`].
-    pub fn open_linking(&self) {
-        *lock(&self.shared.linking_until) = Instant::now().checked_add(LINKING);
-    }
-
-    /// How long linking stays open because an admin opened it.
-    #[must_use]
-    pub fn linking_left(&self) -> Option<Duration> {
-        let until = *lock(&self.shared.linking_until);
-        until.and_then(|until| until.checked_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 
     /// The permission to send events to Alexa, if there is one.
@@ -426,76 +300,6 @@ impl State {
         self.save();
     }
 
-    /// Keeps the record of a call; one with the same id is replaced. Never blocks on the disk.
-    pub fn record_call(&self, record: CallRecord) {
-        if self.shared.closed.load(Ordering::Acquire) {
-            return;
-        }
-        let mut calls = lock(&self.shared.calls);
-        calls::put(&mut calls, record.clone());
-        drop(calls);
-        if !self.give(Work::Call(Box::new(record))) {
-            self.shared.calls_dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Keeps the record of an offer that got no answer, unless this camera has just left some of them.
-    pub fn record_unanswered(&self, record: CallRecord) {
-        let minute_ago = stamp(OffsetDateTime::now_utc() - Duration::from_secs(60));
-        let calls = lock(&self.shared.calls);
-        // RFC 3339 in UTC sorts as text.
-        let of_late = calls.iter().rev().filter(|call| call.started > minute_ago && call.is_unanswered());
-        let count = of_late.filter(|call| call.endpoint_id == record.endpoint_id).count();
-        drop(calls);
-        if count < UNANSWERED_A_MINUTE {
-            self.record_call(record);
-        } else {
-            tracing::debug!(
-                endpoint = record.endpoint_id,
-                "one more offer without an answer leaves no record"
-            );
-        }
-    }
-
-    /// The calls that ended last, newest first, at most `limit`.
-    #[must_use]
-    pub fn calls(&self, limit: usize) -> Vec<CallRecord> {
-        lock(&self.shared.calls).iter().rev().take(limit).cloned().collect()
-    }
-
-    /// Looks at the records of calls, oldest first, without copying them.
-    pub fn with_calls<T>(&self, look: impl FnOnce(&VecDeque<CallRecord>) -> T) -> T {
-        look(&lock(&self.shared.calls))
-    }
-
-    /// The last call of each camera that ended, by endpoint id.
-    #[must_use]
-    pub fn last_calls(&self) -> BTreeMap<String, CallRecord> {
-        let calls = lock(&self.shared.calls);
-        let mut last: BTreeMap<&str, &CallRecord> = BTreeMap::new();
-        // The newest one stays.
-        last.extend(calls.iter().map(|call| (call.endpoint_id.as_str(), call)));
-        last.into_iter().map(|(id, call)| (id.to_owned(), call.clone())).collect()
-    }
-
-    /// Those that ended before the call of that id; none if it is not known.
-    #[must_use]
-    pub fn calls_before(&self, id: &str, limit: usize) -> Vec<CallRecord> {
-        let calls = lock(&self.shared.calls);
-        calls.iter().rev().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect()
-    }
-
-    /// Those that ended after the call of that id, the last one first; of many those that came next. None if it is not
-    /// known.
-    #[must_use]
-    pub fn calls_after(&self, id: &str, limit: usize) -> Vec<CallRecord> {
-        let calls = lock(&self.shared.calls);
-        let mut next: Vec<_> =
-            calls.iter().skip_while(|call| call.id != id).skip(1).take(limit).cloned().collect();
-        next.reverse();
-        next
-    }
-
     /// Remembers what was heard: of a camera, by its endpoint id and name, or of the house.
     pub fn happened(&self, what: What, camera: Option<(&str, &str)>) {
         let (endpoint_id, camera) = camera.map(|(id, name)| (id.to_owned(), name.to_owned())).unzip();
@@ -506,18 +310,6 @@ impl State {
     #[must_use]
     pub fn happenings(&self, limit: usize) -> Vec<Happening> {
         lock(&self.shared.happenings).last(limit)
-    }
-
-    /// The call of that id.
-    #[must_use]
-    pub fn call(&self, id: &str) -> Option<CallRecord> {
-        lock(&self.shared.calls).iter().rev().find(|call| call.id == id).cloned()
-    }
-
-    /// Records of calls that are in memory only, because the disk was too slow.
-    #[must_use]
-    pub fn calls_dropped(&self) -> u64 {
-        self.shared.calls_dropped.load(Ordering::Relaxed)
     }
 
     /// What people should know is wrong: what was noted, what the hub keeps from us, and why the disk

@@ -29,8 +29,10 @@ pub(super) fn tidy(folder: &Path, problems: &mut Vec<String>) {
                 tracing::warn!(%error, name, "an unfinished file stays");
             }
         } else if SECRET.iter().any(|start| name.starts_with(start)) && is_open(&file) {
-            let is_mended = std::fs::set_permissions(file.path(), Permissions::from_mode(0o600)).is_ok();
-            if is_mended { mended.push(name) } else { open.push(name) }
+            match std::fs::set_permissions(file.path(), Permissions::from_mode(0o600)) {
+                Ok(()) => mended.push(name),
+                Err(error) => open.push(format!("{name} ({error})")),
+            }
         }
     }
     let mut tell = |mut names: Vec<String>, what| {
@@ -41,7 +43,7 @@ pub(super) fn tidy(folder: &Path, problems: &mut Vec<String>) {
         }
     };
     tell(mended, "that is mended");
-    tell(open, "and that cannot be changed, because they belong to another user");
+    tell(open, "and that cannot be changed");
 }
 
 fn is_open(file: &DirEntry) -> bool {

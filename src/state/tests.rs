@@ -217,7 +217,7 @@ fn offers_without_an_answer_leave_three_records_a_minute_and_camera_and_never_pu
     for n in 0..10 {
         state.record_unanswered(unanswered(format!("a{n}"), "garden"));
     }
-    assert_eq!(state.calls(99).len(), 1 + UNANSWERED_A_MINUTE);
+    assert_eq!(state.calls(99).len(), 1 + calls::UNANSWERED_A_MINUTE);
     for n in 0..2 * CALLS_KEPT {
         state.record_unanswered(unanswered(format!("b{n}"), &format!("camera {n}")));
         if n % 100 == 0 {
