@@ -369,7 +369,7 @@ impl CameraSession {
             }
             PeerEvent::Disconnected => ongoing.call.disconnected(Instant::now()),
             PeerEvent::Ended(how) => self.end(&session, EndReason::Closed(how)),
-            PeerEvent::KeyFrameWanted(_) => self.key_frame_wanted(&session),
+            PeerEvent::KeyFrameWanted(_) | PeerEvent::Moved => self.key_frame_wanted(&session),
             PeerEvent::Remb(kbps) => ongoing.estimated(kbps),
         }
     }

@@ -95,6 +95,8 @@ pub enum PeerEvent {
     Ended(PeerEnd),
     /// The far end asks for a key frame.
     KeyFrameWanted(KeyFrameRequest),
+    /// The far end is at another address now and has missed what was sent for a while: it needs a key frame.
+    Moved,
     /// The far end estimates what it can receive, in kbit/s.
     Remb(u32),
 }

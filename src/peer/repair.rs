@@ -38,13 +38,27 @@ pub(super) struct Repair {
     tally: Arc<PeerTally>,
     /// The picture's: sound is offered without NACK.
     stream: Option<Stream>,
+    /// Moves of the far end that are taken into account.
+    moves: u64,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
 
 impl Repair {
     pub(super) fn new(tally: Arc<PeerTally>) -> Self {
-        Self { tally, stream: None, read_queue: VecDeque::new(), write_queue: VecDeque::new() }
+        Self { tally, stream: None, moves: 0, read_queue: VecDeque::new(), write_queue: VecDeque::new() }
+    }
+
+    /// A far end that is elsewhere now has missed what was sent for a while, asks for a part of it, and gets a new
+    /// picture: the old packets would take that one's place on the line, and whoever puts packets in order would begin
+    /// with them again.
+    fn follow(&mut self) {
+        let moves = self.tally.moves();
+        if std::mem::replace(&mut self.moves, moves) != moves
+            && let Some(stream) = &mut self.stream
+        {
+            stream.forget();
+        }
     }
 
     /// Sends again what may leave now.
@@ -73,6 +87,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Repair {
     type Time = Instant;
 
     fn handle_read(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        self.follow();
         if let (Packet::Rtcp(packets), Some(stream)) = (&msg.message.packet, &mut self.stream) {
             let round_trip = self.tally.round_trip();
             let pause = round_trip.map_or(USUAL_PAUSE, pause);
@@ -95,6 +110,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Repair {
     }
 
     fn handle_write(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        self.follow();
         let now = msg.now;
         if let (Packet::Rtp(packet), Some(stream)) = (&msg.message.packet, &mut self.stream)
             && packet.header.ssrc == stream.ssrc()

@@ -86,6 +86,11 @@ impl PeerTally {
         }
     }
 
+    /// How often the far end was found at another address.
+    pub(super) fn moves(&self) -> u64 {
+        self.meter.moves()
+    }
+
     /// The last measured round trip.
     pub(super) fn round_trip(&self) -> Option<Duration> {
         self.snapshot().round_trip().map(|measured| measured.round_trip)
@@ -97,6 +102,8 @@ pub(super) struct RtcpTap {
     tally: Arc<PeerTally>,
     events: mpsc::Sender<PeerEvent>,
     reception: Reception,
+    /// Moves of the far end that were told.
+    moves: u64,
     read_queue: VecDeque<TaggedPacket>,
     write_queue: VecDeque<TaggedPacket>,
 }
@@ -107,8 +114,17 @@ impl RtcpTap {
             tally,
             events,
             reception: Reception::default(),
+            moves: 0,
             read_queue: VecDeque::new(),
             write_queue: VecDeque::new(),
+        }
+    }
+
+    /// Tells of a far end that is elsewhere now.
+    fn follow(&mut self) {
+        let moves = self.tally.moves();
+        if std::mem::replace(&mut self.moves, moves) != moves {
+            self.tell(PeerEvent::Moved);
         }
     }
 
@@ -166,6 +182,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
     type Time = Instant;
 
     fn handle_read(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        self.follow();
         if let Packet::Rtcp(packets) = &msg.message.packet {
             for packet in packets {
                 self.look(packet.as_ref(), msg.now);
@@ -180,6 +197,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for RtcpTap {
     }
 
     fn handle_write(&mut self, msg: TaggedPacket) -> Result<(), Error> {
+        self.follow();
         if let Packet::Rtp(packet) = &msg.message.packet {
             let is_again = msg.message.has(&Attribute::Retransmission);
             let is_video = self.reception.is_video(packet.header.ssrc);
@@ -276,6 +294,25 @@ mod tests {
         assert_eq!(events.try_recv().unwrap(), PeerEvent::KeyFrameWanted(KeyFrameRequest::Fir));
         assert_eq!(events.try_recv().unwrap(), PeerEvent::Remb(1234));
         assert!(tap.poll_read().is_some(), "the rest of the chain sees it too");
+    }
+
+    #[test]
+    fn a_far_end_that_moves_is_told_once_with_whatever_comes_or_goes_next() {
+        let meter = Arc::new(Meter::default());
+        let (events, mut told) = mpsc::channel(64);
+        let mut tap = RtcpTap::new(Arc::new(PeerTally::new(Arc::clone(&meter))), events);
+        let report = |tap: &mut RtcpTap| tap.handle_read(compound(vec![nack(0)], Instant::now())).unwrap();
+        report(&mut tap);
+        assert!(told.try_recv().is_err());
+        meter.moved();
+        let sent = SenderReport::default();
+        tap.handle_write(compound(vec![Box::new(sent)], Instant::now())).unwrap();
+        report(&mut tap);
+        assert_eq!(told.try_recv().unwrap(), PeerEvent::Moved);
+        meter.moved();
+        report(&mut tap);
+        assert_eq!(told.try_recv().unwrap(), PeerEvent::Moved);
+        assert!(told.try_recv().is_err());
     }
 
     #[test]

@@ -85,6 +85,7 @@ class Call:
         self.ear = sound.Ear()
         self.heard = recording.Recording(options.record, 48000) if options.record else None
         self.watch = {kind: picture.RtpWatch(kind) for kind in ("audio", "video")}
+        self.decodable = picture.Decodable()  # of packets as they come: aiortc's own decoder may wait for lost ones
         self.sent = {"nack": 0, "nacked_packets": 0, "pli": 0, "fir": 0, "remb": 0}
         self.dropped = set()
         self.recovered = set()
@@ -181,14 +182,10 @@ class Call:
                 self.recovered.add(number)
             if watch.first is None:
                 self.tell("first_packet", kind=kind, ms=self.ms(), ssrc=ssrc)
-            watch.packet(
-                time.monotonic(),
-                ssrc,
-                payload_type,
-                number,
-                packet.timestamp,
-                payload,
-            )
+            now, timestamp = time.monotonic(), packet.timestamp
+            watch.packet(now, ssrc, payload_type, number, timestamp, payload)
+            if kind == "video":
+                self.decodable.packet(now, number, timestamp, packet.marker, payload)
             await handle(packet, arrival_time_ms=arrival_time_ms)
 
         async def send_nack(ssrc, lost):
@@ -414,6 +411,7 @@ class Call:
             "fps": round((len(self.frame_times) - 1) / span, 1) if span else 0,
             "first_frame_ms": self.ms(self.frame_times[0]) if self.frame_times else None,
             "frame_ms": [self.ms(at) for at in self.frame_times],
+            "decodable_ms": [self.ms(at) for at in self.decodable.times],
             "freezes": frozen,
             "frozen_ms": frozen_ms,
             "width": self.size[0] if self.size else None,

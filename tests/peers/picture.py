@@ -201,7 +201,7 @@ class RtpWatch:
 class Decodable:
     """Pictures that came whole with all that they need: each needs the one before, but for key pictures.
 
-    Packets are taken in their order, as a jitter buffer hands them on.
+    Packets are taken in their order, as a jitter buffer hands them on; one that comes behind a later one is too late.
     """
 
     def __init__(self):
@@ -212,7 +212,10 @@ class Decodable:
 
     def packet(self, now, sequence, timestamp, marker, payload):
         """Takes one packet."""
-        gap = self._next is not None and sequence != self._next
+        ahead = 0 if self._next is None else (sequence - self._next) & 0xFFFF
+        if ahead >= 0x8000:
+            return
+        gap = ahead > 0
         self._next = (sequence + 1) & 0xFFFF
         kinds = {kind for kind, _nal in nals(payload)}
         if timestamp != self._timestamp:

@@ -1,6 +1,6 @@
 //! What one peer's checks show of its path.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use crate::peer::Measured;
 pub(in crate::peer) struct Meter {
     last: Mutex<Option<Measured>>,
     sought: AtomicBool,
+    moves: AtomicU64,
 }
 
 impl Meter {
@@ -25,6 +26,11 @@ impl Meter {
         self.sought.store(true, Ordering::Relaxed);
     }
 
+    /// The far end is at another address now.
+    pub(in crate::peer) fn moved(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What was measured last.
     pub(in crate::peer) fn last(&self) -> Option<Measured> {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
@@ -33,5 +39,10 @@ impl Meter {
     /// True once a check of the far end's has come.
     pub(in crate::peer) fn was_sought(&self) -> bool {
         self.sought.load(Ordering::Relaxed)
+    }
+
+    /// How often the far end was found at another address. It missed what was sent before.
+    pub(in crate::peer) fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Relaxed)
     }
 }

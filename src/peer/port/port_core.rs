@@ -142,6 +142,7 @@ impl PortCore {
                 }
                 let (from, moved) = route.inbox.remote.source(from, route.proof, now);
                 if moved {
+                    route.inbox.meter.moved();
                     self.tally.moved.one();
                 }
                 if !route.inbox.bears(datagram, now) {

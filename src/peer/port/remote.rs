@@ -72,7 +72,8 @@ impl Remote {
         let is_reachable = state
             .reachable
             .is_some_and(|(address, at)| address == from && now.saturating_duration_since(at) <= PROOF_AGE);
-        if proof == Proof::None || !is_reachable || now.saturating_duration_since(heard) < SILENT {
+        // Nothing more is asked of a reachable one: its next check may be seconds away.
+        if !is_reachable || now.saturating_duration_since(heard) < SILENT {
             return (from, false);
         }
         state.moved_to = (from != named).then_some(from);
@@ -132,14 +133,27 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_answered_before_the_silence_is_taken_at_its_next_check() {
+    fn an_address_that_answered_before_the_silence_is_taken_at_whatever_comes_from_it_next() {
+        for next in [Proof::Signed, Proof::None] {
+            let start = Instant::now();
+            let remote = connected(start);
+            let soon = start + Duration::from_secs(1);
+            assert_eq!(remote.source(address(2), Proof::Reachable, soon), (address(2), false));
+            let still = start + SILENT - Duration::from_millis(1);
+            assert_eq!(remote.source(address(2), next, still), (address(2), false));
+            let later = start + SILENT;
+            assert_eq!(remote.source(address(3), next, later), (address(3), false));
+            assert_eq!(remote.source(address(2), next, later), (address(1), true));
+        }
+    }
+
+    #[test]
+    fn an_address_that_answered_long_ago_moves_nothing() {
         let start = Instant::now();
         let remote = connected(start);
-        let soon = start + Duration::from_secs(1);
-        assert_eq!(remote.source(address(2), Proof::Reachable, soon), (address(2), false));
-        let later = start + Duration::from_secs(3);
-        assert_eq!(remote.source(address(3), Proof::Signed, later), (address(3), false));
-        assert_eq!(remote.source(address(2), Proof::Signed, later), (address(1), true));
+        assert_eq!(remote.source(address(2), Proof::Reachable, start), (address(2), false));
+        let later = start + PROOF_AGE + Duration::from_secs(1);
+        assert_eq!(remote.source(address(2), Proof::None, later), (address(2), false));
     }
 
     #[test]

@@ -86,6 +86,14 @@ impl Stream {
         self.history.keep(packet.clone());
     }
 
+    /// Nothing of what was sent until now is sent again.
+    pub(super) fn forget(&mut self) {
+        while !self.waiting.is_empty() {
+            self.give_up_first();
+        }
+        self.history = History::new();
+    }
+
     /// Takes what the far end asks for. `pause`: what lies between two repairs of a packet at least.
     pub(super) fn asked(&mut self, nack: &TransportLayerNack, pause: Duration, now: Instant) {
         self.looks.fill(now);

@@ -8,6 +8,7 @@ use rtc::rtcp;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::NackPair;
 use rtc::rtp;
 
+use super::super::port::Meter;
 use super::history::{KEPT, MOST_REPAIRS};
 use super::stream::{BURST, FLOOR, LATEST, SHARE, WAITING};
 use super::*;
@@ -20,13 +21,15 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 struct Line {
     repair: Repair,
     tally: Arc<PeerTally>,
+    meter: Arc<Meter>,
     start: Instant,
     now: Instant,
 }
 
 impl Line {
     fn new(rtx: bool) -> Self {
-        let tally = Arc::new(PeerTally::default());
+        let meter = Arc::new(Meter::default());
+        let tally = Arc::new(PeerTally::new(Arc::clone(&meter)));
         let mut repair = Repair::new(Arc::clone(&tally));
         let feedback = |parameter: &str| RTCPFeedback { typ: "nack".into(), parameter: parameter.into() };
         repair.bind_local_stream(&StreamInfo {
@@ -37,7 +40,7 @@ impl Line {
             ..Default::default()
         });
         let now = Instant::now();
-        Self { repair, tally, start: now, now }
+        Self { repair, tally, meter, start: now, now }
     }
 
     fn tagged(&self, packet: Packet) -> TaggedPacket {
@@ -220,6 +223,21 @@ fn a_stream_that_flows_takes_its_repairs_along() {
     }
     assert_eq!(at_once, 38);
     assert_eq!(later, 200 / 4 + 8, "a quarter, and the floor of half a second");
+}
+
+#[test]
+fn what_a_far_end_missed_that_moved_is_not_sent_again_and_what_follows_is() {
+    let mut line = Line::new(false);
+    line.send_all(0..200);
+    let pairs: Vec<(u16, u16)> = (0..6).map(|pair| (pair * 17, u16::MAX)).collect();
+    assert_eq!(line.nack(&pairs).len(), 38);
+    line.meter.moved();
+    assert!(line.nack(&[(150, u16::MAX)]).is_empty());
+    assert!(line.wait().is_none(), "nothing waits any more");
+    assert_eq!(line.tally.snapshot().repairs_refused, 102 - 38);
+    line.send_all(200..210);
+    line.now += Duration::from_secs(1);
+    assert_eq!(numbers(&line.nack(&[(195, u16::MAX)])), (200..210).collect::<Vec<_>>());
 }
 
 #[test]
