@@ -369,7 +369,12 @@ impl CameraSession {
             }
             PeerEvent::Disconnected => ongoing.call.disconnected(Instant::now()),
             PeerEvent::Ended(how) => self.end(&session, EndReason::Closed(how)),
-            PeerEvent::KeyFrameWanted(_) | PeerEvent::Moved => self.key_frame_wanted(&session),
+            PeerEvent::KeyFrameWanted(_) => self.key_frame_wanted(&session),
+            PeerEvent::Moved => {
+                debug!(call = ongoing.id(), "the far end is at another address now");
+                // What was sent in the meantime is lost.
+                self.key_frame_wanted(&session);
+            }
             PeerEvent::Remb(kbps) => ongoing.estimated(kbps),
         }
     }

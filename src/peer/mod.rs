@@ -198,7 +198,7 @@ pub struct Answered {
     pub sdp: String,
     /// The peer; `close` it or it lives on.
     pub peer: Arc<dyn Peer>,
-    /// Control events, in order. Bounded; the sender drops `KeyFrameWanted` and `Remb` when it is full,
+    /// Control events, in order. Bounded; the sender drops `KeyFrameWanted`, `Moved` and `Remb` when it is full,
     /// but never the others. Ends after `Ended`.
     pub events: mpsc::Receiver<PeerEvent>,
     /// Sound from the far end. Bounded; oldest dropped is not possible, so newest is dropped and counted.

@@ -8,10 +8,10 @@ use rtc::rtcp;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::NackPair;
 use rtc::rtp;
 
-use super::super::port::Meter;
 use super::history::{KEPT, MOST_REPAIRS};
 use super::stream::{BURST, FLOOR, LATEST, SHARE, WAITING};
 use super::*;
+use crate::peer::port::Meter;
 
 const VIDEO: u32 = 7;
 const RTX: u32 = 8;
