@@ -66,6 +66,16 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// Of a call whose far end hung up. `broke`: how its connection had ended by itself. A far end that lost its
+    /// connection hangs up at once, and its word may come before the connection's own.
+    #[must_use]
+    pub fn of_hang_up(broke: Option<PeerEnd>) -> Self {
+        match broke {
+            None | Some(PeerEnd::FarEnd | PeerEnd::Closed) => Self::HungUp,
+            Some(how) => Self::Closed(how),
+        }
+    }
+
     /// One word, for counting.
     #[must_use]
     pub fn label(&self) -> &'static str {
@@ -321,6 +331,16 @@ mod tests {
         let mut call = live_call(now);
         assert_eq!(reason_after(&mut call, now, 3599), None);
         assert_eq!(reason_after(&mut call, now, 3600), Some(EndReason::TooLong));
+    }
+
+    #[test]
+    fn a_far_end_that_hangs_up_on_a_broken_connection_ends_the_call_for_what_broke_it() {
+        let broke = PeerEnd::HandshakeRefused;
+        assert_eq!(EndReason::of_hang_up(Some(broke)), EndReason::Closed(broke));
+        assert_eq!(EndReason::of_hang_up(Some(PeerEnd::NoConsent)), EndReason::Closed(PeerEnd::NoConsent));
+        for none in [None, Some(PeerEnd::FarEnd), Some(PeerEnd::Closed)] {
+            assert_eq!(EndReason::of_hang_up(none), EndReason::HungUp);
+        }
     }
 
     #[test]

@@ -85,6 +85,12 @@ impl Ongoing {
         self.call.returned()
     }
 
+    /// Why it is over now that the far end has hung up.
+    #[must_use]
+    pub fn hung_up(&self) -> EndReason {
+        EndReason::of_hang_up(self.peer.as_ref().and_then(|peer| peer.end()))
+    }
+
     /// The far end is connected: media flows.
     pub fn connected(&mut self, now: Instant) {
         self.record.stages.dtls_connected.get_or_insert(self.since_offer());

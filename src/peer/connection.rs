@@ -153,7 +153,7 @@ async fn establish(peers: Peers, offer: Offer, options: AnswerOptions) -> Result
         }
     };
 
-    let shared = Arc::new(Shared::new(connection, video, audio, tally));
+    let shared = Arc::new(Shared::new(connection, video, audio, tally, runtime.handshake_refused()));
     tokio::spawn(supervisor::supervise(
         Arc::clone(&shared),
         runtime,

@@ -245,6 +245,10 @@ pub trait Peer: Send + Sync {
     /// Counters up to now.
     fn counters(&self) -> PeerCounters;
 
+    /// How it ended by itself, known before the event that tells it: the stack is taken down in between. `None` while
+    /// it goes on, and if it was closed from here.
+    fn end(&self) -> Option<PeerEnd>;
+
     /// Ends the peer within 2 s and frees its place at the port. Idempotent.
     async fn close(&self);
 }

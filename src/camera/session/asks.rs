@@ -107,10 +107,9 @@ impl Handler<Disconnect> for CameraSession {
         match &disconnect.caller {
             Some(caller) => {
                 self.owned(&disconnect.session, caller)?;
-                if self.calls.contains_key(&disconnect.session) {
-                    self.end(&disconnect.session, EndReason::HungUp);
-                } else {
-                    self.remember_hang_up(disconnect.session, caller.clone());
+                match self.calls.get(&disconnect.session).map(Ongoing::hung_up) {
+                    Some(reason) => self.end(&disconnect.session, reason),
+                    None => self.remember_hang_up(disconnect.session, caller.clone()),
                 }
             }
             None => self.end_if_known(&disconnect.session, EndReason::EndedHere),

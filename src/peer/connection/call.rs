@@ -58,7 +58,7 @@ pub(super) async fn call(peers: Peers, options: CallOptions) -> Result<Calling, 
             return Err(error);
         }
     };
-    let shared = Arc::new(Shared::new(connection, None, speech, tally));
+    let shared = Arc::new(Shared::new(connection, None, speech, tally, runtime.handshake_refused()));
     tokio::spawn(supervisor::supervise(
         Arc::clone(&shared),
         runtime,

@@ -49,6 +49,9 @@ pub(super) async fn supervise(
         reason = reason.map_or_else(|| "closed by us".to_owned(), |reason| reason.to_string()),
         "peer ends"
     );
+    if let Some(reason) = reason {
+        shared.end.get_or_init(|| reason);
+    }
     take_down(shared.take_connection(), &runtime).await;
     drop(runtime);
     shared.ended.cancel();
@@ -80,7 +83,6 @@ async fn watch_over(
     events: &mpsc::Sender<PeerEvent>,
 ) -> PeerEnd {
     let driver_stopped = runtime.driver_stopped();
-    let handshake_refused = runtime.handshake_refused();
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut seen = Progress::default();
@@ -96,8 +98,10 @@ async fn watch_over(
             }
         };
         tokio::select! {
+            // A refused handshake brings the others about.
+            biased;
+            () = shared.handshake_refused.cancelled() => return PeerEnd::HandshakeRefused,
             () = driver_stopped.cancelled() => return PeerEnd::BrokeOff,
-            () = handshake_refused.cancelled() => return PeerEnd::HandshakeRefused,
             reason = expired => return reason,
             _ = look.tick(), if seen.path != Path::Searching => {
                 match dtls_state(shared).await {

@@ -6,6 +6,7 @@ mod paths;
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
@@ -17,8 +18,11 @@ use tokio::net::UdpSocket;
 use tokio::time::{sleep, timeout};
 
 use super::*;
-use crate::peer::{KeyFrameRequest, PeerEnd, PeerEvent, Picture};
+use crate::peer::{KeyFrameRequest, Peer, PeerEnd, PeerEvent, Picture};
 use far_end::{DEADLINE, FarEnd, Relay, ssrc_of};
+
+/// The first byte of a DTLS alert (RFC 6347 4.1).
+const ALERT: u8 = 21;
 
 fn open() -> Peers {
     let config =
@@ -248,15 +252,28 @@ async fn n5_a_certificate_that_does_not_fit_the_offer_gets_no_packet() {
             offer.push_str("\r\n");
         }
     }
-    let mut answered = answer_to(&peers, &offer).await;
-    far.take_answer(&answered.sdp).await;
+    let peer = Arc::<OnceLock<Arc<dyn Peer>>>::default();
+    let (at_alert, mut alert) = mpsc::unbounded_channel();
+    let watched = Arc::clone(&peer);
+    let (mut answered, answer, _relay) = answer_through_relay(&offer, &peers, move |datagram| {
+        if datagram[0] == ALERT {
+            at_alert.send(watched.get().and_then(|peer| peer.end())).ok();
+        }
+        false
+    })
+    .await;
+    peer.get_or_init(|| Arc::clone(&answered.peer));
+    far.take_answer(&answer).await;
     let peer = Arc::clone(&answered.peer);
     let sending = tokio::spawn(async move {
         while peer.send_picture(&picture(3), 0).await.is_ok() {
             sleep(Duration::from_millis(20)).await;
         }
     });
+    let known = timeout(DEADLINE, alert.recv()).await.expect("the far end is told").unwrap();
+    assert_eq!(known, Some(PeerEnd::HandshakeRefused), "a far end that hangs up at once must not be first");
     let seen = until(&mut answered, |event| matches!(event, PeerEvent::Ended(_))).await;
+    assert_eq!(seen.last(), Some(&PeerEvent::Ended(PeerEnd::HandshakeRefused)));
     assert!(!seen.contains(&PeerEvent::Connected), "{seen:?}");
     assert!(matches!(seen[0], PeerEvent::IceConnected { .. }), "{seen:?}");
     timeout(DEADLINE, sending).await.expect("the sender is told").unwrap();
@@ -265,23 +282,32 @@ async fn n5_a_certificate_that_does_not_fit_the_offer_gets_no_packet() {
     assert!(is_empty(&peers.port_counters()));
 }
 
-/// A far end and our peer, connected through a relay.
-async fn call_through_relay(
-    far: FarEnd,
+/// Our peer for an offer that leads through a relay, and the answer that does.
+async fn answer_through_relay(
+    offer: &str,
     peers: &Peers,
     lose: impl FnMut(&[u8]) -> bool + Send + 'static,
-) -> (FarEnd, Answered, Relay) {
-    let offer = far.offer().await;
+) -> (Answered, String, Relay) {
     let candidate = offer.lines().find(|line| line.starts_with("a=candidate:")).unwrap();
     let words: Vec<&str> = candidate.split(' ').collect();
     let address = SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap());
     let relay = Relay::start(address, peers.addresses()[0], lose).await;
     let offer = offer
         .replace(&format!("{} {}", words[4], words[5]), &format!("127.0.0.1 {}", relay.towards_far.port()));
-    let mut answered = answer_to(peers, &offer).await;
+    let answered = answer_to(peers, &offer).await;
     let port = peers.addresses()[0].port();
     let answer =
         answered.sdp.replace(&format!("127.0.0.1 {port}"), &format!("127.0.0.1 {}", relay.towards_us.port()));
+    (answered, answer, relay)
+}
+
+/// A far end and our peer, connected through a relay.
+async fn call_through_relay(
+    far: FarEnd,
+    peers: &Peers,
+    lose: impl FnMut(&[u8]) -> bool + Send + 'static,
+) -> (FarEnd, Answered, Relay) {
+    let (mut answered, answer, relay) = answer_through_relay(&far.offer().await, peers, lose).await;
     far.take_answer(&answer).await;
     until(&mut answered, |event| *event == PeerEvent::Connected).await;
     far.connected().await;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use webrtc::peer_connection::PeerConnection;
 use super::Peers;
 use super::outgoing::Outgoing;
 use crate::peer::rtcp::PeerTally;
-use crate::peer::{Peer, PeerCounters, PeerError, Picture};
+use crate::peer::{Peer, PeerCounters, PeerEnd, PeerError, Picture};
 
 /// What the peer and its supervisor share.
 pub(super) struct Shared {
@@ -21,6 +21,10 @@ pub(super) struct Shared {
     audio: Option<Outgoing>,
     tally: Arc<PeerTally>,
     connected: AtomicBool,
+    /// Our side broke off the handshake; cancelled before the far end can know.
+    pub(super) handshake_refused: CancellationToken,
+    /// How the peer ended by itself.
+    pub(super) end: OnceLock<PeerEnd>,
     /// Somebody wants the peer to end.
     pub(super) stop: CancellationToken,
     /// The peer has ended and its place at the port is free.
@@ -33,6 +37,7 @@ impl Shared {
         video: Option<Outgoing>,
         audio: Option<Outgoing>,
         tally: Arc<PeerTally>,
+        handshake_refused: CancellationToken,
     ) -> Self {
         Self {
             connection: Mutex::new(Some(connection)),
@@ -40,6 +45,8 @@ impl Shared {
             audio,
             tally,
             connected: AtomicBool::new(false),
+            handshake_refused,
+            end: OnceLock::new(),
             stop: CancellationToken::new(),
             ended: CancellationToken::new(),
         }
@@ -132,6 +139,12 @@ impl Peer for WebRtcPeer {
 
     fn counters(&self) -> PeerCounters {
         self.shared.tally.snapshot()
+    }
+
+    fn end(&self) -> Option<PeerEnd> {
+        // The supervisor hears of a refusal later than the far end may.
+        let refused = || self.shared.handshake_refused.is_cancelled().then_some(PeerEnd::HandshakeRefused);
+        self.shared.end.get().copied().or_else(refused)
     }
 
     async fn close(&self) {
