@@ -9,6 +9,8 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 const START: Duration = Duration::from_secs(60);
+/// It takes a free port of IPv6 and wants the same one of IPv4, which somebody else may have: it is started so often.
+const TRIES: usize = 5;
 
 /// Debian's driver of Debian's Chromium. Dropping it ends it, and not its browsers.
 pub struct Chromedriver {
@@ -23,30 +25,37 @@ impl Chromedriver {
     /// # Panics
     /// When it is missing or does not start.
     pub async fn start() -> Self {
-        let mut process = Command::new(program("chromedriver"))
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let address = timeout(START, address(&mut process)).await.expect("chromedriver does not start");
-        Self { address, _process: process }
+        let mut said = String::new();
+        for _ in 0..TRIES {
+            let mut process = Command::new(program("chromedriver"))
+                .arg("--port=0")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap();
+            match timeout(START, address(&mut process)).await.expect("chromedriver does not start") {
+                Ok(address) => return Self { address, _process: process },
+                Err(why) if why.contains("port not available") => said = why,
+                Err(why) => panic!("chromedriver ended: {why}"),
+            }
+        }
+        panic!("chromedriver ended {TRIES} times: {said}");
     }
 }
 
-/// Waits until the driver says on which port it listens.
-async fn address(chromedriver: &mut Child) -> String {
+/// Waits until the driver says on which port it listens; if it ends, what it said instead.
+async fn address(chromedriver: &mut Child) -> Result<String, String> {
     let mut lines = BufReader::new(chromedriver.stdout.take().unwrap()).lines();
     let mut said = Vec::new();
     while let Some(line) = lines.next_line().await.unwrap() {
         if let Some((_, port)) = line.split_once("successfully on port ") {
-            return format!("http://127.0.0.1:{}", port.trim_end_matches('.'));
+            return Ok(format!("http://127.0.0.1:{}", port.trim_end_matches('.')));
         }
         said.push(line);
     }
-    panic!("chromedriver ended: {}", said.join("\n"));
+    Err(said.join("\n"))
 }
 
 /// Where a program is that the tests of the page need.
