@@ -98,18 +98,10 @@ async fn watch_over(
             }
         };
         tokio::select! {
-            // A refused handshake brings the others about.
+            // A refused handshake brings the other ends about, and what is known counts before a time that is over.
             biased;
             () = shared.handshake_refused.cancelled() => return PeerEnd::HandshakeRefused,
             () = driver_stopped.cancelled() => return PeerEnd::BrokeOff,
-            reason = expired => return reason,
-            _ = look.tick(), if seen.path != Path::Searching => {
-                match dtls_state(shared).await {
-                    Some(RTCDtlsTransportState::Closed) => return PeerEnd::FarEnd,
-                    Some(RTCDtlsTransportState::Failed) => return PeerEnd::HandshakeFailed,
-                    _ => {}
-                }
-            }
             changed = progress.changed() => {
                 if changed.is_err() {
                     return PeerEnd::BrokeOff;
@@ -122,6 +114,14 @@ async fn watch_over(
                 deadline = next_deadline(deadline, seen, now);
                 seen = now;
             }
+            _ = look.tick(), if seen.path != Path::Searching => {
+                match dtls_state(shared).await {
+                    Some(RTCDtlsTransportState::Closed) => return PeerEnd::FarEnd,
+                    Some(RTCDtlsTransportState::Failed) => return PeerEnd::HandshakeFailed,
+                    _ => {}
+                }
+            }
+            reason = expired => return reason,
         }
     }
 }

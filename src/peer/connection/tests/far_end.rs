@@ -20,7 +20,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use rtc::{rtcp, rtp};
 use tokio::net::UdpSocket;
-use tokio::sync::{Mutex, Notify, mpsc, watch};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -218,7 +218,8 @@ pub(super) fn ssrc_of(answer: &str, kind: &str) -> u32 {
     line.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// A stretch of network between a far end and our port that can lose packets and change its address.
+/// A stretch of network between a far end and our port that can lose packets and change its address. Runs in a thread of
+/// its own, until the process ends: it sees a datagram as soon as another machine would, and not when its sender rests.
 pub(super) struct Relay {
     /// What the offer shall name: what we send there reaches the far end.
     pub(super) towards_far: SocketAddr,
@@ -234,19 +235,17 @@ impl Relay {
         us: SocketAddr,
         mut lose: impl FnMut(&[u8]) -> bool + Send + 'static,
     ) -> Self {
-        let mut near_side = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let far_side = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let moved = Arc::new(Notify::new());
-        let relay = Self {
-            towards_far: near_side.local_addr().unwrap(),
-            towards_us: far_side.local_addr().unwrap(),
-            moved: Arc::clone(&moved),
-        };
-        tokio::spawn(async move {
+        let notified = Arc::clone(&moved);
+        let (bound, addresses) = oneshot::channel();
+        let carry = async move {
+            let mut near_side = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            let far_side = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            bound.send([&near_side, &far_side].map(|side| side.local_addr().unwrap())).unwrap();
             let (mut from_us, mut from_far) = (vec![0; 2000], vec![0; 2000]);
             loop {
                 tokio::select! {
-                    () = moved.notified() => near_side = UdpSocket::bind("127.0.0.1:0").await.unwrap(),
+                    () = notified.notified() => near_side = UdpSocket::bind("127.0.0.1:0").await.unwrap(),
                     Ok((length, _)) = near_side.recv_from(&mut from_us) => {
                         if !lose(&from_us[..length]) {
                             far_side.send_to(&from_us[..length], far).await.ok();
@@ -257,8 +256,11 @@ impl Relay {
                     }
                 }
             }
-        });
-        relay
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        std::thread::spawn(move || runtime.block_on(carry));
+        let [towards_far, towards_us] = addresses.await.unwrap();
+        Self { towards_far, towards_us, moved }
     }
 
     /// Gives the far end another address, as a NAT may do at any time.
